@@ -1,0 +1,193 @@
+"""The typed error tree: what can go wrong, said once, so that callers can decide by type.
+
+An error is *permanent* when the same call will fail again until a person changes something (a rotated
+token, a wrong host, a snapshot that shrank). Everything else may be retried. Messages say what happened, to
+which object, and what to do; they never contain a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class ModeCatalogError(Exception):
+    """Root of every error this package raises on purpose."""
+
+    permanent: ClassVar[bool] = False
+
+
+# -- configuration and credentials: nothing works until a person mends them ---------------------------------
+
+
+class ConfigurationError(ModeCatalogError):
+    """A setting is missing or cannot be right (bad host, unknown zone, source id that is not a UUID)."""
+
+    permanent = True
+
+
+class WrongHostError(ConfigurationError):
+    """The configured host answers, but it is not the service, or it sends its callers elsewhere."""
+
+
+class UnknownSourceError(ConfigurationError):
+    """The Catalog source does not exist in this zone, was deleted, or is of another technology."""
+
+
+class AuthenticationError(ModeCatalogError):
+    """The service refused the credential itself (401)."""
+
+    permanent = True
+
+
+class ModeAuthenticationError(AuthenticationError):
+    """Mode refused the API token."""
+
+
+class CatalogAuthenticationError(AuthenticationError):
+    """Catalog refused the API token."""
+
+
+# -- answers of the two services ----------------------------------------------------------------------------
+
+
+class ServiceError(ModeCatalogError):
+    """A service answered with an error, or not at all, after the retries that make sense.
+
+    :param message: what happened, to which object, and what to do.
+    :param status: HTTP status code, ``None`` when there was no answer.
+    :param retry_after: seconds the service asked callers to wait, ``None`` when it did not say.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RateLimitedError(ServiceError):
+    """Still 429 after the whole retry budget; ``retry_after`` says when to come back, where known."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """5xx, connection reset or timeout, still after the whole retry budget."""
+
+
+class MalformedResponseError(ServiceError):
+    """The answer was HTML, truncated, too large, or not the documented shape."""
+
+
+class RequestRefusedError(ServiceError):
+    """The service understood and refused the request (any other 4xx)."""
+
+    permanent = True
+
+
+class ForbiddenError(RequestRefusedError):
+    """403: the credential is valid but lacks the right to this object."""
+
+
+class NotFoundError(RequestRefusedError):
+    """404: the object is gone, or invisible to this credential (Mode does not tell the two apart)."""
+
+
+class GraphQLError(RequestRefusedError):
+    """Catalog's GraphQL API answered with ``errors``."""
+
+
+class UploadConflictError(RequestRefusedError):
+    """409: Catalog already holds a file of this name, and it is not known to be ours."""
+
+
+class AmbiguousRequestError(ServiceError):
+    """A request that must not be replayed got no clear answer: it may or may not have been carried out."""
+
+
+class CancelledError(ModeCatalogError):
+    """The caller asked to stop (task killed, Ctrl-C)."""
+
+
+# -- snapshots ----------------------------------------------------------------------------------------------
+
+
+class SnapshotError(ModeCatalogError):
+    """A set of files is refused; nothing of it was pushed (further)."""
+
+    permanent = True
+
+
+class SnapshotNotFoundError(SnapshotError):
+    """There is no manifest, or the folder cannot be seen from this machine."""
+
+
+class SnapshotIncompleteError(SnapshotError):
+    """Files are missing, or more than one set lies in the folder."""
+
+
+class SnapshotAlteredError(SnapshotError):
+    """A file's size, hash, rows or name disagree with the manifest."""
+
+
+class SnapshotStaleError(SnapshotError):
+    """The snapshot is too old, or a newer one has been pushed already."""
+
+
+class SnapshotMismatchError(SnapshotError):
+    """The snapshot is of another workspace or host than the source has been fed with."""
+
+
+class SnapshotShrunkError(SnapshotError):
+    """Rows disappeared beyond the limit against the last pushed snapshot.
+
+    :param shrunk: per asset, rows before and after.
+    """
+
+    def __init__(self, message: str, *, shrunk: Mapping[str, tuple[int, int]]) -> None:
+        super().__init__(message)
+        self.shrunk = dict(shrunk)
+
+
+# -- the run lock -------------------------------------------------------------------------------------------
+
+
+class LockError(ModeCatalogError):
+    """Anything about the run lock."""
+
+
+class LockHeldError(LockError):
+    """Somebody else holds the lock.
+
+    :param state: what is known of the holder (see :class:`mode_catalog_provider.lock.LeaseRecord`).
+    """
+
+    def __init__(self, message: str, *, state: Any = None) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class LockTimeoutError(LockError):
+    """The lock did not become free within the time allowed."""
+
+
+class LockLostError(LockError):
+    """This worker was superseded: another holder has taken the lease over. Stop at once, push nothing."""
+
+    permanent = True
+
+
+# -- Mode runs and Catalog freshness ------------------------------------------------------------------------
+
+
+class RefreshFailedError(ModeCatalogError):
+    """One or more Mode runs failed or were cancelled; the message carries the reasons Mode gave.
+
+    :param result: the same dict the operator would have returned.
+    """
+
+    def __init__(self, message: str, *, result: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.result = dict(result)
+
+
+class WaitTimeoutError(ModeCatalogError):
+    """What was waited for (a run, an ingestion) did not happen before the deadline."""
