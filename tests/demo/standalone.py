@@ -1,0 +1,242 @@
+"""Start, watch and stop one real `airflow standalone` (SQLite, LocalExecutor) on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+
+FINISHED = ("success", "failed")
+
+
+class AirflowNotReadyError(RuntimeError):
+    """Airflow stopped, or did not become healthy in time; the message ends with its last log lines."""
+
+
+def free_port(preferred: int) -> int:
+    """Return ``preferred``, or the next port above it that nobody listens on (on any interface)."""
+    for port in range(preferred, preferred + 200):
+        with socket.socket() as probe:
+            # Airflow binds without SO_REUSEADDR tricks; a plain bind is the test it will face.
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
+    raise AirflowNotReadyError(f"No free port between {preferred} and {preferred + 199}.")
+
+
+class StandaloneAirflow:
+    """One `airflow standalone` in a process group of its own.
+
+    :param home: AIRFLOW_HOME; created when missing.
+    :param dags: folder with the DAG files.
+    :param environment: further environment variables (connections, configuration) for every Airflow process.
+    :param parallelism: number of LocalExecutor workers; each costs about 60 MB.
+    """
+
+    def __init__(
+        self, *, home: Path, dags: Path, environment: Mapping[str, str] | None = None, parallelism: int = 4
+    ) -> None:
+        self.home = home
+        self.dags = dags
+        self.port = free_port(8080)
+        self.password = secrets.token_urlsafe(9)
+        self._parallelism = parallelism
+        self._extra = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._bearer = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "standalone.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the Airflow processes, for commands such as `airflow backfill` beside them."""
+        worker_log_port = free_port(18793)
+        return {
+            **os.environ,
+            # `airflow standalone` starts its parts as plain `airflow`, so the environment's bin must come first.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": str(self._parallelism),
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            # Workers derive the execution API from the base URL of the configuration they were started with.
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port(worker_log_port + 1)),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            **self._extra,
+        }
+
+    def start(self, *, timeout: float = 180) -> None:
+        """Start it and wait until every part reports healthy."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        passwords = self.home / "simple_auth_manager_passwords.json.generated"
+        passwords.write_text(json.dumps({"admin": self.password}))
+        passwords.chmod(0o600)
+        self._log = self.log_file.open("ab")
+        self._process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + timeout
+        while not self._healthy():
+            if self._process.poll() is not None:
+                raise AirflowNotReadyError(f"Airflow stopped while starting.\n{self._log_tail()}")
+            if time.monotonic() > deadline:
+                raise AirflowNotReadyError(
+                    f"Airflow was not healthy after {timeout:.0f} s.\n{self._log_tail()}"
+                )
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """End the whole process group: ending the parent alone leaves orphans that keep port and database."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for sig, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+            if not _signal_group(process.pid, sig):
+                break
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline:
+                process.poll()
+                if not _signal_group(process.pid, 0):
+                    break
+                time.sleep(0.1)
+        process.wait()
+        if self._log is not None:
+            self._log.close()
+
+    # -- REST API ---------------------------------------------------------------------------------------------
+
+    def api(self, method: str, path: str, **kwargs: Any) -> Any:
+        """Call Airflow's public REST API and return the JSON answer."""
+        if not self._bearer:
+            login = {"username": "admin", "password": self.password}
+            answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
+            answer.raise_for_status()
+            self._bearer = answer.json()["access_token"]
+        answer = requests.request(
+            method,
+            f"{self.url}/api/v2/{path}",
+            headers={"Authorization": f"Bearer {self._bearer}"},
+            timeout=30,
+            **kwargs,
+        )
+        if answer.status_code >= 400:
+            raise requests.HTTPError(f"{answer.status_code} {answer.text[:1000]}", response=answer)
+        return answer.json() if answer.content else None
+
+    def wait_for_dag(self, dag_id: str, *, timeout: float = 90) -> None:
+        """Wait until the DAG processor has read the DAG, then unpause it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.api("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+                return
+            except requests.HTTPError:
+                if time.monotonic() > deadline:
+                    errors = self.api("GET", "importErrors")["import_errors"]
+                    raise AirflowNotReadyError(
+                        f"DAG {dag_id} did not appear; import errors: {errors}"
+                    ) from None
+            time.sleep(0.5)
+
+    def trigger(self, dag_id: str, *, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
+        body = {"logical_date": None, "dag_run_id": run_id, "conf": dict(conf or {})}
+        self.api("POST", f"dags/{dag_id}/dagRuns", json=body)
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        rows = self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {row["task_id"]: row["state"] for row in rows}
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        return str(self.api("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def watch(self, dag_id: str, run_id: str, *, timeout: float) -> Iterator[tuple[str, str | None]]:
+        """Yield each change of a task's state until the run is finished."""
+        seen: dict[str, str | None] = {}
+        deadline = time.monotonic() + timeout
+        while True:
+            finished = self.run_state(dag_id, run_id) in FINISHED
+            for task_id, state in sorted(self.task_states(dag_id, run_id).items()):
+                if seen.get(task_id) != state:
+                    seen[task_id] = state
+                    yield task_id, state
+            if finished:
+                return
+            if time.monotonic() > deadline:
+                raise AirflowNotReadyError(
+                    f"{dag_id} {run_id} was not finished after {timeout:.0f} s: {seen}"
+                )
+            time.sleep(1)
+
+    def wait_for_run(self, dag_id: str, run_id: str, *, timeout: float = 300) -> str:
+        for _ in self.watch(dag_id, run_id, timeout=timeout):
+            pass
+        return self.run_state(dag_id, run_id)
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        value = self.api("GET", path, params={"deserialize": "true"})["value"]
+        return json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _healthy(self) -> bool:
+        try:
+            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return False
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def _log_tail(self, lines: int = 30) -> str:
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _signal_group(group: int, sig: int) -> bool:
+    """Send ``sig`` to the group; False when nobody is left in it."""
+    try:
+        os.killpg(group, sig)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextmanager
+def standalone_airflow(**kwargs: Any) -> Iterator[StandaloneAirflow]:
+    """Run a :class:`StandaloneAirflow` for the length of a `with` block."""
+    airflow = StandaloneAirflow(**kwargs)
+    try:
+        airflow.start()
+        yield airflow
+    finally:
+        airflow.stop()
