@@ -54,9 +54,8 @@ def _print_result(airflow: StandaloneAirflow, run_id: str) -> None:
             f"  {asset:<12}{extracted['rows'][asset]:>8} rows"
             + (f"  ({left_out} left out)" if left_out else "")
         )
-    print(
-        f"  {len(uploaded['pushed'])} files, {uploaded['bytes']:,} bytes; {extracted['requests']} requests to Mode."
-    )
+    print(f"  {len(uploaded['pushed'])} files, {uploaded['bytes']:,} bytes")
+    print(f"  {extracted['requests']} requests to Mode in {extracted['seconds']:.0f} s")
     print(f"  Staged in {extracted['directory']}")
 
 
@@ -88,14 +87,12 @@ def _interrupted(_signum: int, _frame: FrameType | None) -> NoReturn:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument(
-        "--once", action="store_true", help="stop after the sync; exit code 0 only if it succeeded"
+        "--once", action="store_true", help="stop after the sync; exit code 0 only on success"
     )
     parser.add_argument(
-        "--folder", type=Path, default=ROOT / ".demo", help="where Airflow and the staging area live"
+        "--folder", type=Path, default=ROOT / ".demo", help="home of Airflow and the staging area"
     )
-    parser.add_argument(
-        "--timeout", type=float, default=900, help="seconds the DAG run may take (default 900)"
-    )
+    parser.add_argument("--timeout", type=float, default=900, help="seconds for the DAG run (default 900)")
     arguments = parser.parse_args()
     # A terminal's hang-up or a `kill` must clean up just as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -112,6 +109,8 @@ def main() -> int:
                 environment={**connections, "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(folder / "staging")},
             )
         )
+        # Runs first on the way out: a second Ctrl-C while stopping would only leave processes behind.
+        stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
         succeeded = _run_sync(airflow, arguments.timeout)
         print(f"\nAirflow UI: {airflow.url}   login: admin   password: {airflow.password}")
         if not arguments.once:

@@ -73,7 +73,7 @@ class StandaloneAirflow:
         worker_log_port = free_port(18793)
         return {
             **os.environ,
-            # `airflow standalone` starts its parts as plain `airflow`, so the environment's bin must come first.
+            # `airflow standalone` starts its parts as plain `airflow`: the environment's bin must come first.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
@@ -134,7 +134,7 @@ class StandaloneAirflow:
         if self._log is not None:
             self._log.close()
 
-    # -- REST API ---------------------------------------------------------------------------------------------
+    # -- REST API ------------------------------------------------------------
 
     def api(self, method: str, path: str, **kwargs: Any) -> Any:
         """Call Airflow's public REST API and return the JSON answer."""
@@ -208,7 +208,7 @@ class StandaloneAirflow:
         value = self.api("GET", path, params={"deserialize": "true"})["value"]
         return json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
 
-    # -- inside -----------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------
 
     def _healthy(self) -> bool:
         try:
