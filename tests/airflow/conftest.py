@@ -1,0 +1,124 @@
+"""The ``dag.test()`` harness: real DAG runs, in this process, against a private Airflow."""
+
+from __future__ import annotations
+
+from tests.airflow.environment import DAG_FOLDERS, prepare
+
+AIRFLOW_HOME = prepare()
+
+import os  # noqa: E402
+from collections.abc import Callable, Iterator, Mapping  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
+from datetime import datetime, timedelta  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a DAG run left behind."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: Mapping[str, str | None]
+    xcoms: Mapping[tuple[str, str], Any] = field(repr=False)
+    tries: Mapping[str, int] = field(repr=False)
+
+    def result(self, task_id: str, key: str = "return_value") -> Any:
+        """The value a task pushed, ``None`` when it pushed none."""
+        return self.xcoms.get((task_id, key))
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Iterator[Path]:
+    """The home of an initialised Airflow; ask for it in every test that needs the database."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    yield AIRFLOW_HOME
+    from airflow import settings
+
+    settings.dispose_orm(do_log=False)
+
+
+@pytest.fixture
+def run_dag(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinishedRun]:
+    """Run one DAG to its end: ``run_dag(dag_id, conf=..., env=...)``.
+
+    :param conf: the run's configuration, as typed into the params form.
+    :param env: environment for parsing and running, e.g. ``AIRFLOW_CONN_...`` and ``AIRFLOW__MODE_CATALOG__...``.
+    :param logical_date: ``None`` (a manual trigger through the API) unless given.
+    :param retry_delay: replaces every task's own delay, so that a retry costs no waiting.
+    :param adjust: called with the parsed DAG before it runs.
+    """
+
+    def run(
+        dag_id: str,
+        conf: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        *,
+        logical_date: datetime | None = None,
+        retry_delay: timedelta = timedelta(0),
+        adjust: Callable[[Any], None] | None = None,
+    ) -> FinishedRun:
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, value)
+        dag = parse_dag(dag_id)
+        for task in dag.tasks:
+            task.retry_delay = retry_delay
+            task.retry_exponential_backoff = 0
+        if adjust is not None:
+            adjust(dag)
+        return describe(dag.test(run_conf=dict(conf or {}), logical_date=logical_date))
+
+    return run
+
+
+def parse_dag(dag_id: str) -> Any:
+    """Parse the configured folders as they are now, environment included, and return one DAG of them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    errors: dict[str, str] = {}
+    for folder in DAG_FOLDERS.values():
+        if not folder.is_dir():
+            continue
+        bag = DagBag(str(folder))
+        errors |= bag.import_errors
+        if dag_id in bag.dags:
+            return bag.dags[dag_id]
+    raise AssertionError(f"DAG {dag_id!r} was not found; import errors: {errors or 'none'}")
+
+
+def describe(dag_run: Any) -> FinishedRun:
+    """Read a run's task states, tries and XComs from the database."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    instances = dag_run.get_task_instances()
+    with create_session() as session:
+        rows = (
+            session.query(XComModel)
+            .filter(XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
+            .all()
+        )
+        xcoms = {(row.task_id, row.key): XComModel.deserialize_value(row) for row in rows}
+    return FinishedRun(
+        dag_id=dag_run.dag_id,
+        run_id=dag_run.run_id,
+        state=str(getattr(dag_run.state, "value", dag_run.state)),
+        tasks={ti.task_id: ti.state and str(getattr(ti.state, "value", ti.state)) for ti in instances},
+        xcoms=xcoms,
+        tries={ti.task_id: ti.try_number for ti in instances},
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_leftover_environment() -> Iterator[None]:
+    """A DAG run in this process may set variables (Airflow does); what one test sets no other sees."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
