@@ -1,0 +1,106 @@
+"""Where the files of a snapshot lie, and how they are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+#: A local path, or any object-store path with the same methods (``UPath``, Airflow's ``ObjectStoragePath``).
+StoragePath: TypeAlias = "Path | UPath"
+
+#: Suffix of a file that is still being written. Not ``.json``, so that no directory upload picks it up.
+PARTIAL = ".partial"
+
+_NAME = re.compile(rf"(\d+)-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
+_MANIFEST = re.compile(r"(\d+)\.manifest", re.ASCII)
+_PUSH_RECORD = re.compile(r"(\d+)\.(.+)\.pushed", re.ASCII)
+_TIMESTAMP = re.compile(r"\d+", re.ASCII)
+
+
+def data_file(timestamp: int, asset: str) -> str:
+    """Return the name of one of the six files: ``{timestamp}-{asset}.json`` (the summary's too)."""
+    return f"{timestamp}-{asset}.json"
+
+
+def manifest_name(timestamp: int) -> str:
+    """Return the manifest's name: ``{timestamp}.manifest``, which a directory upload does not pick up."""
+    return f"{timestamp}.manifest"
+
+
+def push_record_name(timestamp: int, source_id: str) -> str:
+    """Return the name of the record of a push to one Catalog source: ``{timestamp}.{source_id}.pushed``."""
+    return f"{timestamp}.{source_id}.pushed"
+
+
+def claim_name(timestamp: int) -> str:
+    """Return the name of the marker that lies beside a set as long as it is being written."""
+    return f"{timestamp}{PARTIAL}"
+
+
+def parse_data_file(name: str) -> tuple[int, str] | None:
+    """Return ``(timestamp, asset)`` of one of the six names, ``None`` for any other name."""
+    match = _NAME.fullmatch(name)
+    return (int(match[1]), match[2]) if match else None
+
+
+def parse_manifest_name(name: str) -> int | None:
+    """Return the timestamp in a manifest's name, ``None`` for any other name."""
+    match = _MANIFEST.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def parse_push_record_name(name: str) -> tuple[int, str] | None:
+    """Return ``(timestamp, source_id)`` of a push record's name, ``None`` for any other name."""
+    match = _PUSH_RECORD.fullmatch(name)
+    return (int(match[1]), match[2]) if match else None
+
+
+def parse_directory_name(name: str) -> int | None:
+    """Return the timestamp that names a snapshot directory, ``None`` for any other name."""
+    return int(name) if _TIMESTAMP.fullmatch(name) else None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the snapshots of one workspace are arranged below an output directory.
+
+    Use :meth:`nested` or :meth:`flat`.
+
+    :param home: directory that holds this workspace's snapshots (nested), or the files themselves (flat).
+    :param is_flat: ``True`` when the files lie directly in ``home``: the folder itself is the snapshot.
+    """
+
+    home: StoragePath
+    is_flat: bool = False
+
+    @classmethod
+    def nested(cls, output_dir: StoragePath, workspace: str) -> Layout:
+        """One directory per snapshot: ``{output_dir}/{workspace}/{timestamp}/``.
+
+        :param output_dir: local directory or object-store URL.
+        :param workspace: name of the Mode workspace, as in its URL.
+        :raises ConfigurationError: when the workspace name cannot be the name of a directory.
+        """
+        if not workspace or workspace in {".", ".."} or any(bad in workspace for bad in "/\\\0"):
+            raise ConfigurationError(
+                f"{workspace!r} cannot be the name of a Mode workspace: it is the part after the host in the "
+                f"address of your workspace, for example 'acme' in https://app.mode.com/acme."
+            )
+        return cls(output_dir / workspace)
+
+    @classmethod
+    def flat(cls, output_dir: StoragePath) -> Layout:
+        """All files directly in ``output_dir``, as the vendor's tool leaves them."""
+        return cls(output_dir, is_flat=True)
+
+    def directory(self, timestamp: int) -> StoragePath:
+        """Return the directory that holds, or will hold, the snapshot of ``timestamp``."""
+        return self.home if self.is_flat else self.home / str(timestamp)
