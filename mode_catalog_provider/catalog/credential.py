@@ -1,0 +1,64 @@
+"""The Catalog API token: read late, read again when refused, never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mode_catalog_provider.errors import CatalogAuthenticationError, ConfigurationError
+
+TokenSource = Callable[[], str]
+DEFAULT_CONNECTION = "coalesce_catalog_default"
+
+
+class CatalogCredential:
+    """The token that requests carry, and the place to ask again when Catalog refuses it.
+
+    :param token: returns the token as it is stored now; called before the first request and once more per
+        refused request, so that a rotated token is picked up in the middle of a run.
+    :param connection: how messages name the place where the token is kept.
+    """
+
+    def __init__(self, token: TokenSource, *, connection: str = DEFAULT_CONNECTION) -> None:
+        self._source = token
+        self._token: str | None = None
+        self.connection = connection
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(connection={self.connection!r})"
+
+    def headers(self) -> dict[str, str]:
+        """Return the ``Authorization`` header."""
+        if self._token is None:
+            self._token = self._read()
+        return {"Authorization": f"Token {self._token}"}
+
+    def renew(self) -> bool:
+        """Read the token again, and say whether it is another one now."""
+        refused, self._token = self._token, self._read()
+        return self._token != refused
+
+    def refused(self, doing: str) -> CatalogAuthenticationError:
+        """Return the error for a token that Catalog answers with 401.
+
+        :param doing: what was attempted, as in "to upload x.json".
+        """
+        return CatalogAuthenticationError(
+            f"Catalog refused the API token of connection '{self.connection}' {doing} (401). It was mistyped, "
+            f"revoked or has expired: make a Read & Write token in Catalog under Settings > API, put it into "
+            f"connection '{self.connection}', and run this again."
+        )
+
+    def _read(self) -> str:
+        token = (self._source() or "").strip()
+        if not token:
+            raise ConfigurationError(
+                f"Connection '{self.connection}' has no Catalog API token. Make one in Catalog under "
+                f"Settings > API (Read & Write for uploads) and put it into the password field."
+            )
+        # requests would quote an impossible header, token and all, in its own error
+        if not (token.isascii() and token.isprintable()):
+            raise ConfigurationError(
+                f"The Catalog API token in connection '{self.connection}' contains a line break or another "
+                f"character that no token has. Paste it again."
+            )
+        return token
