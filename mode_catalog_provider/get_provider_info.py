@@ -1,13 +1,287 @@
-"""Placeholder until the Airflow layer lands."""
+"""What Airflow reads to know this provider: plain values only, nothing imported.
+
+The connection forms and the configuration options are written once, here; the hooks and
+:mod:`mode_catalog_provider.settings` take them from this module.
+"""
 
 from __future__ import annotations
 
+from typing import Any
 
-def get_provider_info() -> dict[str, object]:
-    """Return the provider metadata."""
+MODE = "Mode Analytics"
+CATALOG = "Coalesce Catalog"
+CONFIG_SECTION = "mode_catalog"
+
+UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+
+def _field(label: str, description: str, kind: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+_CONNECTION_TYPES: list[dict[str, Any]] = [
+    {
+        "connection-type": "mode",
+        "hook-class-name": "mode_catalog_provider.hooks.mode.ModeHook",
+        "hook-name": "Mode",
+        "conn-fields": {
+            "workspace": _field(
+                "Workspace",
+                "Name of the workspace as in its address: acme for https://app.mode.com/acme.",
+                "string",
+                minLength=1,
+            ),
+            "requests_per_second": _field(
+                "Requests per second",
+                "Upper limit for all requests of one task together. Empty: what Mode publishes (4 per "
+                "second), and less when Mode asks for less.",
+                "number",
+                minimum=0.1,
+                maximum=100,
+            ),
+            "timeout": _field(
+                "Timeout (s)",
+                "Seconds to wait for an answer to one request.",
+                "integer",
+                default=60,
+                minimum=1,
+                maximum=600,
+            ),
+            "verify": _field(
+                "Verify TLS",
+                "Check the server's certificate. For a certificate authority of your own, write its path as "
+                '"verify" into Extra Fields JSON instead.',
+                "boolean",
+                default=True,
+            ),
+            "allow_http": _field(
+                "Allow plain http",
+                "Send the credentials unencrypted to a host that is not this machine. Off unless a private "
+                "network demands it.",
+                "boolean",
+                default=False,
+            ),
+        },
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port"],
+            "relabeling": {"host": "Base URL", "login": "API token", "password": "API secret"},
+            "placeholders": {
+                "host": "https://modeanalytics.com",
+                "login": "the token of the API key (12 characters)",
+                "password": "the secret that Mode showed once",
+            },
+        },
+    },
+    {
+        "connection-type": "coalesce_catalog",
+        "hook-class-name": "mode_catalog_provider.hooks.catalog.CatalogHook",
+        "hook-name": "Coalesce Catalog",
+        "conn-fields": {
+            "source_id": _field(
+                "Source id (UUID)",
+                "The Mode source in Catalog that receives the files.",
+                "string",
+                pattern=UUID_PATTERN,
+            ),
+            "zone": _field(
+                "Zone",
+                "EU for tenants on app.castordoc.com, US for tenants on app.us.castordoc.com.",
+                "string",
+                default="EU",
+                enum=["EU", "US"],
+            ),
+            "read_token": _field(
+                "Read-only token",
+                "Optional: token that the sensors and checks use, so that they need no right to write.",
+                "string",
+                format="password",
+            ),
+            "timeout": _field(
+                "Timeout (s)",
+                "Seconds to wait for an answer to one request; raise it for large files on slow lines.",
+                "integer",
+                default=60,
+                minimum=1,
+                maximum=3600,
+            ),
+            "ingest_url": _field(
+                "Ingest URL", "Only for a private upload endpoint; empty: the zone's own.", "string"
+            ),
+            "api_url": _field(
+                "API URL", "Only for a private GraphQL endpoint; empty: the zone's own.", "string"
+            ),
+            "verify": _field(
+                "Verify TLS",
+                "Check the server's certificate. For a certificate authority of your own, write its path as "
+                '"verify" into Extra Fields JSON instead.',
+                "boolean",
+                default=True,
+            ),
+            "allow_http": _field(
+                "Allow plain http",
+                "Send the token unencrypted to a host that is not this machine. Off unless a private network "
+                "demands it.",
+                "boolean",
+                default=False,
+            ),
+        },
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "login", "schema", "port"],
+            "relabeling": {"password": "API token"},
+            "placeholders": {
+                "password": "Read & Write token from Settings > API",
+                "source_id": "00000000-0000-4000-8000-000000000000",
+            },
+        },
+    },
+]
+
+
+def _option(
+    default: str, description: str, *, kind: str = "string", example: str | None = None
+) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": example,
+        "default": default,
+    }
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "schedule": _option(
+        "@daily",
+        "When mode_catalog_sync runs: a cron expression or preset; none for manual runs only. Catalog "
+        "advises at most one upload a day.",
+        example="30 5 * * *",
+    ),
+    "mode_conn_id": _option("mode_default", "Connection of type mode that the DAGs use."),
+    "catalog_conn_id": _option(
+        "coalesce_catalog_default", "Connection of type coalesce_catalog that the DAGs use."
+    ),
+    "output_dir": _option(
+        "",
+        "Where snapshots are staged: an absolute path or an object-store URL that every worker sees. Empty: "
+        "mode_catalog in Airflow's home, which suits a single machine only.",
+        example="s3://my-bucket/mode",
+    ),
+    "output_conn_id": _option(
+        "", "Airflow connection of the object store in output_dir. Empty: the store's default credentials."
+    ),
+    "lock_path": _option(
+        "",
+        "Folder or URL of the run lock. Everything that feeds the same Catalog source must use the same one. "
+        "Empty: .lock in output_dir.",
+    ),
+    "lock_ttl_minutes": _option(
+        "30",
+        "Minutes after which a lock whose holder shows no sign of life is taken over. Must exceed the wait "
+        "between two tries of a task (at most 10 minutes in mode_catalog_sync).",
+        kind="integer",
+    ),
+    "lock_timeout_hours": _option(
+        "6",
+        "Hours that a run waits for the lock before it fails; it holds no worker meanwhile.",
+        kind="float",
+    ),
+    "warehouse_sources": _option(
+        "",
+        "Warehouse sources in Catalog, by id or name, separated by commas, that must have been ingested "
+        "before Mode is read. Empty: any warehouse.",
+        example="Snowflake Production",
+    ),
+    "warehouse_max_age_hours": _option(
+        "24", "How many hours ago a warehouse may have been ingested to count as fresh.", kind="float"
+    ),
+    "warehouse_timeout_hours": _option(
+        "12",
+        "Hours that a run waits for a fresh warehouse before it fails; it holds no worker.",
+        kind="float",
+    ),
+    "strategy": _option("auto", "How Mode is read: auto, rest or hybrid."),
+    "incremental": _option(
+        "False",
+        "Read again only the queries of reports that changed since the last snapshot.",
+        kind="boolean",
+    ),
+    "include_personal": _option("False", "Extract personal collections as well.", kind="boolean"),
+    "include_archived": _option("True", "Extract archived reports as well.", kind="boolean"),
+    "members": _option(
+        "full", "full: one request per member for id and creation time; lite: without them, much cheaper."
+    ),
+    "max_shrink": _option(
+        "0.3",
+        "Share of rows of any asset that may disappear against the last upload before an upload is refused.",
+        kind="float",
+    ),
+    "keep_snapshots": _option(
+        "7", "How many complete snapshots stay in output_dir; 0 keeps all.", kind="integer"
+    ),
+    "reports": _option(
+        "",
+        "Tokens of the Mode reports whose stored results are refreshed after each sync, separated by commas.",
+        example="3c9bb3e4d1f0,8f0e2a7715cd",
+    ),
+    "datasets": _option(
+        "", "Tokens of the Mode datasets that are refreshed after each sync, separated by commas."
+    ),
+    "refresh_timeout_hours": _option(
+        "3", "Hours that a run waits for the refreshed reports before it fails.", kind="float"
+    ),
+    "retries": _option(
+        "3",
+        "How often a task is tried again after an error that may pass (never after others).",
+        kind="integer",
+    ),
+}
+
+
+def _modules(kind: str, **names: list[str]) -> list[dict[str, Any]]:
+    integrations = {"mode": MODE, "catalog": CATALOG}
+    return [
+        {
+            "integration-name": integrations[integration],
+            "python-modules": [f"mode_catalog_provider.{kind}.{name}" for name in modules],
+        }
+        for integration, modules in names.items()
+    ]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata in the shape of Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "mode-catalog-provider",
         "name": "Mode Catalog",
-        "description": "x",
-        "versions": ["0.1.0"],
+        "description": "Keeps Coalesce Catalog (formerly CastorDoc) complete and current with a Mode "
+        "Analytics workspace, and Mode's stored results current with the warehouse.",
+        "integrations": [
+            {
+                "integration-name": MODE,
+                "external-doc-url": "https://mode.com/developer/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": CATALOG,
+                "external-doc-url": "https://docs.coalesce.io/docs/catalog",
+                "tags": ["service"],
+            },
+        ],
+        "connection-types": _CONNECTION_TYPES,
+        "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
+        "operators": _modules("operators", mode=["extract", "cache_refresh", "lock"], catalog=["upload"]),
+        "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
+        "triggers": _modules("triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources"]),
+        "extra-links": [
+            "mode_catalog_provider.links.ModeWorkspaceLink",
+            "mode_catalog_provider.links.ModeRunLink",
+            "mode_catalog_provider.links.CatalogSourceLink",
+        ],
+        "config": {
+            CONFIG_SECTION: {
+                "description": "Settings of the ready DAGs of mode-catalog-provider. They are read when a "
+                "DAG file is parsed, from airflow.cfg or the environment, never from the database.",
+                "options": _OPTIONS,
+            }
+        },
     }

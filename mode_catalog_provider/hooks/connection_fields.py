@@ -1,0 +1,130 @@
+"""Read a connection's extra fields as typed values, and show them as a form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.get_provider_info import get_provider_info
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_TRUE = {"true", "t", "yes", "1", "on"}
+_FALSE = {"false", "f", "no", "0", "off"}
+
+
+@dataclass(frozen=True)
+class ExtraFields:
+    """The extra fields of one connection; messages name connection and field, never a value.
+
+    :param conn_id: the connection's id.
+    :param fields: the fields; a form saves numbers and switches as such, other ways save them as text.
+    """
+
+    conn_id: str
+    fields: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(conn_id={self.conn_id!r}, fields={sorted(self.fields)})"
+
+    @classmethod
+    def of(cls, connection: Connection) -> ExtraFields:
+        """Parse the connection's extra.
+
+        Not ``connection.extra_dejson``: that turns a broken extra into an empty one, and everything that
+        was configured would silently be the default.
+
+        :raises ConfigurationError: when the extra is not a JSON object.
+        """
+        try:
+            fields = json.loads(connection.extra) if connection.extra else {}
+        except ValueError:
+            fields = None
+        if not isinstance(fields, dict):
+            raise ConfigurationError(f"The extra of connection '{connection.conn_id}' is not a JSON object.")
+        return cls(conn_id=connection.conn_id, fields=fields)
+
+    def text(self, name: str) -> str | None:
+        """Return a field as text without surrounding spaces; ``None`` when it is empty."""
+        return str(self._given(name) or "").strip() or None
+
+    def number(self, name: str) -> float | None:
+        """Return a field as a number above zero; ``None`` when it is empty."""
+        value = self._given(name)
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, bool) or not 0 < number < float("inf"):
+            raise self._refused(name, "a number above zero")
+        return number
+
+    def truth(self, name: str, *, default: bool) -> bool:
+        """Return a switch; ``default`` when it is empty."""
+        value = self._given(name)
+        if value is None:
+            return default
+        word = str(value).lower()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        raise self._refused(name, "true or false")
+
+    def verify(self) -> bool | str:
+        """Return ``verify``: whether to check certificates, or the path of a certificate authority."""
+        value = self._given("verify")
+        if isinstance(value, str) and "/" in value:
+            return value
+        return self.truth("verify", default=True)
+
+    def proxies(self) -> dict[str, str] | None:
+        """Return ``proxies``: a mapping of scheme to proxy URL; ``None`` leaves it to the environment."""
+        value = self._given("proxies")
+        if value is None:
+            return None
+        if isinstance(value, dict) and all(isinstance(item, str) for item in (*value, *value.values())):
+            return value
+        raise self._refused("proxies", 'an object such as {"https": "http://proxy.example.com:3128"}')
+
+    def _given(self, name: str) -> Any:
+        value = self.fields.get(name)
+        return None if isinstance(value, str) and not value.strip() else value
+
+    def _refused(self, name: str, wanted: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"The field '{name}' in the extra of connection '{self.conn_id}' must be {wanted}."
+        )
+
+
+def form_widgets(conn_type: str) -> dict[str, Any]:
+    """Return the extra fields as ``wtforms`` fields, for Airflow 3.1; later ones read the declared form."""
+    # Both come with the FAB provider only, the one place where this form is shown.
+    from flask_babel import lazy_gettext
+    from wtforms import BooleanField, DecimalField, IntegerField, PasswordField, StringField
+
+    kinds = {"string": StringField, "integer": IntegerField, "number": DecimalField, "boolean": BooleanField}
+    widgets: dict[str, Any] = {}
+    for name, field in _declared(conn_type)["conn-fields"].items():
+        schema = field["schema"]
+        kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
+        widgets[name] = kind(
+            lazy_gettext(field["label"]), default=schema.get("default"), description=field["description"]
+        )
+    return widgets
+
+
+def field_behaviour(conn_type: str) -> dict[str, Any]:
+    """Return hidden fields, labels and placeholders, for Airflow 3.1; later ones read the declared form."""
+    return {key.replace("-", "_"): value for key, value in _declared(conn_type)["ui-field-behaviour"].items()}
+
+
+def _declared(conn_type: str) -> dict[str, Any]:
+    for declared in get_provider_info()["connection-types"]:
+        if declared["connection-type"] == conn_type:
+            return dict(declared)
+    raise KeyError(conn_type)

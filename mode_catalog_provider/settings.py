@@ -1,0 +1,122 @@
+"""The settings of the ready DAGs: section ``[mode_catalog]`` of Airflow's configuration.
+
+Read from ``airflow.cfg`` or ``AIRFLOW__MODE_CATALOG__...``, so that parsing a DAG touches no database. What
+each option means, and its default, is written in :mod:`mode_catalog_provider.get_provider_info`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import conf
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.get_provider_info import CONFIG_SECTION, get_provider_info
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``[mode_catalog]`` says, each value in the type it is used in; see the options of that section."""
+
+    schedule: str | None
+    mode_conn_id: str
+    catalog_conn_id: str
+    output_dir: str
+    output_conn_id: str | None
+    lock_path: str
+    lock_ttl: timedelta
+    lock_timeout: timedelta
+    warehouse_sources: tuple[str, ...]
+    warehouse_max_age: timedelta
+    warehouse_timeout: timedelta
+    strategy: str
+    incremental: bool
+    include_personal: bool
+    include_archived: bool
+    members: str
+    max_shrink: float
+    keep_snapshots: int
+    reports: tuple[str, ...]
+    datasets: tuple[str, ...]
+    refresh_timeout: timedelta
+    retries: int
+
+
+def read_settings() -> Settings:
+    """Read the section as it is now.
+
+    :raises ConfigurationError: when a value is not of its type; the message names option and value.
+    """
+    schedule = _text("schedule")
+    output_dir = _text("output_dir") or f"{_airflow_home()}/mode_catalog"
+    return Settings(
+        schedule=None if schedule.lower() in {"", "none"} else schedule,
+        mode_conn_id=_text("mode_conn_id"),
+        catalog_conn_id=_text("catalog_conn_id"),
+        output_dir=output_dir,
+        output_conn_id=_text("output_conn_id") or None,
+        lock_path=_text("lock_path") or f"{output_dir.rstrip('/')}/.lock",
+        lock_ttl=timedelta(minutes=_number("lock_ttl_minutes")),
+        lock_timeout=timedelta(hours=_number("lock_timeout_hours")),
+        warehouse_sources=_words("warehouse_sources"),
+        warehouse_max_age=timedelta(hours=_number("warehouse_max_age_hours")),
+        warehouse_timeout=timedelta(hours=_number("warehouse_timeout_hours")),
+        strategy=_text("strategy"),
+        incremental=_truth("incremental"),
+        include_personal=_truth("include_personal"),
+        include_archived=_truth("include_archived"),
+        members=_text("members"),
+        max_shrink=_number("max_shrink"),
+        keep_snapshots=int(_number("keep_snapshots")),
+        reports=_words("reports"),
+        datasets=_words("datasets"),
+        refresh_timeout=timedelta(hours=_number("refresh_timeout_hours")),
+        retries=int(_number("retries")),
+    )
+
+
+def _text(option: str) -> str:
+    # The fallback serves an Airflow that has not loaded provider configuration (a bare worker of 3.1).
+    default = _defaults()[option]["default"]
+    return str(conf.get(CONFIG_SECTION, option, fallback=default) or "").strip()
+
+
+def _words(option: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in _text(option).split(",") if word.strip())
+
+
+def _number(option: str) -> float:
+    text = _text(option)
+    try:
+        number = float(text)
+    except ValueError:
+        raise _refused(option, text, "a number") from None
+    if not 0 <= number < float("inf"):
+        raise _refused(option, text, "a number that is zero or more")
+    return number
+
+
+def _truth(option: str) -> bool:
+    text = _text(option)
+    if text.lower() in {"true", "t", "yes", "1"}:
+        return True
+    if text.lower() in {"false", "f", "no", "0"}:
+        return False
+    raise _refused(option, text, "True or False")
+
+
+def _refused(option: str, text: str, wanted: str) -> ConfigurationError:
+    return ConfigurationError(f"[{CONFIG_SECTION}] {option} is {text!r}; it must be {wanted}.")
+
+
+def _defaults() -> dict[str, Any]:
+    options: dict[str, Any] = get_provider_info()["config"][CONFIG_SECTION]["options"]
+    return options
+
+
+def _airflow_home() -> Path:
+    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()

@@ -1,0 +1,36 @@
+"""Where snapshots are staged: a path or URL as users write it, as the object that the core works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
+
+from mode_catalog_provider.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.snapshot.layout import StoragePath
+
+
+def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
+    """Turn a location into a path; call it while a task runs, never while a DAG is parsed.
+
+    :param location: absolute local path, or URL that Airflow's ``ObjectStoragePath`` takes
+        (``s3://bucket/mode``); ``file://`` means the local disk.
+    :param conn_id: Airflow connection of the object store, default ``None`` (the store's own default
+        credentials); without meaning for a local path.
+    :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
+    :raises ConfigurationError: when the location is empty or relative.
+    """
+    if "://" in location and not location.startswith("file://"):
+        # Imported here: it attaches file systems, which a DAG parse must not do.
+        from airflow.sdk import ObjectStoragePath
+
+        return cast("StoragePath", ObjectStoragePath(location, conn_id=conn_id))
+    path = Path(unquote(urlsplit(location).path)) if location.startswith("file://") else Path(location)
+    if not path.is_absolute():
+        raise ConfigurationError(
+            f"The location {location!r} is neither an absolute path nor a URL. Tasks run in folders that "
+            "Airflow chooses, so give the whole path, or the URL of an object store."
+        )
+    return path
