@@ -1,0 +1,84 @@
+"""What a user may choose about an extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from mode_catalog_provider.errors import ConfigurationError
+
+Strategy = Literal["auto", "rest", "hybrid"]
+Members = Literal["full", "lite"]
+
+_MOST_IN_FLIGHT = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionOptions:
+    """What to extract, and by which route.
+
+    :param strategy: ``"rest"``: everything from the REST API; ``"auto"`` (default): the cheapest route that gives
+        the same rows, today always ``rest``. ``"hybrid"`` comes with a later version.
+    :param incremental: re-read only what changed since the last snapshot; comes with a later version.
+    :param include_collections: collections to extract, as tokens, names or globs on names (``Finance*``; case does
+        not matter); ``None`` or empty (default): all. A pattern that matches nothing is an error.
+    :param exclude_collections: collections to leave out, written likewise; wins over ``include_collections``.
+    :param include_personal: whether members' personal collections are extracted as well, default ``False``.
+    :param include_archived: whether archived reports and their queries are extracted, default ``True``.
+    :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those two
+        stay null, and the requests are saved.
+    :param max_in_flight: most requests at the same time, 1 to 100, default 8. It hides latency; the rate at which
+        requests are made is limited elsewhere.
+    :raises ConfigurationError: a value is not one of these.
+    """
+
+    strategy: Strategy = "auto"
+    incremental: bool = False
+    include_collections: tuple[str, ...] | None = None
+    exclude_collections: tuple[str, ...] | None = None
+    include_personal: bool = False
+    include_archived: bool = True
+    members: Members = "full"
+    max_in_flight: int = 8
+
+    def __post_init__(self) -> None:
+        _check_choice("strategy", self.strategy, get_args(Strategy))
+        _check_choice("members", self.members, get_args(Members))
+        for name in ("incremental", "include_personal", "include_archived"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+        for name in ("include_collections", "exclude_collections"):
+            object.__setattr__(self, name, _patterns(name, getattr(self, name)))
+        in_flight = self.max_in_flight
+        if type(in_flight) is not int or not 1 <= in_flight <= _MOST_IN_FLIGHT:
+            raise ConfigurationError(
+                f"max_in_flight must be a whole number from 1 to {_MOST_IN_FLIGHT}, not {in_flight!r}."
+            )
+        if self.strategy == "hybrid":
+            raise ConfigurationError("strategy 'hybrid' comes with a later version. Use 'auto' or 'rest'.")
+        if self.incremental:
+            raise ConfigurationError(
+                "incremental extraction comes with a later version. Set incremental=False."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options by name, as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+
+
+def _patterns(name: str, value: Iterable[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    patterns = () if isinstance(value, (str, bytes)) or not isinstance(value, Iterable) else tuple(value)
+    if (value and not patterns) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise ConfigurationError(f"{name} must be a list of names, tokens or globs, not {value!r}.")
+    # A form in Airflow's UI sends empty lines along.
+    return tuple(pattern.strip() for pattern in patterns if pattern.strip()) or None

@@ -1,0 +1,155 @@
+"""Many requests in flight, one thread that decides: the order of an extraction's calls.
+
+Worker threads do nothing but HTTP. Everything that is remembered (what was seen, what comes next, what was
+left out) belongs to the one thread that consumes the rows, so nothing of it needs a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any, TypeAlias
+
+from mode_catalog_provider.errors import ForbiddenError, NotFoundError
+
+#: An asset of the file contract and one of its rows.
+Row: TypeAlias = tuple[str, dict[str, Any]]
+Refusal: TypeAlias = ForbiddenError | NotFoundError
+
+# What a stopped worker may still need to notice: it waits on an event or reads from a closed socket.
+_STOP_SECONDS = 5.0
+
+
+class Lane(IntEnum):
+    """What a call is for; the lower the number, the sooner it is made.
+
+    Work that was found is done before more of it is looked for, which is what bounds the backlog.
+    """
+
+    QUERIES = 0
+    PAGES = 1
+    COLLECTIONS = 2
+    MEMBERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request and what follows from it.
+
+    :param lane: decides when the request is made.
+    :param request: runs in a worker thread; HTTP only.
+    :param then: gets the answer, in the consumer's thread; returns rows and may add further calls.
+    :param refused: gets a 403 or 404 instead of ``then``; ``None``: a refusal is an error like any other.
+    """
+
+    lane: Lane
+    request: Callable[[], Any]
+    then: Callable[[Any], Iterable[Row]]
+    refused: Callable[[Refusal], Iterable[Row]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    call: Call
+    answer: Any = None
+    error: BaseException | None = None
+
+
+class Pipeline:
+    """Make calls on a bounded pool of threads, in the order that keeps both the backlog and the idle time small.
+
+    :param max_in_flight: most requests at once; threads are started as they are needed.
+    :param cancel: makes requests that are under way fail soon; called when the rows are abandoned or an
+        error ends them while requests are still in flight.
+    """
+
+    def __init__(self, *, max_in_flight: int, cancel: Callable[[], None]) -> None:
+        self._max_in_flight = max_in_flight
+        self._cancel = cancel
+        self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
+        self._in_flight = dict.fromkeys(Lane, 0)
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
+        self._threads: list[Thread] = []
+        #: Most calls that ever waited or were in flight at once: what the backlog cost at its worst.
+        self.peak_backlog = 0
+
+    def add(self, call: Call) -> None:
+        """Queue a call. Only for the consumer's thread: before :meth:`rows`, or from ``then`` and ``refused``."""
+        self._waiting[call.lane].append(call)
+
+    def rows(self) -> Iterator[Row]:
+        """Make all calls, those included that answers lead to, and yield their rows as answers arrive.
+
+        The first error that no call expects ends it: calls that wait are forgotten, requests in flight are
+        cancelled, and the error is raised as it came from its thread. Closing the iterator does the same.
+        """
+        try:
+            self._start_calls()
+            while self._total_in_flight():
+                rows = self._settle(self._outcomes.get())
+                # Before the rows: the network works on while the consumer writes.
+                self._start_calls()
+                yield from rows
+        finally:
+            self._stop()
+
+    def _settle(self, outcome: _Outcome) -> list[Row]:
+        call, error = outcome.call, outcome.error
+        self._in_flight[call.lane] -= 1
+        if error is None:
+            return list(call.then(outcome.answer))
+        if call.refused is not None and isinstance(error, Refusal):
+            return list(call.refused(error))
+        raise error
+
+    def _start_calls(self) -> None:
+        backlog = self._total_in_flight() + sum(map(len, self._waiting.values()))
+        self.peak_backlog = max(self.peak_backlog, backlog)
+        while self._total_in_flight() < self._max_in_flight and (call := self._next_call()):
+            self._in_flight[call.lane] += 1
+            self._calls.put(call)
+            if len(self._threads) < self._total_in_flight():
+                # A daemon, so that a socket which never answers cannot keep the process from ending.
+                thread = Thread(target=self._work, name=f"mode-request-{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _next_call(self) -> Call | None:
+        order: Iterable[Lane] = Lane
+        # Were the next page asked for only when the last query is under way, the allowance would lie idle
+        # while that page is read. So one page is read ahead as soon as the queries would no longer fill
+        # the threads.
+        pages_in_flight = self._in_flight[Lane.PAGES] + self._in_flight[Lane.COLLECTIONS]
+        if len(self._waiting[Lane.QUERIES]) < self._max_in_flight and not pages_in_flight:
+            order = (Lane.PAGES, Lane.COLLECTIONS, Lane.QUERIES, Lane.MEMBERS)
+        return next((self._waiting[lane].popleft() for lane in order if self._waiting[lane]), None)
+
+    def _total_in_flight(self) -> int:
+        return sum(self._in_flight.values())
+
+    def _work(self) -> None:
+        while call := self._calls.get():
+            try:
+                outcome = _Outcome(call, answer=call.request())
+            except BaseException as error:
+                outcome = _Outcome(call, error=error)
+            self._outcomes.put(outcome)
+            # Waiting for the next call must not keep the last answer alive.
+            del call, outcome
+
+    def _stop(self) -> None:
+        if self._total_in_flight():
+            self._cancel()
+        for waiting in self._waiting.values():
+            waiting.clear()
+        for _ in self._threads:
+            self._calls.put(None)
+        deadline = monotonic() + _STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))

@@ -1,0 +1,110 @@
+"""What Mode sends, turned into the rows Catalog expects.
+
+Values are kept as JSON gave them (ids are numbers or strings, by date and resource); only keys that Mode does
+not have, or spells as a link, are made here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mode_catalog_provider.snapshot.assets import contract_row
+
+Wire = Mapping[str, Any]
+
+_ENCLOSING_REPORT = re.compile(r"/(?:reports|datasets)/([^/]+)")
+
+
+def linked_path(resource: Wire, rel: str) -> str | None:
+    """Return the path of a link, without host, query and fragment; ``None`` when the link is missing.
+
+    :param resource: an object as Mode sent it.
+    :param rel: name of the link under ``_links``.
+    """
+    links = resource.get("_links")
+    link = links.get(rel) if isinstance(links, Mapping) else None
+    href = link.get("href") if isinstance(link, Mapping) else None
+    try:
+        return urlsplit(href).path if isinstance(href, str) else None
+    except ValueError:
+        return None
+
+
+def creator_of(resource: Wire) -> str | None:
+    """Return the username in the creator link: there is no creator field, and not every row has the link."""
+    path = linked_path(resource, "creator")
+    return unquote(path.removeprefix("/api").strip("/")) or None if path else None
+
+
+def report_of(query: Wire) -> str | None:
+    """Return the token of the report a query says it belongs to, ``None`` when it does not say.
+
+    Mode does not check the report in a query's route: asked for a query under the wrong report, it answers 200
+    with the other report's query, and only the links tell.
+    """
+    for rel in ("self", "report"):
+        match = _ENCLOSING_REPORT.search(linked_path(query, rel) or "")
+        if match:
+            return match[1]
+    return None
+
+
+def datasource_row(resource: Wire) -> dict[str, Any]:
+    """Return the contract's row of a data source."""
+    return contract_row("datasource", resource)
+
+
+def collection_row(resource: Wire) -> dict[str, Any]:
+    """Return the contract's row of a collection."""
+    return {**contract_row("collection", resource), "creator": creator_of(resource)}
+
+
+def report_row(resource: Wire, *, collection_token: str) -> dict[str, Any]:
+    """Return the contract's row of a report or dataset.
+
+    :param resource: the report as listed.
+    :param collection_token: the collection it was listed under, for rows that do not name theirs.
+    """
+    row = {**contract_row("report", resource), "creator": creator_of(resource)}
+    if row["space_token"] is None:
+        row["space_token"] = collection_token
+    return row
+
+
+def query_row(resource: Wire, *, report_token: str) -> dict[str, Any]:
+    """Return the contract's row of a query.
+
+    :param resource: the query as listed; Mode does not put the report into it.
+    :param report_token: the report it was listed under.
+    """
+    return {**contract_row("query", resource), "report_token": report_token}
+
+
+def member_row(membership: Wire, profile: Wire | None = None) -> dict[str, Any]:
+    """Return the contract's row of a member.
+
+    :param membership: a row of ``/memberships`` or ``/memberships/lite``, which name the person differently.
+    :param profile: the person's user record, where it was read; only it has the id and the creation time.
+        Name and e-mail are taken from it where the membership has none.
+    """
+    profile = profile or {}
+
+    def first(*values: Any) -> Any:
+        return next((value for value in values if value is not None), None)
+
+    return contract_row(
+        "member",
+        {
+            "id": profile.get("id"),
+            "token": first(profile.get("token"), membership.get("member_token")),
+            "username": first(
+                membership.get("username"), membership.get("member_username"), profile.get("username")
+            ),
+            "name": first(membership.get("name"), profile.get("name")),
+            "email": first(membership.get("email"), profile.get("email")),
+            "created_at": profile.get("created_at"),
+        },
+    )
