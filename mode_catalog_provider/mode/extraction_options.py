@@ -18,18 +18,18 @@ _MOST_IN_FLIGHT = 100
 class ExtractionOptions:
     """What to extract, and by which route.
 
-    :param strategy: ``"rest"``: everything from the REST API; ``"auto"`` (default): the cheapest route that gives
-        the same rows, today always ``rest``. ``"hybrid"`` comes with a later version.
+    :param strategy: ``"rest"``: everything from the REST API; ``"auto"`` (default): the cheapest route that
+        gives the same rows, today always ``rest``. ``"hybrid"`` comes with a later version.
     :param incremental: re-read only what changed since the last snapshot; comes with a later version.
-    :param include_collections: collections to extract, as tokens, names or globs on names (``Finance*``; case does
-        not matter); ``None`` or empty (default): all. A pattern that matches nothing is an error.
+    :param include_collections: collections to extract, as tokens, names or globs on names (``Finance*``;
+        case does not matter); ``None`` or empty (default): all. A pattern that matches nothing is an error.
     :param exclude_collections: collections to leave out, written likewise; wins over ``include_collections``.
     :param include_personal: whether members' personal collections are extracted as well, default ``False``.
     :param include_archived: whether archived reports and their queries are extracted, default ``True``.
-    :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those two
-        stay null, and the requests are saved.
-    :param max_in_flight: most requests at the same time, 1 to 100, default 8. It hides latency; the rate at which
-        requests are made is limited elsewhere.
+    :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those
+        two stay null, and the requests are saved.
+    :param max_in_flight: most requests at the same time, 1 to 100, default 8. It hides latency; the rate at
+        which requests are made is limited elsewhere.
     :raises ConfigurationError: a value is not one of these.
     """
 

@@ -61,7 +61,7 @@ class _Outcome:
 
 
 class Pipeline:
-    """Make calls on a bounded pool of threads, in the order that keeps both the backlog and the idle time small.
+    """Make calls on a bounded pool of threads, in an order that keeps the backlog and the idle time small.
 
     :param max_in_flight: most requests at once; threads are started as they are needed.
     :param cancel: makes requests that are under way fail soon; called when the rows are abandoned or an
@@ -80,7 +80,7 @@ class Pipeline:
         self.peak_backlog = 0
 
     def add(self, call: Call) -> None:
-        """Queue a call. Only for the consumer's thread: before :meth:`rows`, or from ``then`` and ``refused``."""
+        """Queue a call, in the consumer's thread: before :meth:`rows`, or from ``then`` or ``refused``."""
         self._waiting[call.lane].append(call)
 
     def rows(self) -> Iterator[Row]:

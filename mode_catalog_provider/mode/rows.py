@@ -42,8 +42,8 @@ def creator_of(resource: Wire) -> str | None:
 def report_of(query: Wire) -> str | None:
     """Return the token of the report a query says it belongs to, ``None`` when it does not say.
 
-    Mode does not check the report in a query's route: asked for a query under the wrong report, it answers 200
-    with the other report's query, and only the links tell.
+    Mode does not check the report in a query's route: asked for a query under the wrong report, it answers
+    200 with the other report's query, and only the links tell.
     """
     for rel in ("self", "report"):
         match = _ENCLOSING_REPORT.search(linked_path(query, rel) or "")
