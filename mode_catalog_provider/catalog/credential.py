@@ -43,9 +43,9 @@ class CatalogCredential:
         :param doing: what was attempted, as in "to upload x.json".
         """
         return CatalogAuthenticationError(
-            f"Catalog refused the API token of connection '{self.connection}' {doing} (401). It was mistyped, "
-            f"revoked or has expired: make a Read & Write token in Catalog under Settings > API, put it into "
-            f"connection '{self.connection}', and run this again."
+            f"Catalog refused the API token of connection '{self.connection}' {doing} (401). It was "
+            f"mistyped, revoked or has expired: make a Read & Write token in Catalog under Settings > API, "
+            f"put it into connection '{self.connection}', and run this again."
         )
 
     def _read(self) -> str:

@@ -161,8 +161,8 @@ def check_push_target(
         raise UnknownSourceError(_absent(wanted, api.zone, sources))
     if source.deleted_at:
         raise UnknownSourceError(
-            f"Catalog source {source} was deleted on {_moment(source.deleted_at)}. Nothing pushed to it would "
-            f"be ingested: create the integration again in Catalog and use its new source id."
+            f"Catalog source {source} was deleted on {_moment(source.deleted_at)}. Nothing pushed to it "
+            f"would be ingested: create the integration again in Catalog and use its new source id."
         )
     if type and source.type != type:
         raise UnknownSourceError(
@@ -248,12 +248,9 @@ def _by_id(known: list[CatalogSource], source_id: str, type: str) -> CatalogSour
 
 def _by_name(known: list[CatalogSource], name: str, type: str) -> CatalogSource:
     namesakes = [source for source in known if source.name.strip() == name.strip()]
-    # a re-created integration keeps its name: the deleted namesake does not count, nor does one of another type
-    best = (
-        [s for s in namesakes if s.deleted_at is None and s.type == type]
-        or [s for s in namesakes if s.type == type]
-        or namesakes
-    )
+    # an integration that was made again keeps its name: a deleted namesake, or one of another type, yields
+    of_type = [source for source in namesakes if source.type == type]
+    best = [source for source in of_type if source.deleted_at is None] or of_type or namesakes
     if not best:
         raise UnknownSourceError(
             f"Catalog has no source named {name!r} in this zone.{_existing(known, type)}"
@@ -282,9 +279,9 @@ def _usable(source: CatalogSource, known: list[CatalogSource], type: str) -> Cat
 def _absent(source_id: str, zone: Zone, known: list[CatalogSource]) -> str:
     other = other_zone(zone)
     return (
-        f"Catalog has no source {source_id} in zone {zone.name} ({zone.api_url}). Either the source id is wrong, "
-        f"or the tenant lives in zone {other.name}: the zone is {other.name} when people open Catalog at "
-        f"{other.app_url}, {zone.name} when they open it at {zone.app_url}.{_candidates(known)}"
+        f"Catalog has no source {source_id} in zone {zone.name} ({zone.api_url}). Either the source id is "
+        f"wrong, or the tenant lives in the other zone, which is {other.name} when people open Catalog at "
+        f"{other.app_url} instead of {zone.app_url}.{_candidates(known)}"
     )
 
 

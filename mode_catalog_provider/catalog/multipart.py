@@ -1,0 +1,80 @@
+"""The body of one upload: a file, streamed between two lines of multipart framing."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotIncompleteError
+
+CHUNK = 256 * 1024
+
+
+class FileBody:
+    """A ``multipart/form-data`` body with exactly one part, ``file``, read from the disk as it is sent.
+
+    Iterating opens the file anew, so every attempt sends it from its first byte. The last chunk is held back
+    until the whole file is known to be the expected one: Catalog never receives a changed file whole.
+
+    :param open_file: opens the file for reading bytes.
+    :param name: base name that the part carries.
+    :param size: bytes the file must have.
+    :param sha256: hash the file must have, in hex.
+    """
+
+    def __init__(self, open_file: Callable[[], BinaryIO], *, name: str, size: int, sha256: str) -> None:
+        boundary = secrets.token_hex(16)
+        # quoting as browsers do it (HTML living standard, "multipart form data")
+        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+        self._open_file = open_file
+        self._name = name
+        self._size = size
+        self._sha256 = sha256
+        self._head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\n\r\n'
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        #: whether the last attempt handed the whole body over, so that Catalog may have stored the file
+        self.handed_over = False
+
+    def __len__(self) -> int:
+        return len(self._head) + self._size + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.handed_over = False
+        yield self._head
+        held_back = b""
+        for chunk in self._checked_chunks():
+            if held_back:
+                yield held_back
+            held_back = chunk
+        # set before the last bytes leave: from here on nobody can tell whether they arrived
+        self.handed_over = True
+        yield held_back + self._tail
+
+    def _checked_chunks(self) -> Iterator[bytes]:
+        digest, left = hashlib.sha256(), self._size
+        try:
+            with self._open_file() as file:
+                while left >= 0 and (chunk := file.read(CHUNK)):
+                    left -= len(chunk)
+                    digest.update(chunk)
+                    yield chunk
+        # an OSError would pass for a broken connection to Catalog, which it is not
+        except FileNotFoundError as error:
+            raise SnapshotIncompleteError(
+                f"{self._name} disappeared while it was being uploaded; Catalog did not get it whole."
+            ) from error
+        except OSError as error:
+            raise ModeCatalogError(
+                f"{self._name} could not be read while it was being uploaded: {error}. Catalog did not get it "
+                f"whole; the upload may be tried again."
+            ) from error
+        if left != 0 or digest.hexdigest() != self._sha256:
+            raise SnapshotAlteredError(
+                f"{self._name} changed while it was being uploaded; Catalog did not get it whole. Nothing may "
+                f"write into a snapshot: extract again and upload that."
+            )

@@ -1,0 +1,209 @@
+"""What of a snapshot has been sent to a Catalog source, kept beside its manifest.
+
+Catalog answers 409 to a file name it already holds, and offers no way to ask which bytes it holds. The record
+is the only witness: it is written *before* a file is sent, so that after a crash, or an answer that was lost,
+a 409 is known to be the echo of this package's own upload.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
+from mode_catalog_provider.snapshot.layout import (
+    StoragePath,
+    parse_directory_name,
+    parse_push_record_name,
+    push_record_name,
+)
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.snapshot.manifest import FileEntry
+    from mode_catalog_provider.snapshot.reader import Snapshot
+
+FORMAT_VERSION = 1
+
+FileState = Literal["attempted", "stored"]
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """One file that was sent, or may have been.
+
+    :param sha256: hash of the bytes sent, in hex.
+    :param state: ``attempted`` when Catalog may or may not hold it, ``stored`` when it said so.
+    """
+
+    sha256: str
+    state: FileState
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushRecord:
+    """The push of one snapshot to one source, finished or not.
+
+    :param source_id: UUID of the Catalog source.
+    :param timestamp: Unix seconds that name the snapshot.
+    :param workspace: Mode workspace the snapshot is of.
+    :param host: base URL of Mode, without trailing slash.
+    :param rows: rows per data asset.
+    :param files: what was sent, by file name.
+    :param completed_at: ISO 8601 UTC time at which the last file was stored; ``None`` = not finished.
+    """
+
+    source_id: str
+    timestamp: int
+    workspace: str
+    host: str
+    rows: Mapping[str, int]
+    files: Mapping[str, SentFile]
+    completed_at: str | None = None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, source_id: str) -> PushRecord:
+        """Return the record of a push that has not begun."""
+        manifest = snapshot.manifest
+        return cls(
+            source_id=source_id,
+            timestamp=manifest.timestamp,
+            workspace=manifest.workspace,
+            host=manifest.host,
+            rows=manifest.rows,
+            files={},
+        )
+
+    def state(self, entry: FileEntry) -> FileState | None:
+        """Return what is known of a file, ``None`` when it was never sent.
+
+        :raises SnapshotAlteredError: other bytes were sent under this name.
+        """
+        sent = self.files.get(entry.name)
+        if sent is None:
+            return None
+        if sent.sha256 != entry.sha256:
+            raise SnapshotAlteredError(
+                f"{entry.name} is not the file that was uploaded to Catalog source {self.source_id} under this "
+                f"name before, and Catalog keeps the first one. Extract again: a new snapshot has new names."
+            )
+        return sent.state
+
+    def marked(self, entry: FileEntry, state: FileState | None) -> PushRecord:
+        """Return the record with a file's state changed; ``None`` forgets the file."""
+        files = {name: sent for name, sent in self.files.items() if name != entry.name}
+        if state is not None:
+            files[entry.name] = SentFile(sha256=entry.sha256, state=state)
+        return replace(self, files=files)
+
+    def completed(self, at: datetime) -> PushRecord:
+        """Return the record with the push finished at ``at``."""
+        return replace(self, completed_at=at.astimezone(UTC).isoformat(timespec="seconds"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "source_id": self.source_id,
+            "timestamp": self.timestamp,
+            "workspace": self.workspace,
+            "host": self.host,
+            "rows": dict(self.rows),
+            "files": {n: {"sha256": sent.sha256, "state": sent.state} for n, sent in self.files.items()},
+            "completed_at": self.completed_at,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> PushRecord:
+        """Read what :meth:`to_json` wrote; raises :class:`KeyError` or :class:`TypeError` on anything else."""
+        return cls(
+            source_id=document["source_id"],
+            timestamp=int(document["timestamp"]),
+            workspace=document["workspace"],
+            host=document["host"],
+            rows={asset: int(count) for asset, count in document["rows"].items()},
+            files={name: SentFile(**sent) for name, sent in document["files"].items()},
+            completed_at=document["completed_at"],
+        )
+
+
+def read(path: StoragePath) -> PushRecord | None:
+    """Return the record at ``path``, ``None`` when there is none.
+
+    :raises SnapshotError: it cannot be read, or a newer version of the package wrote it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        document = json.loads(text)
+        version = document["format_version"]
+        if version == FORMAT_VERSION:
+            return PushRecord.from_json(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnapshotAlteredError(
+            f"The push record {path} cannot be read ({type(error).__name__}). It tells what Catalog already "
+            f"holds. Delete it to go on without that knowledge, and extract again for fresh file names."
+        ) from error
+    raise SnapshotError(
+        f"The push record {path} has format version {version!r}; this version of mode-catalog-provider reads "
+        f"version {FORMAT_VERSION}. Upgrade the package where the upload runs."
+    )
+
+
+def write(path: StoragePath, record: PushRecord) -> None:
+    """Write the record so that a reader finds the old one or the new one, never half of either."""
+    text = json.dumps(record.to_json(), indent=2) + "\n"
+    if not isinstance(path, Path):
+        path.write_text(text, encoding="utf-8")  # an object appears whole, when it is closed
+        return
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def record_path(snapshot: Snapshot, source_id: str) -> StoragePath:
+    """Return where the record of this snapshot and source lies."""
+    return snapshot.directory / push_record_name(snapshot.manifest.timestamp, source_id)
+
+
+def newest_completed(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
+    """Return the newest finished push to a source that can be found from a snapshot's place.
+
+    Looked through are the snapshot's own folder and, where it lies in the nested layout, its sibling
+    snapshots and those of other workspaces in the same output directory.
+    """
+    for _, path in sorted(set(_candidates(snapshot, source_id)), key=lambda found: found[0], reverse=True):
+        record = read(path)
+        if record is not None and record.completed_at is not None:
+            return path, record
+    return None
+
+
+def _candidates(snapshot: Snapshot, source_id: str) -> Iterator[tuple[int, StoragePath]]:
+    for path in _children(snapshot.directory):
+        parsed = parse_push_record_name(path.name)
+        if parsed is not None and parsed[1] == source_id:
+            yield parsed[0], path
+    workspace_directory = snapshot.directory.parent
+    if (
+        parse_directory_name(snapshot.directory.name) != snapshot.manifest.timestamp
+        or workspace_directory.name != snapshot.manifest.workspace
+    ):
+        return  # not nested: the folders around are none of ours
+    for workspace in _children(workspace_directory.parent):
+        for directory in _children(workspace):
+            timestamp = parse_directory_name(directory.name)
+            if timestamp is not None:
+                yield timestamp, directory / push_record_name(timestamp, source_id)
+
+
+def _children(directory: StoragePath) -> Iterator[StoragePath]:
+    # a stray file, a folder of somebody else, or one that retention removes at this moment
+    with contextlib.suppress(NotADirectoryError, FileNotFoundError, PermissionError):
+        yield from directory.iterdir()
