@@ -68,6 +68,33 @@ def parse_directory_name(name: str) -> int | None:
     return int(name) if _TIMESTAMP.fullmatch(name) else None
 
 
+def timestamp_of(name: str) -> int | None:
+    """Return the timestamp of the set to which a file belongs by its name, ``None`` for a foreign name.
+
+    Ours are the six files, the manifest, push records, each of them half-written, and the claim marker.
+    """
+    whole = name.removesuffix(PARTIAL)
+    if whole != name and _TIMESTAMP.fullmatch(whole):
+        return int(whole)
+    match = _NAME.fullmatch(whole) or _MANIFEST.fullmatch(whole) or _PUSH_RECORD.fullmatch(whole)
+    return int(match[1]) if match else None
+
+
+def entries(directory: StoragePath) -> dict[str, StoragePath]:
+    """Return what lies in a directory now, by name; nothing when there is no such directory.
+
+    :param directory: local directory or object-store prefix.
+    """
+    store = getattr(directory, "fs", None)
+    if store is not None:
+        # fsspec remembers listings for the life of the process; other workers write here as well.
+        store.invalidate_cache()
+    try:
+        return {path.name: path for path in directory.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the snapshots of one workspace are arranged below an output directory.

@@ -1,0 +1,135 @@
+"""One file of a snapshot on its way to the disk or the object store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
+
+#: Bytes gathered before they are hashed and written: rows are small, and calls into a store are dear.
+_CHUNK = 1 << 20
+
+# The umask decides who may read (the files hold SQL and e-mail addresses), but nobody else may ever write.
+_FILE_MODE = 0o664
+_DIRECTORY_MODE = 0o775
+
+
+class OutputFile:
+    """A file written in one pass, hashed and counted while it passes.
+
+    On a local disk it has a temporary name, and is on the platter, until :meth:`publish`. An object store
+    shows an object only once it is closed, so there it has its own name from the start.
+
+    :param path: where the file is to be.
+    """
+
+    def __init__(self, path: StoragePath) -> None:
+        self._path = path
+        self._hash = hashlib.sha256()
+        self._gathered = bytearray()
+        self.bytes = 0
+
+    def __enter__(self) -> Self:
+        if isinstance(self._path, Path):
+            self._file = _open_local(_partial(self._path), "wb")
+        else:
+            self._file = self._path.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if error is not None:
+                return
+            self._pass_on()
+            if isinstance(self._path, Path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+    def write(self, content: bytes) -> None:
+        """Append ``content``."""
+        self._gathered += content
+        if len(self._gathered) >= _CHUNK:
+            self._pass_on()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything written, in hex; right once the file is closed."""
+        return self._hash.hexdigest()
+
+    def publish(self) -> None:
+        """Give the closed file its own name."""
+        if isinstance(self._path, Path):
+            _partial(self._path).replace(self._path)
+
+    def _pass_on(self) -> None:
+        self._hash.update(self._gathered)
+        self.bytes += len(self._gathered)
+        self._file.write(self._gathered)
+        self._gathered = bytearray()
+
+
+def create_exclusively(path: StoragePath, content: bytes) -> bool:
+    """Create a file unless it exists; return whether this call created it.
+
+    :param path: file to create.
+    :param content: never empty: object stores treat the creation of an empty object as a mere touch.
+    """
+    try:
+        file = _open_local(path, "xb") if isinstance(path, Path) else path.open("xb")
+        with file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def make_directory(directory: StoragePath) -> None:
+    """Create a directory and what lies above it; an existing one is fine."""
+    if isinstance(directory, Path):
+        for path in (*reversed(directory.parents), directory):
+            path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+    else:
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def remove_file(path: StoragePath) -> None:
+    """Remove a file; one that is gone already is fine."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def remove_empty_directory(directory: StoragePath) -> None:
+    """Remove a directory, but never anything in it."""
+    with suppress(OSError):
+        if isinstance(directory, Path):
+            os.rmdir(directory)  # noqa: PTH106 - UPath's rmdir, on a local path too, takes the contents along
+        elif next(iter(directory.iterdir()), None) is None:
+            directory.rmdir()
+
+
+def sync_directory(directory: StoragePath) -> None:
+    """Make the names in a local directory survive a power cut."""
+    if isinstance(directory, Path):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + PARTIAL)
+
+
+def _open_local(path: Path, mode: str) -> BinaryIO:
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, _FILE_MODE)
+
+    return cast(BinaryIO, open(path, mode, opener=opener))

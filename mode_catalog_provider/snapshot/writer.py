@@ -1,0 +1,224 @@
+"""Writes one snapshot: rows in any order in, six files and a manifest out, or nothing at all."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from mode_catalog_provider import __version__
+from mode_catalog_provider.errors import SnapshotError
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
+from mode_catalog_provider.snapshot.layout import (
+    Layout,
+    StoragePath,
+    claim_name,
+    data_file,
+    entries,
+    manifest_name,
+    timestamp_of,
+)
+from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
+from mode_catalog_provider.snapshot.output import (
+    OutputFile,
+    create_exclusively,
+    make_directory,
+    remove_empty_directory,
+    remove_file,
+    sync_directory,
+)
+from mode_catalog_provider.snapshot.spool import RowSpool
+
+#: What the summary names as its maker.
+CLIENT_NAME = "mode-catalog-provider"
+
+_CLAIM = b"A snapshot is being written here. Without a manifest of the same number it is not complete.\n"
+
+# What json.dumps does, made once. Infinity and NaN are not JSON, though Python would write them.
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
+class SnapshotWriter:
+    """Collects rows and writes them as one complete set of files.
+
+    A context manager. Entering takes a timestamp and claims it; leaving without a finished set (an error, a
+    lost lock, Ctrl-C) removes everything again, and a killed process leaves no manifest: either way nothing
+    is left that could be taken for a complete set. To be used from one thread.
+
+    :param layout: where the files go.
+    :param workspace: name of the Mode workspace.
+    :param host: base URL of Mode as configured.
+    :param timestamp: Unix seconds to name the set; default ``None`` takes the time of entering. The next free
+        second is taken when there is a set of that time already.
+    """
+
+    def __init__(self, *, layout: Layout, workspace: str, host: str, timestamp: int | None = None) -> None:
+        self._layout = layout
+        self._workspace = workspace
+        self._host = host.rstrip("/")
+        self._wanted = timestamp
+        self._complete = False
+
+    def __enter__(self) -> Self:
+        self._started = datetime.now(UTC)
+        self._begun = time.monotonic()
+        wanted = int(self._started.timestamp()) if self._wanted is None else self._wanted
+        self._spool = RowSpool()
+        self.timestamp = next(second for second in itertools.count(wanted) if self._claim(second))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+        if not self._complete:
+            # The error that brought us here matters more; retention removes later what stays.
+            with suppress(OSError):
+                remove_set(self._layout, self.timestamp)
+
+    @property
+    def directory(self) -> StoragePath:
+        """Directory that the files are written to."""
+        return self._layout.directory(self.timestamp)
+
+    def add(self, asset: str, row: Mapping[str, Any]) -> None:
+        """Take one row, in any order; a row seen before (same token) is replaced by this later reading.
+
+        :param asset: one of the five data assets.
+        :param row: exactly the contract's keys, in order.
+        :raises SnapshotError: when the row is not as the contract wants it.
+        """
+        if tuple(row) != KEYS.get(asset):
+            raise SnapshotError(f"A row of {asset} does not have the contract's keys in order: {list(row)}.")
+        token = row["token"]
+        if not isinstance(token, str) or not token:
+            raise SnapshotError(
+                f"A row of {asset} has no token (name {row['name']!r}): it cannot be told apart."
+            )
+        for key, value in row.items():
+            if isinstance(value, (dict, list, tuple)):
+                raise SnapshotError(f"{asset} {token} has a nested {key}; Catalog expects flat rows.")
+        try:
+            body = _encode(row)
+        except (TypeError, ValueError) as error:
+            raise SnapshotError(f"{asset} {token} cannot be written as JSON: {error}.") from error
+        self._spool.put(asset, token, body.encode("ascii"))
+
+    def finish(
+        self,
+        *,
+        strategy: str,
+        options: Mapping[str, Any],
+        left_out: Iterable[Mapping[str, Any]],
+        filtered: Mapping[str, int],
+        figures: Mapping[str, Any],
+        fence: Callable[[], None] = lambda: None,
+    ) -> tuple[Manifest, StoragePath]:
+        """Write the six files, then the manifest that makes them a snapshot.
+
+        :param strategy: the strategy really used.
+        :param options: the extraction's options.
+        :param left_out: every object that was refused or gone.
+        :param filtered: objects dropped because the options say so, counted.
+        :param figures: counters of the extraction; ``seconds`` since entering is added.
+        :param fence: called right before the manifest becomes visible; raises when the run lock was lost.
+        :return: the manifest and its path.
+        """
+        outputs: list[tuple[str, int | None, OutputFile]] = [
+            *((asset, *self._write_rows(asset)) for asset in DATA_ASSETS),
+            (SUMMARY, None, self._write(data_file(self.timestamp, SUMMARY), self._summary())),
+        ]
+        for _, _, output in outputs:
+            output.publish()
+        sync_directory(self.directory)
+        manifest = Manifest(
+            timestamp=self.timestamp,
+            workspace=self._workspace,
+            host=self._host,
+            provider_version=__version__,
+            started_at=self._started.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            strategy=strategy,
+            options=options,
+            files=tuple(
+                FileEntry(asset, data_file(self.timestamp, asset), output.bytes, rows, output.sha256)
+                for asset, rows, output in outputs
+            ),
+            left_out=tuple(left_out),
+            filtered=filtered,
+            figures={**figures, "seconds": round(time.monotonic() - self._begun, 3)},
+        )
+        content = manifest.to_bytes()
+        fence()
+        output = self._write(manifest_name(self.timestamp), content)
+        output.publish()
+        self._complete = True
+        sync_directory(self.directory)
+        with suppress(OSError):  # the manifest is the truth; a marker left beside it harms nobody
+            remove_file(self.directory / claim_name(self.timestamp))
+        return manifest, self.directory / manifest_name(self.timestamp)
+
+    def _claim(self, timestamp: int) -> bool:
+        """Reserve a timestamp, against other processes and hosts too; return whether it was free."""
+        directory = self._layout.directory(timestamp)
+        make_directory(directory)
+        marker = claim_name(timestamp)
+        if not create_exclusively(directory / marker, _CLAIM):
+            return False
+        # Looked at with the marker in hand: a set that was finished before the marker became free shows now.
+        if all(timestamp_of(name) != timestamp for name in entries(directory) if name != marker):
+            return True
+        remove_file(directory / marker)
+        return False
+
+    def _write_rows(self, asset: str) -> tuple[int, OutputFile]:
+        rows = 0
+        with OutputFile(self.directory / data_file(self.timestamp, asset)) as output:
+            output.write(b"[")
+            for body in self._spool.bodies(asset):
+                if rows:
+                    output.write(b", ")
+                output.write(body)
+                rows += 1
+            output.write(b"]")
+        return rows, output
+
+    def _write(self, name: str, content: bytes) -> OutputFile:
+        with OutputFile(self.directory / name) as output:
+            output.write(content)
+        return output
+
+    def _summary(self) -> bytes:
+        executed_at = datetime.fromtimestamp(self.timestamp, UTC).replace(tzinfo=None)
+        identity = {"base_url": f"{self._host}/{self._workspace}"}
+        values = (sys.version, __version__, executed_at.isoformat(), identity, CLIENT_NAME)
+        return _encode(dict(zip(SUMMARY_KEYS, values, strict=True))).encode("ascii")
+
+
+def remove_set(layout: Layout, timestamp: int, *, keep: frozenset[str] = frozenset()) -> list[str]:
+    """Remove the files of one set, so that it is never taken for a complete one while it goes.
+
+    :param layout: where the set lies.
+    :param timestamp: which set.
+    :param keep: names of files to leave where they are.
+    :return: the names of the removed files.
+    """
+    directory = layout.directory(timestamp)
+    marker, manifest = claim_name(timestamp), manifest_name(timestamp)
+    ours = {name for name in entries(directory) if timestamp_of(name) == timestamp} - keep
+    if not ours:
+        return []
+    if marker not in ours:
+        create_exclusively(directory / marker, _CLAIM)
+    # Marker first in and last out: what a crash in between leaves is known as half a set of ours.
+    for name in (*(ours & {manifest}), *sorted(ours - {manifest, marker}), marker):
+        remove_file(directory / name)
+    if not layout.is_flat:
+        remove_empty_directory(directory)
+    return sorted(ours - {marker})
