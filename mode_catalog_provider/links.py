@@ -1,0 +1,52 @@
+"""Buttons on a task instance that lead to what the task worked on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow.sdk import BaseOperatorLink, XCom  # type: ignore[attr-defined]  # absent from its stub
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class _PublishedLink(BaseOperatorLink):
+    """A link whose address the task itself publishes, as soon as it knows it.
+
+    Airflow asks for the address when a try ends or defers, and stores the answer in XCom. Published under the
+    same key before, it works while the task runs, and survives a deferral.
+    """
+
+    title: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Text on the button."""
+        return self.title
+
+    def publish(self, context: Context, url: str) -> None:
+        """Make the button of the running task instance lead to ``url``."""
+        context["ti"].xcom_push(key=self.xcom_key, value=url)
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the published address, or an empty text when the task published none."""
+        return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""
+
+
+class ModeWorkspaceLink(_PublishedLink):
+    """Leads to the workspace that was extracted."""
+
+    title = "Mode workspace"
+
+
+class ModeRunLink(_PublishedLink):
+    """Leads to the report whose run was started last."""
+
+    title = "Mode run"
+
+
+class CatalogSourceLink(_PublishedLink):
+    """Leads to the Catalog that was pushed to or asked."""
+
+    title = "Catalog"

@@ -1,0 +1,80 @@
+"""Templated arguments as values: Jinja renders text, a DAG's parameters give the value itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mode_catalog_provider.errors import ConfigurationError
+
+_TRUE = {"true", "t", "yes", "1", "on"}
+_FALSE = {"false", "f", "no", "0", "off", "none", ""}
+
+
+def rendered_truth(name: str, value: bool | str | None) -> bool:
+    """Return a switch.
+
+    :param name: the argument's name, for the message.
+    :param value: a boolean, or its text in any case; ``None`` and an empty text are ``False``.
+    :raises ConfigurationError: when it is neither.
+    """
+    word = "" if value is None else str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
+
+
+def rendered_number(name: str, value: float | str) -> float:
+    """Return a number, whether it is one or the text of one.
+
+    :raises ConfigurationError: when it is neither.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}={value!r} is not a number.") from None
+
+
+def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, ...]:
+    """Return a list of words.
+
+    :param name: the argument's name, for the message.
+    :param value: a list, the text of a list (as Jinja renders one), or words separated by commas or lines.
+    :raises ConfigurationError: when a list holds anything but texts.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        text = value.strip()
+        listed = _literal(text) if text.startswith(("[", "(")) else None
+        if listed is None:
+            listed = [] if text == "None" else text.replace("\n", ",").split(",")
+    else:
+        listed = list(value)
+    if not isinstance(listed, list | tuple) or not all(isinstance(word, str) for word in listed):
+        raise ConfigurationError(f"{name}={value!r} is not a list of texts.")
+    return tuple(word.strip() for word in listed if word.strip())
+
+
+def rendered_mapping(name: str, value: Mapping[str, Any] | str | None) -> dict[str, Any] | None:
+    """Return a mapping, whether it is one or the text of one as Jinja renders it; ``None`` for nothing.
+
+    :raises ConfigurationError: when it is neither.
+    """
+    if value is None or (isinstance(value, str) and value.strip() in {"", "None"}):
+        return None
+    mapping = _literal(value.strip()) if isinstance(value, str) else value
+    if not isinstance(mapping, Mapping):
+        raise ConfigurationError(f"{name} is neither a mapping nor the text of one.")
+    return dict(mapping)
+
+
+def _literal(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None

@@ -1,0 +1,61 @@
+"""Wait until Catalog has taken in what was uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import Context
+
+from mode_catalog_provider.catalog.sources import VISUALIZATION
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.hooks.connection_fields import ExtraFields
+from mode_catalog_provider.sensors.ingestion import SourceIngestedSensor
+
+
+class CatalogIngestedSensor(SourceIngestedSensor):
+    """Waits until Catalog ingested the source that was uploaded to.
+
+    Catalog takes uploads in about once a day, the first one of a source within two days: give ``timeout``
+    room for that.
+
+    An unknown or deleted source fails the task at once, and so does a refused token.
+
+    :param source_id: id (UUID) of the source, or a list of ids that must all be ingested; default ``None``:
+        the connection's ``source_id``. Templated.
+    :param ingested_after: earliest moment of the ingestion: datetime, ISO text, or seconds since 1970, such
+        as the ``timestamp`` that the extract task returned. Default ``None``: the start of this DAG run.
+        Templated.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
+        Templated.
+    :param skip_when: skip the task without looking when true, default ``False``. Templated.
+    :param deferrable: wait in the triggerer; default ``[operators] default_deferrable``.
+    :param poke_interval: time between two looks, default 10 minutes.
+    :param timeout: how long to wait at most, default 24 hours.
+    """
+
+    source_type = VISUALIZATION
+
+    def __init__(
+        self,
+        *,
+        source_id: str | Sequence[str] | None = None,
+        ingested_after: str | datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(source_id=source_id, ingested_after=ingested_after, **kwargs)
+
+    def _source_ids(self) -> tuple[str, ...]:
+        if given := super()._source_ids():
+            return given
+        source_id = ExtraFields.of(self.hook.get_connection(self.catalog_conn_id)).text("source_id")
+        if source_id is None:
+            raise ConfigurationError(
+                f"Which Catalog source is waited for? Give source_id, or put it into connection "
+                f"'{self.catalog_conn_id}'."
+            )
+        return (source_id,)
+
+    def _ingested_after(self, context: Context) -> datetime | None:
+        return super()._ingested_after(context) or context["dag_run"].start_date
