@@ -1,0 +1,24 @@
+"""`mode-catalog`: extract, upload and check without Airflow.
+
+Exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed, 5 refused (incomplete,
+altered, shrunk, stale or locked), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    :param argv: the arguments without the program's name; those of the process when ``None``.
+    :return: the exit code (see the module's docstring).
+    """
+    from mode_catalog_provider.cli.arguments import parser
+
+    arguments = parser().parse_args(argv)
+    # Everything heavy (requests, rich) is imported from here on, so that `--help` answers at once.
+    from mode_catalog_provider.cli.run import run
+
+    return run(arguments)

@@ -1,0 +1,129 @@
+"""`mode-catalog check`: one line for each thing that must be right."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from mode_catalog_provider.catalog.sources import check_push_target
+from mode_catalog_provider.cli.console import Output
+from mode_catalog_provider.cli.exit_codes import DONE, exit_code
+from mode_catalog_provider.cli.services import catalog_api, mode_client
+from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
+from mode_catalog_provider.mode.client import ModeClient
+
+_MARKS = {"fine": "ok  ", "wrong": "FAIL", "unknown": "?   "}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried.
+
+    :param what: what was tried.
+    :param state: ``fine``, ``wrong``, or ``unknown`` when it cannot be told.
+    :param text: what was found, and what to do about it.
+    :param code: the exit code that a ``wrong`` finding leads to.
+    """
+
+    what: str
+    state: Literal["fine", "wrong", "unknown"]
+    text: str
+    code: int = DONE
+
+
+def check(arguments: argparse.Namespace, output: Output) -> int:
+    """Try both services, as far as their credentials are given; the exit code is that of the first failure."""
+    sides: list[Callable[[argparse.Namespace], Iterator[Finding]]] = []
+    if arguments.workspace or arguments.mode_token:
+        sides.append(_check_mode)
+    if arguments.source_id or arguments.catalog_token or arguments.catalog_token_file:
+        sides.append(_check_catalog)
+    if not sides:
+        raise UsageError(
+            "Nothing to check: give Mode's workspace and token, or Catalog's token and source id."
+        )
+    findings = [finding for side in sides for finding in side(arguments)]
+    output.result(
+        {"findings": [asdict(finding) for finding in findings]},
+        [f"{_MARKS[finding.state]} {finding.what}: {finding.text}" for finding in findings],
+    )
+    return next((finding.code for finding in findings if finding.state == "wrong"), DONE)
+
+
+def _check_mode(arguments: argparse.Namespace) -> Iterator[Finding]:
+    with mode_client(arguments) as client:
+        try:
+            verified = client.verify()
+        except ModeCatalogError as error:
+            yield Finding("Mode credentials", "wrong", str(error), exit_code(error))
+            return
+        yield Finding("Mode host", "fine", f"{client.host} answers as Mode.")
+        scope = verified.get("api_key_scope")
+        kind = f"accepted (scope: {scope})." if scope else "accepted."
+        yield Finding("Mode credentials", "fine", kind)
+        yield Finding("Mode workspace", "fine", f"{client.workspace}.")
+        yield _listing(client, "connections", "data_sources", "data_sources")
+        yield _listing(client, "collections", "spaces", "spaces", {"filter": "all", "page": 1})
+        yield _members(client)
+
+
+def _listing(
+    client: ModeClient, what: str, path: str, key: str, params: dict[str, str | int] | None = None
+) -> Finding:
+    try:
+        answer = client.get(path, params=params)
+    except ModeCatalogError as error:
+        return Finding(f"Mode {what}", "wrong", str(error), exit_code(error))
+    count = len((answer.get("_embedded") or {}).get(key) or [])
+    if not count:
+        text = f"none is visible to this key; ask an admin for the right to view {what}."
+        return Finding(f"Mode {what}", "unknown", text)
+    more = " on the first page" if "page" in (params or {}) else ""
+    return Finding(f"Mode {what}", "fine", f"{count} visible{more}.")
+
+
+def _members(client: ModeClient) -> Finding:
+    for path in ("memberships/lite", "memberships"):
+        try:
+            client.get(path)
+        except (ForbiddenError, NotFoundError):
+            continue
+        except ModeCatalogError as error:
+            return Finding("Mode members", "wrong", str(error), exit_code(error))
+        names = "with names and e-mails" if path.endswith("lite") else "names and e-mails only one by one"
+        return Finding("Mode members", "fine", f"readable, {names}.")
+    return Finding(
+        "Mode members", "unknown", "this key may not list them; owners will be missing in Catalog."
+    )
+
+
+def _check_catalog(arguments: argparse.Namespace) -> Iterator[Finding]:
+    with catalog_api(arguments) as api:
+        try:
+            sources = sum(1 for _ in api.sources())
+        except ForbiddenError as error:
+            yield Finding("Catalog credentials", "unknown", f"{error} The source id cannot be checked.")
+            return
+        except ModeCatalogError as error:
+            yield Finding("Catalog credentials", "wrong", str(error), exit_code(error))
+            return
+        yield Finding(
+            "Catalog credentials", "fine", f"accepted in zone {api.zone.name}, {sources} sources visible."
+        )
+        if not arguments.source_id:
+            yield Finding("Catalog source", "unknown", "no source id was given.")
+            return
+        try:
+            source = check_push_target(api, arguments.source_id)
+        except ModeCatalogError as error:
+            yield Finding("Catalog source", "wrong", str(error), exit_code(error))
+            return
+        if source is None:
+            yield Finding("Catalog source", "unknown", "this token may not read sources.")
+            return
+        yield Finding("Catalog source", "fine", f"{source}.")
+        text = "not tried: only an upload shows whether the token may write (it must be Read & Write)."
+        yield Finding("Catalog upload right", "unknown", text)
