@@ -77,6 +77,20 @@ class MalformedResponseError(ServiceError):
     """The answer was HTML, truncated, too large, or not the documented shape."""
 
 
+class ResponseTruncatedError(MalformedResponseError):
+    """The connection closed in the middle of the answer; the next attempt usually gets it whole."""
+
+
+class ResponseTooLargeError(MalformedResponseError):
+    """The answer is larger than the limit; asking again gives the same."""
+
+    permanent = True
+
+
+class UnreachableError(ServiceUnavailableError):
+    """No connection could be made, so nothing was sent: even a request that must not be repeated may be."""
+
+
 class RequestRefusedError(ServiceError):
     """The service understood and refused the request (any other 4xx)."""
 

@@ -1,0 +1,132 @@
+"""One exchange on the wire that another thread can break off: after a deadline, or when asked to stop.
+
+A read timeout only limits the silence between two bytes: a server that sends one byte a minute holds a worker
+for ever. And a thread that waits for an answer cannot look at a stop signal. Both are ended by shutting down
+the socket from outside, so the connections made here tell the running exchange which socket they use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_of_this_thread = threading.local()
+
+
+class Exchange:
+    """A request and its answer, from connecting to the last byte."""
+
+    def __init__(self) -> None:
+        self.overdue = False
+        self._broken = False
+        self._socket: Any = None
+
+    def uses(self, sock: Any) -> None:
+        """Say which socket carries the exchange."""
+        self._socket = sock
+        if self._broken:
+            self.break_off()
+
+    def break_off(self) -> None:
+        """End the exchange now; its thread sees a closed connection."""
+        self._broken = True
+        # Not SSLSocket.shutdown(): that one clears state which the reading thread still uses.
+        with contextlib.suppress(OSError, TypeError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def expire(self) -> None:
+        """End the exchange because it took too long."""
+        self.overdue = True
+        self.break_off()
+
+
+class Exchanges:
+    """The exchanges under way in one session."""
+
+    def __init__(self) -> None:
+        self._under_way: set[Exchange] = set()
+
+    @contextlib.contextmanager
+    def begin(self, *, deadline: float | None) -> Iterator[Exchange]:
+        """Watch the exchange that this thread makes inside the ``with`` block.
+
+        :param deadline: seconds for the whole exchange; ``None`` for no limit.
+        """
+        exchange = Exchange()
+        watchdog = threading.Timer(deadline, exchange.expire) if deadline is not None else None
+        self._under_way.add(exchange)
+        _of_this_thread.exchange = exchange
+        if watchdog is not None:
+            watchdog.daemon = True
+            watchdog.start()
+        try:
+            yield exchange
+        finally:
+            if watchdog is not None:
+                watchdog.cancel()
+            _of_this_thread.exchange = None
+            self._under_way.discard(exchange)
+
+    def break_off_all(self) -> None:
+        """End all exchanges under way."""
+        for exchange in self._under_way.copy():
+            exchange.break_off()
+
+
+def _tell_exchange(sock: Any) -> None:
+    exchange: Exchange | None = getattr(_of_this_thread, "exchange", None)
+    if exchange is not None:
+        exchange.uses(sock)
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _tell_exchange(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _tell_exchange(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _SecureConnection(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _tell_exchange(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _tell_exchange(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class BreakableAdapter(HTTPAdapter):
+    """``requests``' adapter, without any retry of its own, whose connections can be broken off."""
+
+    def __init__(self, *, pool_size: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make direct connections breakable."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make connections through a proxy breakable."""
+        proxy_manager = super().proxy_manager_for(proxy, **kwargs)
+        proxy_manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        return proxy_manager

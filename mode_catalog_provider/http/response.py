@@ -1,0 +1,133 @@
+"""Answers: read within limits, turned into JSON, and quoted in messages without giving anything away."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from mode_catalog_provider.errors import (
+    MalformedResponseError,
+    ResponseTooLargeError,
+    ResponseTruncatedError,
+)
+
+DEFAULT_MAX_BYTES = 128 * 1024 * 1024
+"""A page of 30 reports with their whole HTML layouts is a few MB; one answer beyond this is not a listing."""
+
+CHUNK_BYTES = 64 * 1024
+EXCERPT_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One whole answer.
+
+    :param status: HTTP status code.
+    :param headers: header fields, looked up without regard to case.
+    :param body: the body, decompressed.
+    :param asked: method and URL without query string, for messages.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    asked: str
+
+    @property
+    def is_html(self) -> bool:
+        """Whether the body is a web page: a sign-in or proxy page, never an answer of an API."""
+        kind = self.headers.get("Content-Type", "").lower()
+        return "html" in kind or self.body[:256].lstrip().lower().startswith(
+            (b"<!doctype", b"<html", b"<head")
+        )
+
+
+def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> bytes:
+    """Read a streamed response to its end, decompressing, and never keep more than ``max_bytes`` of it.
+
+    :raises ResponseTooLargeError: the body is, or says it is, larger than ``max_bytes``.
+    :raises ResponseTruncatedError: the connection closed before the announced end.
+    :raises MalformedResponseError: the compression is broken.
+    """
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(response, max_bytes, asked)
+    body = bytearray()
+    try:
+        for chunk in response.iter_content(CHUNK_BYTES):
+            body += chunk
+            if len(body) > max_bytes:
+                raise _too_large(response, max_bytes, asked)
+    except requests.exceptions.ContentDecodingError as error:
+        raise MalformedResponseError(
+            f"{asked}: the compressed answer cannot be unpacked.", status=response.status_code
+        ) from error
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise ResponseTruncatedError(
+            f"{asked}: the connection closed in the middle of the answer.", status=response.status_code
+        ) from error
+    return bytes(body)
+
+
+def read_json(answer: Answer) -> Any:
+    """Return the JSON value of an answer; an empty body (204) is ``None``.
+
+    :raises ResponseTruncatedError: the text breaks off.
+    :raises MalformedResponseError: HTML, or not JSON at all.
+    """
+    if answer.is_html:
+        raise MalformedResponseError(
+            f"{answer.asked} answered {answer.status} with a web page instead of JSON: a sign-in or proxy "
+            "page stands in front of the service.",
+            status=answer.status,
+        )
+    text = answer.body.strip()
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if text[:1] in (b"{", b"[") and text[-1:] not in (b"}", b"]"):
+            raise ResponseTruncatedError(
+                f"{answer.asked}: the answer breaks off after {len(answer.body)} bytes.", status=answer.status
+            ) from error
+        raise MalformedResponseError(
+            f"{answer.asked} answered {answer.status} with something that is not JSON "
+            f"({answer.headers.get('Content-Type', 'no content type')}).",
+            status=answer.status,
+        ) from error
+
+
+def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
+    """Quote what a service said about a refusal, short and on one line.
+
+    :param answer: the refusal; of a JSON body only ``message`` (text or object), ``errors`` or ``error``.
+    :param hide: texts that must not be repeated (the credential, should the service echo it).
+    :return: up to 200 characters, empty when it said nothing.
+    """
+    if answer.is_html:
+        return "a web page, not an answer of the API"
+    try:
+        said = json.loads(answer.body) if answer.body.strip() else ""
+    except ValueError:
+        said = answer.body[: 20 * EXCERPT_CHARACTERS].decode("utf-8", "replace")
+    if isinstance(said, Mapping):
+        said = next((said[key] for key in ("message", "errors", "error") if said.get(key)), "")
+    if not isinstance(said, str):
+        said = json.dumps(said, ensure_ascii=False)
+    for text in sorted(filter(None, hide), key=len, reverse=True):
+        said = said.replace(text, "…")
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", said).strip()
+    return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1] + "…"
+
+
+def _too_large(response: requests.Response, max_bytes: int, asked: str) -> ResponseTooLargeError:
+    return ResponseTooLargeError(
+        f"{asked}: the answer is larger than the limit of {max_bytes / 1024 / 1024:.0f} MiB.",
+        status=response.status_code,
+    )

@@ -1,0 +1,155 @@
+"""Which failures are worth another attempt, how long to wait for it, and when to give up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying
+
+from mode_catalog_provider.errors import (
+    MalformedResponseError,
+    RateLimitedError,
+    ResponseTruncatedError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.stop import StopSignal
+
+T = TypeVar("T")
+
+PASSING: tuple[type[ServiceError], ...] = (RateLimitedError, ServiceUnavailableError, ResponseTruncatedError)
+"""Failures that pass by themselves: retried as long as the budget lasts."""
+
+
+def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Read a ``Retry-After`` header.
+
+    :param value: the header, seconds or an HTTP date; ``None`` when it was not sent.
+    :param now: what the service's clock said when it answered (its ``Date`` header), so that two clocks that
+        disagree do no harm; this machine's clock when ``None``.
+    :return: seconds to wait, never negative; ``None`` when the header is missing or unreadable.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        moment = parse_http_date(text)
+        if moment is None:
+            return None
+        return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    # float() also reads "inf" and "nan".
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """Read an HTTP date (the ``Date`` header, for one) as an aware UTC time; ``None`` when unreadable."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Back-off for one request: ``Retry-After`` where the service said so, else exponential with full jitter.
+
+    :param budget: seconds for all attempts of one request together; no attempt starts later than that, and a
+        service that asks for a longer wait than is left is not waited for.
+    :param first_wait: ceiling in seconds of the first wait; it doubles with each attempt.
+    :param longest_wait: ceiling in seconds of any wait that the service did not ask for.
+    :param few_for: failures (exact types) that rarely pass, given up after ``few`` attempts; default: an
+        answer that is not the documented JSON, such as a sign-in page.
+    :param few: attempts for those.
+    """
+
+    budget: float = 300.0
+    first_wait: float = 0.5
+    longest_wait: float = 30.0
+    few_for: tuple[type[ServiceError], ...] = (MalformedResponseError,)
+    few: int = 4
+
+    def call(
+        self,
+        attempt: Callable[[], T],
+        *,
+        stop: StopSignal,
+        figures: RequestFigures | None = None,
+        on_wait: Callable[[ServiceError, float], None] | None = None,
+        jitter: Callable[[float, float], float] = random.uniform,
+        passing: tuple[type[ServiceError], ...] = PASSING,
+    ) -> T:
+        """Run ``attempt`` until it returns, fails for good, or the budget is spent.
+
+        :param attempt: makes one request; says what went wrong by the type of the :class:`ServiceError` it
+            raises, and by ``retry_after`` on it how long the service asks to wait.
+        :param stop: ends the waits early.
+        :param figures: where retries and throttled seconds are counted.
+        :param on_wait: told the failure and the seconds, before each wait.
+        :param jitter: ``uniform(low, high)``, replaceable in tests.
+        :param passing: the failures that are retried at all, besides ``few_for``.
+        :raises ServiceError: the last failure, its message extended by what was tried.
+        """
+        started = stop.now()
+        counted = figures or RequestFigures()
+
+        def worth_another(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            # The exact type decides: a truncated body is malformed too, but passes like a reset does.
+            if type(error) in self.few_for:
+                return state.attempt_number < self.few
+            return isinstance(error, passing)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, ServiceError) and error.retry_after is not None:
+                return error.retry_after
+            doubled: float = self.first_wait * 2 ** min(state.attempt_number - 1, 32)
+            return jitter(0.0, min(self.longest_wait, doubled))
+
+        def spent(state: RetryCallState) -> bool:
+            return stop.now() - started + state.upcoming_sleep > self.budget
+
+        def before_wait(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, ServiceError):
+                counted.count(retries=1)
+                if isinstance(error, RateLimitedError):
+                    counted.count(throttled_seconds=state.upcoming_sleep)
+                if on_wait is not None:
+                    on_wait(error, state.upcoming_sleep)
+
+        retrying = Retrying(
+            retry=worth_another,
+            wait=wait,
+            stop=spent,
+            sleep=stop.sleep,
+            before_sleep=before_wait,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except (*passing, *self.few_for) as error:
+            attempts = int(retrying.statistics.get("attempt_number", 1))
+            raise _given_up(error, attempts, stop.now() - started) from error
+
+
+def _given_up(error: ServiceError, attempts: int, seconds: float) -> ServiceError:
+    """Return the same failure with what was tried added to its message."""
+    if attempts < 2 and error.retry_after is None:
+        return error
+    tried = f"{attempts} attempt{'s' if attempts > 1 else ''} in {seconds:.0f} s"
+    later = "" if error.retry_after is None else f"; it asks to come back in {error.retry_after:.0f} s"
+    return type(error)(
+        f"{error} Gave up after {tried}{later}.", status=error.status, retry_after=error.retry_after
+    )

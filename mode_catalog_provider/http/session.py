@@ -1,0 +1,242 @@
+"""The one place that sends: safe defaults of ``requests``, failures of the wire in the package's words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+import requests
+from requests.auth import AuthBase
+
+from mode_catalog_provider import __version__
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ResponseTruncatedError,
+    ServiceUnavailableError,
+    UnreachableError,
+)
+from mode_catalog_provider.http.exchange import BreakableAdapter, Exchanges
+from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
+from mode_catalog_provider.http.stop import StopSignal
+
+USER_AGENT = f"mode-catalog-provider/{__version__}"
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+DEADLINE = 300.0
+
+
+def base_url(url: str, *, what: str, allow_http: bool = False) -> str:
+    """Check the address of a service and bring it into one form.
+
+    :param url: as configured, scheme required.
+    :param what: what it is in a message, such as ``"Mode host"``.
+    :param allow_http: accept plain http to any host; without it only to this machine.
+    :return: scheme and host (port, path) in lower case where case does not matter, no trailing slash.
+    :raises ConfigurationError: when it cannot be right. The message never repeats user name or password.
+    """
+    text = url.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{what}: this is not a URL; it looks like https://example.com.") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(
+            f"{what}: the URL carries a user name or password; credentials have fields of their own."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"{what} '{text}' needs a scheme and a host, such as https://example.com.")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"{what}: the URL must not have a query or a fragment.")
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
+        raise ConfigurationError(
+            f"{what} '{text}' is plain http: the credential would travel unencrypted. Use https, or allow "
+            "http explicitly."
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether a host name means this machine."""
+    if hostname == "localhost" or hostname.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False
+
+
+class HeaderAuth(AuthBase):
+    """Sets the ``Authorization`` header, or none; being a callable, it keeps ``~/.netrc`` out of play.
+
+    :param value: the whole header value.
+    :raises ConfigurationError: when the value cannot be sent; a library's own message would repeat it.
+    """
+
+    def __init__(self, value: str | None = None) -> None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]*", value):
+            raise ConfigurationError(
+                "The credential holds characters that cannot be sent in a header (a line break at its end?)."
+            )
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header to a request that is about to be sent."""
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+class _NoCookies(DefaultCookiePolicy):
+    def set_ok(self, cookie: Cookie, request: Request) -> bool:
+        return False
+
+
+class HttpSession:
+    """Sends requests of one service and returns whole answers. Thread-safe.
+
+    Redirects are not followed, cookies not kept, ``~/.netrc`` not read, nothing is retried. Proxies and
+    certificate bundles of the environment are honoured unless given here.
+
+    :param service: name of the service in messages, such as ``"Mode"``.
+    :param timeout: seconds to wait for a byte, or ``(connect, read)``; default ``(10, 60)``.
+    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
+    :param proxies: scheme to proxy URL, as for ``requests``.
+    :param pool_size: connections kept open.
+    :param max_bytes: largest body accepted, decompressed.
+    :param stop: breaks exchanges under way; they raise ``CancelledError``.
+    :param figures: where requests and bytes are counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        timeout: float | tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        pool_size: int = 8,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        stop: StopSignal | None = None,
+        figures: RequestFigures | None = None,
+    ) -> None:
+        self.service = service
+        self.stop = stop or StopSignal()
+        self.figures = figures or RequestFigures()
+        self._timeout = timeout if isinstance(timeout, tuple) else (min(CONNECT_TIMEOUT, timeout), timeout)
+        self._verify = verify
+        self._max_bytes = max_bytes
+        self._exchanges = Exchanges()
+        self._session = requests.Session()
+        self._session.auth = HeaderAuth()
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
+        self._session.proxies.update(proxies or {})
+        self._session.cookies.set_policy(_NoCookies())
+        adapter = BreakableAdapter(pool_size=pool_size)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self.stop.when_set(self._exchanges.break_off_all)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        authorization: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: Any = None,
+        deadline: float | None = DEADLINE,
+    ) -> Answer:
+        """Send one request, once, and read its whole answer, whatever its status.
+
+        :param authorization: value of the ``Authorization`` header, sent to this URL only.
+        :param data: a body that ``requests`` takes: bytes, or a file-like or iterable object, streamed.
+        :param deadline: seconds for the whole exchange, connecting to last byte; ``None`` for no limit.
+        :raises UnreachableError: no connection; nothing was sent.
+        :raises ServiceUnavailableError: reset, or silent for longer than the timeout.
+        :raises MalformedResponseError: truncated, too large, or broken compression.
+        :raises CancelledError: the stop signal was set.
+        """
+        self.stop.check()
+        parts = urlsplit(url)
+        asked = f"{self.service} {method} {parts.path or '/'}"
+        where = f"{self.service} at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self.figures.count(requests=1)
+        with self._exchanges.begin(deadline=deadline) as exchange:
+            try:
+                with self._session.request(
+                    method,
+                    url,
+                    auth=HeaderAuth(authorization),
+                    headers=headers,
+                    params=params,
+                    json=json,
+                    data=data,
+                    timeout=self._timeout,
+                    # Given per request: `requests` prefers REQUESTS_CA_BUNDLE to a session's own setting.
+                    verify=self._verify,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response:
+                    body = read_body(response, max_bytes=self._max_bytes, asked=asked)
+            except (requests.RequestException, OSError, ResponseTruncatedError) as error:
+                self.stop.check()
+                if exchange.overdue:
+                    raise ServiceUnavailableError(
+                        f"{asked}: the answer was not complete after {deadline:g} s."
+                    ) from error
+                if isinstance(error, ResponseTruncatedError):
+                    raise
+                ours = self._in_our_words(error, asked, where)
+                # The library's complaint about an address repeats it, with a proxy's password if it has one.
+                raise ours from (None if isinstance(ours, ConfigurationError) else error)
+            # A body without announced length ends like a whole one when the connection is cut.
+            self.stop.check()
+            if exchange.overdue:
+                raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
+        self.figures.count(bytes_received=len(body))
+        return Answer(status=response.status_code, headers=response.headers, body=body, asked=asked)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._session.close()
+
+    def _in_our_words(
+        self, error: Exception, asked: str, where: str
+    ) -> ServiceUnavailableError | ConfigurationError:
+        # Only the kind of a failure is told: the library's own texts can hold a proxy's password.
+        text = str(error)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return UnreachableError(
+                f"{where} cannot be reached through the proxy (check the proxy's address and rights)."
+            )
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+            return ConfigurationError(
+                f"{where} shows a certificate that this machine does not trust. Give the authority's bundle "
+                "as `verify`."
+            )
+        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+            return ConfigurationError(f"{where}: this address cannot be used.")
+        if isinstance(error, requests.exceptions.InvalidProxyURL):
+            return ConfigurationError("The proxy's URL cannot be used.")
+        if (
+            isinstance(error, requests.exceptions.ConnectTimeout)
+            or "NewConnectionError" in text
+            or "NameResolution" in text
+        ):
+            reason = (
+                "its name cannot be resolved" if "NameResolution" in text else "no connection could be made"
+            )
+            return UnreachableError(f"{where} cannot be reached: {reason}. Check the host and the network.")
+        if isinstance(error, requests.exceptions.Timeout) or "Read timed out" in text:
+            return ServiceUnavailableError(f"{asked}: no answer within {self._timeout[1]:g} s.")
+        return ServiceUnavailableError(f"{asked}: the connection broke ({type(error).__name__}).")
