@@ -1,0 +1,188 @@
+"""The sandbox's Catalog: ingest endpoint and GraphQL API on one port."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.catalog_graphql import CatalogGraphQL
+from tests.sandbox.catalog_ingest import INGEST_PATH, CatalogIngest, ingest_error
+from tests.sandbox.catalog_sources import Source, millis
+from tests.sandbox.credentials import CredentialBook
+from tests.sandbox.maker import Maker
+from tests.sandbox.server import Answer, Request, SandboxServer, json_answer
+from tests.sandbox.switches import CatalogSwitches
+from tests.sandbox.uploads import Upload
+
+GRAPHQL_PATH = "/public/graphql"
+
+
+class CatalogSandbox(SandboxServer):
+    """A server that behaves like Catalog for one tenant.
+
+    :param switches: change them at any time.
+    :param seed: gives the source ids.
+    :param token: the Read & Write token, default a random one.
+    :param source_id: id of the Mode source, default one made from the seed.
+    """
+
+    def __init__(
+        self,
+        *,
+        switches: CatalogSwitches,
+        book: CredentialBook,
+        seed: int = 1,
+        token: str | None = None,
+        source_id: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(book=book, **options)
+        self.switches = switches
+        self.token = token or _new_token()
+        self.read_token = _new_token()
+        self.other_zone_token = _new_token()
+        for label, value in (
+            ("rw", self.token),
+            ("ro", self.read_token),
+            ("other-zone", self.other_zone_token),
+        ):
+            book.register(f"Token {value}", f"catalog:{label}")
+        self.sources = _tenant_sources(Maker(seed=seed), source_id)
+        self.source_id, self.warehouse_id = self.sources[0].id, self.sources[1].id
+        self.dashboards: list[dict[str, Any]] = []
+        self.lineages: list[dict[str, Any]] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="sandbox-catalog-"))
+        self._ingest = CatalogIngest(self, self._folder)
+        self._graphql = CatalogGraphQL(self)
+
+    def stop(self) -> None:
+        super().stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # -- for tests -----------------------------------------------------------------------------------------
+
+    @property
+    def ingest_url(self) -> str:
+        return self.url
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}{GRAPHQL_PATH}"
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """What was stored, in order of arrival."""
+        return self._ingest.uploads()
+
+    def forget_uploads(self) -> None:
+        self._ingest.forget()
+
+    def source(self, source_id: str) -> Source | None:
+        return next((one for one in self.sources if one.id == source_id), None)
+
+    def rotate(self) -> str:
+        """Make a new Read & Write token; the old one is answered with 401 from now on."""
+        self.book.register(f"Token {self.token}", "catalog:revoked")
+        self.token = _new_token()
+        self.book.register(f"Token {self.token}", "catalog:rw")
+        return self.token
+
+    def ingest_warehouse(self, at: datetime | None = None) -> None:
+        """Catalog has ingested the warehouse, now or at the given (aware) time."""
+        self._refresh(self.warehouse_id, at)
+
+    def ingest_mode(self, at: datetime | None = None) -> None:
+        """Catalog has ingested the newest complete upload of the Mode source: dashboards are those reports."""
+        self._refresh(self.source_id, at)
+        reports = [
+            one
+            for one in self.uploads
+            if one.source_id == self.source_id and one.name.endswith("-report.json")
+        ]
+        if reports:
+            newest = max(reports, key=lambda one: one.name)
+            self.dashboards = [_dashboard(row, self.source_id) for row in json.loads(newest.content)]
+
+    def _refresh(self, source_id: str, at: datetime | None) -> None:
+        source = self.source(source_id)
+        if source is None:
+            raise LookupError(f"the source {source_id} was taken out of the sandbox")
+        source.last_refreshed_at = at or datetime.now(UTC)
+
+    # -- answering -----------------------------------------------------------------------------------------
+
+    @property
+    def latency(self) -> float:
+        return self.switches.latency
+
+    def admit(self, request: Request) -> Answer | None:
+        if request.label == "catalog:other-zone":
+            return ingest_error(self.switches.wrong_zone_status, "unknown token")
+        if request.label not in ("catalog:rw", "catalog:ro"):
+            return ingest_error(401, "Unauthorized")
+        return None
+
+    def answer(self, request: Request) -> Answer:
+        if request.method == "POST" and request.path == GRAPHQL_PATH:
+            return self._graphql.answer(request)
+        match = INGEST_PATH.fullmatch(request.path)
+        if match is None:
+            return json_answer({"message": "not found"}, 404)
+        if request.method != "POST":
+            return json_answer({"message": "method not allowed"}, 405)
+        return self._ingest.receive(request, match[2], match[3])
+
+
+def _new_token() -> str:
+    return f"clsc_{secrets.token_hex(20)}"
+
+
+def _tenant_sources(maker: Maker, source_id: str | None) -> list[Source]:
+    """The Mode source first, its warehouse second, then others that must not be mistaken for them."""
+    return [
+        Source(source_id or maker.uuid4("mode"), "Mode", "MODE", "VISUALIZATION"),
+        Source(
+            maker.uuid4("warehouse"),
+            "Snowflake",
+            "SNOWFLAKE",
+            "WAREHOUSE",
+            last_refreshed_at=datetime.now(UTC),
+        ),
+        Source(maker.uuid4("dormant"), "BigQuery", "BIGQUERY", "WAREHOUSE"),
+        Source(
+            maker.uuid4("deleted"),
+            "Old Redshift",
+            "REDSHIFT",
+            "WAREHOUSE",
+            deleted_at=datetime(2025, 9, 1, tzinfo=UTC),
+        ),
+        Source(maker.uuid4("looker"), "Looker", "LOOKER", "VISUALIZATION"),
+        Source(maker.uuid4("dbt"), "dbt", "DBT", "TRANSFORMATION", origin="API"),
+    ]
+
+
+def _dashboard(row: dict[str, Any], source_id: str) -> dict[str, Any]:
+    moment = millis(datetime.now(UTC))
+    return {
+        "id": row["token"],
+        "externalId": str(row["id"]),
+        "externalSlug": None,
+        "name": row["name"] or "Untitled Report",
+        "slug": row["token"],
+        "type": "DASHBOARD",
+        "folderPath": "/",
+        "folderUrl": None,
+        "url": f"https://app.mode.com/acme/reports/{row['token']}",
+        "popularity": None,
+        "sourceId": source_id,
+        "createdAt": moment,
+        "updatedAt": moment,
+        "deletedAt": None,
+        "isDeprecated": False,
+        "isVerified": False,
+    }
