@@ -19,10 +19,11 @@ StoragePath: TypeAlias = "Path | UPath"
 #: Suffix of a file that is still being written. Not ``.json``, so that no directory upload picks it up.
 PARTIAL = ".partial"
 
-_NAME = re.compile(rf"(\d+)-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
-_MANIFEST = re.compile(r"(\d+)\.manifest", re.ASCII)
-_PUSH_RECORD = re.compile(r"(\d+)\.(.+)\.pushed", re.ASCII)
-_TIMESTAMP = re.compile(r"\d+", re.ASCII)
+# Eleven digits reach the year 5138 and keep every name a time.
+_NAME = re.compile(rf"([1-9]\d{{0,10}})-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
+_MANIFEST = re.compile(r"([1-9]\d{0,10})\.manifest", re.ASCII)
+_PUSH_RECORD = re.compile(r"([1-9]\d{0,10})\.(.+)\.pushed", re.ASCII)
+_TIMESTAMP = re.compile(r"[1-9]\d{0,10}", re.ASCII)
 
 
 def data_file(timestamp: int, asset: str) -> str:
@@ -80,15 +81,20 @@ def timestamp_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def forget_listings(path: StoragePath) -> None:
+    """Make the next look at an object store a real one."""
+    store = getattr(path, "fs", None)
+    if store is not None:
+        # fsspec remembers listings for the life of the process; other workers write there as well.
+        store.invalidate_cache()
+
+
 def entries(directory: StoragePath) -> dict[str, StoragePath]:
     """Return what lies in a directory now, by name; nothing when there is no such directory.
 
     :param directory: local directory or object-store prefix.
     """
-    store = getattr(directory, "fs", None)
-    if store is not None:
-        # fsspec remembers listings for the life of the process; other workers write here as well.
-        store.invalidate_cache()
+    forget_listings(directory)
     try:
         return {path.name: path for path in directory.iterdir()}
     except (FileNotFoundError, NotADirectoryError):

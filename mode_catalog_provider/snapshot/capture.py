@@ -1,0 +1,128 @@
+"""Takes a snapshot of a Mode workspace: check the credential, read, write, tidy up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS
+from mode_catalog_provider.snapshot.layout import Layout, StoragePath
+from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.retention import prune
+from mode_catalog_provider.snapshot.writer import SnapshotWriter
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.mode.client import ModeClient
+    from mode_catalog_provider.mode.extraction import Extraction, LeftOut
+
+#: Seconds between two lines about an extraction that takes long.
+_NEWS_EVERY = 60.0
+
+#: Names of left-out objects in a log line; the manifest has them all.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """One finished extraction.
+
+    :param manifest: what was written.
+    :param manifest_path: where the manifest lies.
+    :param directory: where the files lie.
+    :param seconds: time the extraction took.
+    :param pruned: timestamps of earlier sets that were removed.
+    """
+
+    manifest: Manifest
+    manifest_path: StoragePath
+    directory: StoragePath
+    seconds: float
+    pruned: tuple[int, ...] = ()
+
+
+def capture(
+    *,
+    client: ModeClient,
+    extraction: Extraction,
+    layout: Layout,
+    log: logging.Logger,
+    fence: Callable[[], None] = lambda: None,
+    keep: int | None = None,
+) -> CaptureResult:
+    """Write one complete snapshot of the workspace, or raise and leave nothing.
+
+    :param client: client of the workspace; verified here before anything else.
+    :param extraction: what to read, not yet begun.
+    :param layout: where the files go.
+    :param log: logger for the course of events.
+    :param fence: called before the manifest becomes visible; raises when the run lock was lost. Default: none.
+    :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
+        this one only.
+    :return: the manifest and where it lies.
+    :raises ModeCatalogError: whatever made the extraction impossible.
+    """
+    begun = time.monotonic()
+    client.verify()
+    log.info("Authentication succeeded")
+    with SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
+        _transfer(extraction, writer, log)
+        manifest, manifest_path = writer.finish(
+            strategy=extraction.strategy,
+            options=extraction.options.to_json(),
+            left_out=[entry.to_json() for entry in extraction.left_out],
+            filtered=extraction.filtered,
+            figures=client.figures.to_json(),
+            fence=fence,
+        )
+    for entry in manifest.files:
+        log.info("Wrote %s (%d bytes)", writer.directory / entry.name, entry.bytes)
+    log.info("Wrote %s", manifest_path)
+    _warn_of_left_out(extraction.left_out, log)
+    pruned = _prune(layout, 1 if layout.is_flat else keep, manifest.timestamp, log)
+    return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
+
+
+def _transfer(extraction: Extraction, writer: SnapshotWriter, log: logging.Logger) -> None:
+    counts: Counter[str] = Counter()
+    news_at = time.monotonic() + _NEWS_EVERY
+    for asset, row in extraction.rows():
+        if asset not in counts:
+            log.info("Extracting %s", asset)
+        counts[asset] += 1
+        writer.add(asset, row)
+        if time.monotonic() >= news_at:
+            news_at += _NEWS_EVERY
+            log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
+    for asset in DATA_ASSETS:
+        log.info("%d %s rows extracted", counts[asset], asset)
+
+
+def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for entry in left_out:
+        groups[entry.asset, entry.reason].append(entry.name or entry.token or "the whole listing")
+    for (asset, reason), names in groups.items():
+        log.warning(
+            "Left out %d %s (%s): %s%s. The manifest lists them all.",
+            len(names),
+            asset,
+            reason,
+            ", ".join(names[:_NAMED]),
+            ", …" if len(names) > _NAMED else "",
+        )
+
+
+def _prune(layout: Layout, keep: int | None, timestamp: int, log: logging.Logger) -> tuple[int, ...]:
+    try:
+        pruned = tuple(prune(layout, keep, spare=timestamp))
+    except OSError as error:
+        # The snapshot is complete and good: what cannot be removed must not make the task fail.
+        log.warning("Old snapshots in %s could not be removed: %s", layout.home, error)
+        return ()
+    if pruned:
+        log.info("Removed %d earlier sets: %s", len(pruned), ", ".join(map(str, pruned)))
+    return pruned

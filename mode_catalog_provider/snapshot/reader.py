@@ -1,0 +1,229 @@
+"""Opens a snapshot by its manifest, and proves that its files are the ones that were written."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mode_catalog_provider.errors import (
+    SnapshotAlteredError,
+    SnapshotError,
+    SnapshotIncompleteError,
+    SnapshotNotFoundError,
+)
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
+from mode_catalog_provider.snapshot.layout import (
+    PARTIAL,
+    StoragePath,
+    data_file,
+    entries,
+    forget_listings,
+    manifest_name,
+    parse_data_file,
+    parse_directory_name,
+    parse_manifest_name,
+    timestamp_of,
+)
+from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
+from mode_catalog_provider.snapshot.writer import CLIENT_NAME
+
+#: What the manifest of an adopted set names as its strategy.
+ADOPTED = "adopted"
+
+_ALL = (*DATA_ASSETS, SUMMARY)
+_BASE_URL = re.compile(r"(https?://[^/]+.*)/([^/]+)")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A complete set of files.
+
+    :param directory: where the files lie.
+    :param manifest: what they are.
+    :param manifest_path: the manifest's path; nothing lies there when the set was adopted.
+    :param adopted: ``True`` for a set without a manifest, made by the vendor's tool.
+    :param ignored: names of files in the directory that do not belong to the adopted set.
+    """
+
+    directory: StoragePath
+    manifest: Manifest
+    manifest_path: StoragePath
+    adopted: bool = False
+    ignored: tuple[str, ...] = ()
+
+    def file_path(self, entry: FileEntry) -> StoragePath:
+        """Return the path of one of the six files."""
+        return self.directory / entry.name
+
+
+def open_snapshot(path: StoragePath) -> Snapshot:
+    """Read the manifest of a complete snapshot; the files are not looked at (see :func:`verify`).
+
+    :param path: the manifest, or the directory it lies in (the newest, where several lie there).
+    :raises SnapshotNotFoundError: when there is no manifest, or it cannot be seen from this machine.
+    :raises SnapshotAlteredError: when the manifest was changed or renamed.
+    """
+    forget_listings(path)
+    if not path.exists():
+        raise _not_found(path)
+    if not path.is_dir():
+        return _read_manifest(path)
+    found = entries(path)
+    manifests = _by_timestamp(found, parse_manifest_name)
+    if manifests:
+        return _read_manifest(found[manifests[max(manifests)]])
+    directories = _by_timestamp(found, parse_directory_name)
+    hint = f" It holds snapshots: name one of them ({directories[max(directories)]})." if directories else ""
+    raise SnapshotNotFoundError(
+        f"There is no manifest in {path}: the extraction has not finished, failed, or wrote elsewhere.{hint}"
+    )
+
+
+def verify(snapshot: Snapshot) -> None:
+    """Prove that every file is there and is what the manifest says: name, size, hash, rows and their keys.
+
+    Reads all files once, in bounded memory.
+
+    :raises SnapshotIncompleteError: when files are missing; names them.
+    :raises SnapshotAlteredError: when a file is not the one that was written.
+    """
+    present = entries(snapshot.directory)
+    missing = [entry.name for entry in snapshot.manifest.files if entry.name not in present]
+    if missing:
+        raise SnapshotIncompleteError(
+            f"{snapshot.directory} lacks {', '.join(missing)}, which the snapshot consists of. Extract again."
+        )
+    for entry in snapshot.manifest.files:
+        path = snapshot.file_path(entry)
+        found = inspect_file(path, entry.asset, sorted_rows=not snapshot.adopted)
+        for what in ("bytes", "rows", "sha256"):
+            if getattr(found, what) != getattr(entry, what):
+                raise SnapshotAlteredError(
+                    f"{path} is not the file that was written: {what} should be {getattr(entry, what)}, "
+                    f"found {getattr(found, what)}. Extract again."
+                )
+
+
+def adopt_directory(path: StoragePath) -> Snapshot:
+    """Make a snapshot of a directory without a manifest, as the vendor's extractor leaves it.
+
+    The directory is only read. Times in the manifest are the one in the file names; workspace and host are
+    those of the summary, empty when it does not say.
+
+    :param path: a directory that holds exactly one complete set of six files; other files are ignored.
+    :raises SnapshotNotFoundError: when there is no such directory.
+    :raises SnapshotIncompleteError: when it holds no set, half a set, or more than one; says which.
+    :raises SnapshotAlteredError: when a file is not what the contract wants.
+    """
+    forget_listings(path)
+    if not path.is_dir():
+        raise _not_found(path)
+    found = entries(path)
+    timestamp = _only_set(path, found)
+    files = tuple(
+        inspect_file(found[data_file(timestamp, asset)], asset, sorted_rows=False) for asset in _ALL
+    )
+    summary = read_summary(found[data_file(timestamp, SUMMARY)])
+    if summary.get("client_name") == CLIENT_NAME:
+        raise SnapshotIncompleteError(
+            f"The files in {path} were written by mode-catalog-provider, but their manifest "
+            f"({manifest_name(timestamp)}) is not there. Keep it beside them, or extract again."
+        )
+    base_url = _BASE_URL.fullmatch(str(summary.get("connection_identity", {}).get("base_url")))
+    at = datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
+    manifest = Manifest(
+        timestamp=timestamp,
+        workspace=base_url[2] if base_url else "",
+        host=base_url[1] if base_url else "",
+        provider_version=str(summary.get("version", "")),
+        started_at=at,
+        finished_at=at,
+        strategy=ADOPTED,
+        options={},
+        files=files,
+        filtered={},
+        figures={},
+    )
+    ignored = tuple(sorted(name for name in found if parse_data_file(name) is None))
+    return Snapshot(path, manifest, path / manifest_name(timestamp), adopted=True, ignored=ignored)
+
+
+def open_or_adopt(path: StoragePath) -> Snapshot:
+    """Open the snapshot in a directory, or adopt it when no manifest lies there; see the two functions."""
+    forget_listings(path)
+    if path.is_dir() and not _by_timestamp(entries(path), parse_manifest_name):
+        return adopt_directory(path)
+    return open_snapshot(path)
+
+
+def _read_manifest(path: StoragePath) -> Snapshot:
+    timestamp = parse_manifest_name(path.name)
+    if timestamp is None:
+        raise SnapshotNotFoundError(f"{path} is not a manifest: their names are like 1700000000.manifest.")
+    with path.open("rb") as file:
+        content = file.read()
+    try:
+        manifest = Manifest.from_bytes(content)
+        if manifest.timestamp != timestamp:
+            raise SnapshotAlteredError(f"It is the manifest of {manifest.timestamp} under another name.")
+    except SnapshotError as error:
+        raise type(error)(f"{path}: {error}") from error
+    return Snapshot(path.parent, manifest, path)
+
+
+def _only_set(path: StoragePath, found: Iterable[str]) -> int:
+    """Return the timestamp of the one complete set in a directory without a manifest."""
+    unfinished = sorted(name for name in found if name.endswith(PARTIAL) and timestamp_of(name) is not None)
+    if unfinished:
+        raise SnapshotIncompleteError(
+            f"{path} looks half-written: {', '.join(unfinished)} says that an extraction is still at work "
+            f"there or was killed. Extract again."
+        )
+    manifests = _by_timestamp(found, parse_manifest_name)
+    if manifests:
+        raise SnapshotError(f"{path} has a manifest, {manifests[max(manifests)]}: open that one.")
+    sets: dict[int, set[str]] = {}
+    for name in found:
+        if parsed := parse_data_file(name):
+            sets.setdefault(parsed[0], set()).add(parsed[1])
+    if len(sets) > 1:
+        times = ", ".join(f"{second} ({_describe(sets[second])})" for second in sorted(sets))
+        raise SnapshotIncompleteError(
+            f"{path} holds files of more than one extraction: {times}. Leave only one set in the directory."
+        )
+    if not sets:
+        others = sorted(found)
+        named = f"; it holds {', '.join(others[:5])}{', …' if len(others) > 5 else ''}" if others else ""
+        raise SnapshotIncompleteError(f"{path} holds no file named like 1700000000-report.json{named}.")
+    ((timestamp, assets),) = sets.items()
+    if missing := [data_file(timestamp, asset) for asset in _ALL if asset not in assets]:
+        raise SnapshotIncompleteError(
+            f"{path} holds half a set: {', '.join(missing)} missing. The extraction failed or still runs."
+        )
+    return timestamp
+
+
+def _describe(assets: set[str]) -> str:
+    missing = [asset for asset in _ALL if asset not in assets]
+    return f"without {', '.join(missing)}" if missing else "complete"
+
+
+def _by_timestamp(names: Iterable[str], parse: Callable[[str], int | None]) -> dict[int, str]:
+    return {timestamp: name for name in names if (timestamp := parse(name)) is not None}
+
+
+def _not_found(path: StoragePath) -> SnapshotNotFoundError:
+    if not isinstance(path, Path):
+        return SnapshotNotFoundError(
+            f"There is no {path}. Check the bucket, the prefix, and that the connection may read them."
+        )
+    return SnapshotNotFoundError(
+        f"There is no {path} on this machine ({platform.node()}). A local path is not shared between "
+        f"workers: when extract and upload may run on different machines, set the output directory to an "
+        f"object store (such as s3://bucket/mode) or to a folder that all of them mount."
+    )
