@@ -1,0 +1,146 @@
+"""Wait for Mode runs without a worker slot."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from mode_catalog_provider.errors import RequestRefusedError
+from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.refresh import cancel_quietly
+from mode_catalog_provider.mode.runs import read_run
+
+# Polls that may fail in a row before a worker is asked to look into it.
+_FAILED_POLLS = 5
+# A poll comes again anyway: it need not fight for its answer as long as a worker does.
+_RETRY_SECONDS = 20.0
+
+
+class ModeRunsTrigger(BaseTrigger):
+    """Look at Mode runs from time to time; start nothing, change nothing.
+
+    The event only says that it is worth looking again: ``{"status": "changed" | "timeout" | "error",
+    "message": sentence}``. What became of the runs is read by the worker, so that the deferred and the
+    waiting operator decide by the same code.
+
+    :param mode_conn_id: Airflow connection of type ``mode``.
+    :param runs: paths of the runs to watch (``reports/<report>/runs/<run>``).
+    :param cancellable: those of them to cancel when a person ends the task (Airflow 3.3+).
+    :param each: fire when any of them is over; else when all are.
+    :param deadline: when to stop waiting, seconds since the epoch.
+    :param check_interval: seconds between two looks, varied by a tenth.
+    """
+
+    def __init__(
+        self,
+        *,
+        mode_conn_id: str,
+        runs: list[str],
+        cancellable: list[str],
+        each: bool,
+        deadline: float,
+        check_interval: float,
+    ) -> None:
+        super().__init__()
+        self.mode_conn_id = mode_conn_id
+        self.runs = runs
+        self.cancellable = cancellable
+        self.each = each
+        self.deadline = deadline
+        self.check_interval = check_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and arguments."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "mode_conn_id": self.mode_conn_id,
+                "runs": self.runs,
+                "cancellable": self.cancellable,
+                "each": self.each,
+                "deadline": self.deadline,
+                "check_interval": self.check_interval,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch the runs until there is something to tell, once."""
+        client: ModeClient | None = None
+        going, failed_polls = list(self.runs), 0
+        try:
+            while True:
+                try:
+                    client = client or await self._get_client()
+                    going = await asyncio.to_thread(_still_going, client, going)
+                    failed_polls = 0
+                except Exception as error:
+                    failed_polls += 1
+                    self.log.warning("Looking at the Mode runs failed (%s in a row): %s", failed_polls, error)
+                    if failed_polls >= _FAILED_POLLS or getattr(error, "permanent", False):
+                        yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
+                        return
+                over = len(self.runs) - len(going)
+                if not going or (self.each and over):
+                    message = f"{over} of {len(self.runs)} Mode runs are over"
+                    yield TriggerEvent({"status": "changed", "message": message})
+                    return
+                left = self.deadline - time.time()
+                if left <= 0:
+                    message = f"{len(going)} of {len(self.runs)} Mode runs are not over in time"
+                    yield TriggerEvent({"status": "timeout", "message": message})
+                    return
+                await asyncio.sleep(min(left, self.check_interval * random.uniform(0.9, 1.1)))  # noqa: S311
+        finally:
+            if client is not None:
+                # A thread may still be reading for us; what it waits for ends now.
+                client.cancel()
+                client.close()
+
+    async def on_kill(self) -> None:
+        """Cancel the runs that the task started, when a person ends the deferred task (Airflow 3.3+)."""
+        if not self.cancellable:
+            return
+        try:
+            client = await self._get_client()
+            try:
+                await asyncio.gather(
+                    *(asyncio.to_thread(cancel_quietly, client, run) for run in self.cancellable)
+                )
+            finally:
+                client.close()
+        except Exception as error:
+            self.log.warning("The Mode runs %s could not be cancelled: %s", self.cancellable, error)
+
+    async def _get_client(self) -> ModeClient:
+        # The shield keeps the reason of a cancellation, by which Airflow tells a person's action from its own
+        # restart; sync_to_async alone loses it, and on_kill would not be called.
+        return await asyncio.shield(sync_to_async(self._make_client, thread_sensitive=False)())
+
+    def _make_client(self) -> ModeClient:
+        """Read the credentials here and only once: Airflow before 3.3 lets no other thread of a trigger ask.
+
+        When Mode refuses them, the worker that is called reads them anew.
+        """
+        hook = ModeHook(self.mode_conn_id)
+        credentials = hook.credentials()
+        return hook.get_client(credentials=lambda: credentials, retry_budget=_RETRY_SECONDS)
+
+
+def _still_going(client: ModeClient, runs: list[str]) -> list[str]:
+    return [path for path in runs if not _is_over(client, path)]
+
+
+def _is_over(client: ModeClient, path: str) -> bool:
+    """A run that is gone or hidden will not change here any more either."""
+    try:
+        run = read_run(client, path)
+    except RequestRefusedError:
+        return True
+    return run is None or run.over
