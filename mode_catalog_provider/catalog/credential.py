@@ -26,11 +26,15 @@ class CatalogCredential:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(connection={self.connection!r})"
 
-    def headers(self) -> dict[str, str]:
-        """Return the ``Authorization`` header."""
+    def authorization(self) -> str:
+        """Return the value of the ``Authorization`` header."""
         if self._token is None:
             self._token = self._read()
-        return {"Authorization": f"Token {self._token}"}
+        return f"Token {self._token}"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not be repeated when the service echoes it."""
+        return (self._token,) if self._token else ()
 
     def renew(self) -> bool:
         """Read the token again, and say whether it is another one now."""

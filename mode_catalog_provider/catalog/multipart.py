@@ -70,11 +70,11 @@ class FileBody:
             ) from error
         except OSError as error:
             raise ModeCatalogError(
-                f"{self._name} could not be read while it was being uploaded: {error}. Catalog did not get it "
-                f"whole; the upload may be tried again."
+                f"{self._name} could not be read while it was being uploaded: {error}. Catalog did not get "
+                f"it whole; the upload may be tried again."
             ) from error
         if left != 0 or digest.hexdigest() != self._sha256:
             raise SnapshotAlteredError(
-                f"{self._name} changed while it was being uploaded; Catalog did not get it whole. Nothing may "
-                f"write into a snapshot: extract again and upload that."
+                f"{self._name} changed while it was being uploaded; Catalog did not get it whole. Nothing "
+                f"may write into a snapshot: extract again and upload that."
             )

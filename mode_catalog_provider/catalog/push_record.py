@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
@@ -22,6 +21,7 @@ from mode_catalog_provider.snapshot.layout import (
     parse_push_record_name,
     push_record_name,
 )
+from mode_catalog_provider.snapshot.output import OutputFile
 
 if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.manifest import FileEntry
@@ -88,8 +88,9 @@ class PushRecord:
             return None
         if sent.sha256 != entry.sha256:
             raise SnapshotAlteredError(
-                f"{entry.name} is not the file that was uploaded to Catalog source {self.source_id} under this "
-                f"name before, and Catalog keeps the first one. Extract again: a new snapshot has new names."
+                f"{entry.name} is not the file that was uploaded to Catalog source {self.source_id} under "
+                f"this name before, and Catalog keeps the first one. Extract again: a new snapshot has "
+                f"new names."
             )
         return sent.state
 
@@ -119,7 +120,7 @@ class PushRecord:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PushRecord:
-        """Read what :meth:`to_json` wrote; raises :class:`KeyError` or :class:`TypeError` on anything else."""
+        """Read what :meth:`to_json` wrote; anything else raises one of the built-in errors."""
         return cls(
             source_id=document["source_id"],
             timestamp=int(document["timestamp"]),
@@ -159,12 +160,9 @@ def read(path: StoragePath) -> PushRecord | None:
 def write(path: StoragePath, record: PushRecord) -> None:
     """Write the record so that a reader finds the old one or the new one, never half of either."""
     text = json.dumps(record.to_json(), indent=2) + "\n"
-    if not isinstance(path, Path):
-        path.write_text(text, encoding="utf-8")  # an object appears whole, when it is closed
-        return
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with OutputFile(path) as file:
+        file.write(text.encode("ascii"))
+    file.publish()
 
 
 def record_path(snapshot: Snapshot, source_id: str) -> StoragePath:

@@ -9,39 +9,39 @@ TOKEN = "clsc_a-very-secret-token"
 
 
 def test_the_header_has_the_word_token_before_the_token():
-    assert CatalogCredential(lambda: f" {TOKEN}\n").headers() == {"Authorization": f"Token {TOKEN}"}
+    assert CatalogCredential(lambda: f" {TOKEN}\n").authorization() == f"Token {TOKEN}"
 
 
 def test_the_token_is_read_once_until_it_is_renewed():
     stored = iter(["first", "second"])
     credential = CatalogCredential(lambda: next(stored))
-    assert credential.headers() == credential.headers() == {"Authorization": "Token first"}
+    assert credential.authorization() == credential.authorization() == "Token first"
     assert credential.renew()
-    assert credential.headers() == {"Authorization": "Token second"}
+    assert credential.authorization() == "Token second"
 
 
 def test_the_same_token_again_is_no_renewal():
     credential = CatalogCredential(lambda: TOKEN)
-    credential.headers()
+    credential.authorization()
     assert not credential.renew()
 
 
 @pytest.mark.parametrize("missing", ["", "  ", None])
 def test_a_missing_token_names_the_connection_and_what_to_do(missing):
     with pytest.raises(ConfigurationError, match=r"'catalog_prod' has no Catalog API token.*Settings > API"):
-        CatalogCredential(lambda: missing, connection="catalog_prod").headers()
+        CatalogCredential(lambda: missing, connection="catalog_prod").authorization()
 
 
 @pytest.mark.parametrize("broken", [f"{TOKEN}\nX-Evil: 1", f"{TOKEN}é", f"{TOKEN}\x00"])
 def test_a_token_that_cannot_be_a_header_is_refused_without_showing_it(broken):
     with pytest.raises(ConfigurationError) as caught:
-        CatalogCredential(lambda: broken).headers()
+        CatalogCredential(lambda: broken).authorization()
     assert TOKEN not in str(caught.value)
 
 
 def test_the_token_shows_neither_in_the_repr_nor_in_the_refusal():
     credential = CatalogCredential(lambda: TOKEN, connection="catalog_prod")
-    credential.headers()
+    credential.authorization()
     assert "secret" not in repr(credential)
     refusal = str(credential.refused("for the upload of x.json"))
     assert "secret" not in refusal

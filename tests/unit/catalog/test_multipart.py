@@ -38,7 +38,7 @@ def test_any_bytes_arrive_as_one_part_named_file_without_a_content_type(content)
     assert part.get_filename() == "1-report.json"
     assert "Content-Type" not in part
     raw = b"".join(body)
-    head, _, rest = raw.partition(b"\r\n\r\n")
+    _head, _, rest = raw.partition(b"\r\n\r\n")
     assert rest.rsplit(b"\r\n--", 1)[0] == content
     assert len(body) == len(raw)
 

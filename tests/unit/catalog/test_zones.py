@@ -26,7 +26,9 @@ def test_an_unknown_zone_is_refused_with_the_two_that_exist():
 
 
 def test_private_endpoints_take_the_place_of_the_public_ones():
-    zone = resolve("US", ingest_url="https://in.example.com/catalog/ ", api_url="https://api.example.com/gql/")
+    zone = resolve(
+        "US", ingest_url="https://in.example.com/catalog/ ", api_url="https://api.example.com/gql/"
+    )
     assert zone.name == "US"
     assert zone.ingest_url == "https://in.example.com/catalog"
     assert zone.api_url == "https://api.example.com/gql"

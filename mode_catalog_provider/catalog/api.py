@@ -1,0 +1,282 @@
+"""Catalog's public GraphQL API, read only: which sources there are, and what arrived."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from mode_catalog_provider.catalog.answers import raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
+from mode_catalog_provider.catalog.sources import CatalogSource
+from mode_catalog_provider.catalog.zones import resolve
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    GraphQLError,
+    MalformedResponseError,
+    RequestRefusedError,
+    ServiceError,
+    WrongHostError,
+)
+from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.response import Answer, read_json
+from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.session import HttpSession, base_url
+from mode_catalog_provider.http.stop import StopSignal
+
+logger = logging.getLogger(__name__)
+
+# 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
+_PAGE_SIZES = (500, 100, 20)
+
+# A tenant has a handful of sources; a walk this long is going in circles.
+_MOST_PAGES = 200
+
+_LONGEST_ANSWER = 32 * 1024 * 1024
+_ENUM_VALUE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+# The pagination argument's type was renamed during 2026, so its object is written out here instead of being
+# declared as a variable.
+_SOURCES = """
+query getSources($nbPerPage: Int!, $page: Int!) {
+  getSources(scope: {%s}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id name technology type origin lastRefreshedAt deletedAt }
+  }
+}
+"""
+
+_DASHBOARDS_COUNT = """
+query getDashboards($sourceId: String!) {
+  getDashboards(scope: {sourceId: $sourceId}, pagination: {nbPerPage: 1, page: 0}) { totalCount }
+}
+"""
+
+
+class _EmptyAnswerError(MalformedResponseError):
+    """2xx with neither data nor errors: Catalog gives up on a heavy read without saying so."""
+
+
+class CatalogApi:
+    """Asks Catalog's GraphQL API.
+
+    :param token: returns the API token (Read Only is enough) as it is stored now.
+    :param zone: ``EU`` (default) or ``US``.
+    :param api_url: a private endpoint in place of the zone's.
+    :param connection: how messages name the place where the token is kept.
+    :param timeout: seconds to wait for a byte, or ``(connect, read)``; default 60, since heavy reads are
+        known to take more than 30.
+    :param retry_budget: seconds for all attempts of one request; default 300.
+    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
+    :param proxies: scheme to proxy URL, as for ``requests``.
+    :param allow_http: accept plain http to a host other than this machine.
+    :param stop: ends waits and requests early.
+    :raises ConfigurationError: the zone or the URL cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: TokenSource,
+        zone: str | None = None,
+        api_url: str | None = None,
+        connection: str = DEFAULT_CONNECTION,
+        timeout: float | tuple[float, float] = 60.0,
+        retry_budget: float = 300.0,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        stop: StopSignal | None = None,
+    ) -> None:
+        self.zone = resolve(zone, api_url=api_url)
+        self.connection = connection
+        self.figures = RequestFigures()
+        self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=allow_http)
+        self._credential = CatalogCredential(token, connection=connection)
+        self._policy = RetryPolicy(budget=retry_budget)
+        self._stop = stop or StopSignal()
+        self._session = HttpSession(
+            service="Catalog",
+            timeout=timeout,
+            verify=verify,
+            proxies=proxies,
+            pool_size=1,
+            max_bytes=_LONGEST_ANSWER,
+            stop=self._stop,
+            figures=self.figures,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def cancel(self) -> None:
+        """Break off what is under way: the asking thread raises ``CancelledError``."""
+        self._stop.set()
+
+    def query(self, document: str, variables: Mapping[str, Any] | None = None, *, field: str) -> Any:
+        """Run one query and return the value of its root field.
+
+        :param document: the GraphQL document; a query, since it may be sent more than once.
+        :param variables: values of its variables.
+        :param field: its only root field.
+        :raises GraphQLError: Catalog answered with errors, even if some of the data came along.
+        :raises ForbiddenError: the token lacks the right to read this.
+        :raises CatalogAuthenticationError: the token was refused, and asking for it again gave the same.
+        :raises MalformedResponseError: neither data nor errors, still after some attempts.
+        """
+        return self._policy.call(
+            lambda: self._ask(document, variables, field),
+            stop=self._stop,
+            figures=self.figures,
+            on_wait=_log_wait,
+        )
+
+    def sources(self, type: str | None = None, *, with_deleted: bool = True) -> Iterator[CatalogSource]:
+        """Yield the sources of the tenant, each once.
+
+        :param type: only sources of this type, such as ``WAREHOUSE``; ``None`` = all.
+        :param with_deleted: include deleted ones; default ``True``.
+        :raises MalformedResponseError: the listing does not end.
+        """
+        scope = f"withDeleted: {'true' if with_deleted else 'false'}"
+        if type is not None:
+            if not _ENUM_VALUE.fullmatch(type):
+                raise ConfigurationError(f"{type!r} is not a type of Catalog sources, such as WAREHOUSE.")
+            scope += f", type: {type}"
+        walk = _SourcesWalk(self, _SOURCES % scope)
+        seen: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            rows, total = self._policy.call(
+                walk.next_page, stop=self._stop, figures=self.figures, on_wait=_log_wait
+            )
+            for source in map(CatalogSource.from_graphql, rows):
+                if source.id not in seen:
+                    seen.add(source.id)
+                    yield source
+            # a full page is followed by another, even when the count says that this is all
+            if not rows or (total is not None and len(seen) >= total and len(rows) < walk.size):
+                return
+        raise MalformedResponseError(
+            f"Catalog's getSources did not come to an end within {_MOST_PAGES} pages; {len(seen)} different "
+            f"sources were listed."
+        )
+
+    def dashboards_count(self, source_id: str) -> int:
+        """Return how many dashboards Catalog shows for a source.
+
+        :param source_id: UUID of the source.
+        """
+        answer = self.query(_DASHBOARDS_COUNT, {"sourceId": source_id}, field="getDashboards")
+        count = answer.get("totalCount") if isinstance(answer, dict) else None
+        if not isinstance(count, int):
+            raise MalformedResponseError("Catalog's getDashboards gave no totalCount.")
+        return count
+
+    def _ask(self, document: str, variables: Mapping[str, Any] | None, field: str) -> Any:
+        answer = self._send(document, variables, field)
+        if answer.status == 401 and self._credential.renew():
+            answer = self._send(document, variables, field)
+        raise_passing(answer)
+        raise_redirect(answer, setting="api_url")
+        if answer.status == 401:
+            raise self._credential.refused(f"for {field}")
+        if answer.status == 403:
+            raise self._forbidden(answer, field)
+        if answer.status == 404:
+            raise WrongHostError(
+                f"There is no GraphQL API at {self._url} (404). Check 'api_url' and 'zone' of connection "
+                f"'{self.connection}'."
+            )
+        if not (200 <= answer.status < 300 or answer.status == 400):
+            raise RequestRefusedError(
+                f"Catalog refused {field} ({answer.status}).{self._said(answer)}", status=answer.status
+            )
+        return self._value(answer, field)
+
+    def _send(self, document: str, variables: Mapping[str, Any] | None, field: str) -> Answer:
+        return self._session.exchange(
+            "POST",
+            self._url,
+            authorization=self._credential.authorization(),
+            headers={"Accept": "application/json"},
+            params={"op": field},
+            json={"query": document, **({"variables": dict(variables)} if variables else {})},
+        )
+
+    def _value(self, answer: Answer, field: str) -> Any:
+        envelope = read_json(answer)
+        errors = envelope.get("errors") if isinstance(envelope, dict) else None
+        if errors:
+            # a missing right shows in the error's name; which field that stands in is documented nowhere
+            if "AuthorizationError" in str(errors):
+                raise self._forbidden(answer, field)
+            raise GraphQLError(
+                f"Catalog refused {field} ({answer.status}): {self._messages(errors)}", status=answer.status
+            )
+        if answer.status == 400:
+            raise RequestRefusedError(f"Catalog refused {field} (400).{self._said(answer)}", status=400)
+        fields = envelope.get("data") if isinstance(envelope, dict) else None
+        if not isinstance(fields, dict) or fields.get(field) is None:
+            raise _EmptyAnswerError(
+                f"Catalog answered {field} with neither data nor errors ({answer.status}).",
+                status=answer.status,
+            )
+        return fields[field]
+
+    def _forbidden(self, answer: Answer, field: str) -> ForbiddenError:
+        return ForbiddenError(
+            f"The token of connection '{self.connection}' is valid, but may not read {field}."
+            f"{self._said(answer)}",
+            status=answer.status,
+        )
+
+    def _messages(self, errors: Any) -> str:
+        listed = errors if isinstance(errors, list) else [errors]
+        texts = [str(error.get("message") if isinstance(error, dict) else error) for error in listed]
+        text = "; ".join(texts)[:500]
+        for secret in self._credential.secrets():
+            text = text.replace(secret, "…")
+        return text
+
+    def _said(self, answer: Answer) -> str:
+        return said(answer, self._credential.secrets())
+
+
+class _SourcesWalk:
+    """The place in the listing of sources; starts again with smaller pages when Catalog answers with nothing."""
+
+    def __init__(self, api: CatalogApi, document: str) -> None:
+        self._api = api
+        self._document = document
+        self._sizes = iter(_PAGE_SIZES[1:])
+        self._page = 0
+        self.size = _PAGE_SIZES[0]
+
+    def next_page(self) -> tuple[list[Any], int | None]:
+        """Return the rows of the next page and the announced total, if any."""
+        try:
+            answer = self._api._ask(
+                self._document, {"nbPerPage": self.size, "page": self._page}, "getSources"
+            )
+        except _EmptyAnswerError:
+            self.size, self._page = next(self._sizes, self.size), 0
+            raise
+        rows = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(rows, list):
+            raise MalformedResponseError("Catalog's getSources gave no list of sources.")
+        self._page += 1
+        total = answer.get("totalCount")
+        return rows, total if isinstance(total, int) else None
+
+
+def _log_wait(error: ServiceError, seconds: float) -> None:
+    logger.warning("%s Next attempt in %.1f s.", error, seconds)

@@ -1,0 +1,116 @@
+"""What a snapshot must be, compared with the clock and with the last push, before a byte of it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mode_catalog_provider.errors import SnapshotMismatchError, SnapshotShrunkError, SnapshotStaleError
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.catalog.push_record import PushRecord
+    from mode_catalog_provider.snapshot.layout import StoragePath
+    from mode_catalog_provider.snapshot.manifest import Manifest
+
+
+def refuse_unsuitable(
+    manifest: Manifest,
+    previous: tuple[StoragePath, PushRecord] | None,
+    *,
+    max_shrink: float | None,
+    max_age: timedelta | None,
+    now: datetime,
+) -> None:
+    """Raise when the snapshot must not follow what was pushed before, or comes too late.
+
+    :param manifest: the snapshot.
+    :param previous: the newest finished push to the same source, and where its record lies.
+    :param max_shrink: share of an asset's rows that may have disappeared since; ``None`` = all.
+    :param max_age: oldest snapshot that passes; ``None`` = any.
+    :param now: the current time.
+    :raises SnapshotMismatchError: the source was fed from another workspace or host.
+    :raises SnapshotStaleError: a newer snapshot was pushed already, or this one is too old.
+    :raises SnapshotShrunkError: too many rows disappeared.
+    """
+    if previous is not None:
+        _refuse_other_workspace(manifest, *previous)
+        _refuse_older(manifest, previous[1])
+    if max_age is not None:
+        _refuse_aged(manifest, max_age, now)
+    if previous is not None and max_shrink is not None:
+        _refuse_shrunk(manifest, previous[1], max_shrink)
+
+
+def _refuse_other_workspace(manifest: Manifest, path: StoragePath, pushed: PushRecord) -> None:
+    ours, theirs = (f"{one.host}/{one.workspace}" for one in (manifest, pushed))
+    if ours == theirs:
+        return
+    raise SnapshotMismatchError(
+        f"This snapshot is of {ours}, but Catalog source {pushed.source_id} was last fed from {theirs} "
+        f"(snapshot {pushed.timestamp}). A source belongs to one workspace and one host, or its dashboards "
+        f"are replaced by others: check the source id and the Mode connection. To move the source to "
+        f"{ours} on purpose, delete the push records that say otherwise, beginning with {path}."
+    )
+
+
+def _refuse_older(manifest: Manifest, pushed: PushRecord) -> None:
+    if manifest.timestamp < pushed.timestamp:
+        raise SnapshotStaleError(
+            f"Snapshot {manifest.timestamp} ({_made(manifest.timestamp)}) is older than snapshot "
+            f"{pushed.timestamp} ({_made(pushed.timestamp)}), which Catalog source {pushed.source_id} has "
+            f"already. Pushing it would take Catalog back; extract again to push the present."
+        )
+
+
+def _refuse_aged(manifest: Manifest, max_age: timedelta, now: datetime) -> None:
+    age = now - datetime.fromtimestamp(manifest.timestamp, tz=UTC)
+    if age > max_age:
+        raise SnapshotStaleError(
+            f"Snapshot {manifest.timestamp} ({_made(manifest.timestamp)}) is {_span(age)} old; the limit is "
+            f"{_span(max_age)}. Mode looks different by now: extract again and push that."
+        )
+
+
+def _refuse_shrunk(manifest: Manifest, pushed: PushRecord, max_shrink: float) -> None:
+    shrunk = {
+        asset: (before, after)
+        for asset, before, after in _compared(manifest.rows, pushed.rows)
+        # whole rows on both sides: 0.3 of 10 rows is 3, whatever floats say
+        if before - after > round(max_shrink * before, 6)
+    }
+    if not shrunk:
+        return
+    left_out = manifest.left_out_counts
+    lines = ", ".join(
+        f"{asset}: {before} -> {after}" + (f" ({left_out[asset]} left out)" if left_out.get(asset) else "")
+        for asset, (before, after) in shrunk.items()
+    )
+    raise SnapshotShrunkError(
+        f"Snapshot {manifest.timestamp} lost more than {max_shrink:.0%} of its rows since snapshot "
+        f"{pushed.timestamp}, the last one pushed to Catalog source {pushed.source_id}: {lines}. Catalog "
+        f"would drop what is missing. Check the rights of the Mode key and the collection filters; if the "
+        f"rows are really gone, push once with accept_shrink (command line: --accept-shrink).",
+        shrunk=shrunk,
+    )
+
+
+def describe_change(rows: Mapping[str, int], before: Mapping[str, int] | None) -> str:
+    """Return rows per asset, with the change since the last push: ``report 40 (+2), query 100 (-1)``."""
+    if before is None:
+        return ", ".join(f"{asset} {rows[asset]}" for asset in DATA_ASSETS if asset in rows)
+    return ", ".join(f"{asset} {after} ({after - was:+d})" for asset, was, after in _compared(rows, before))
+
+
+def _compared(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    return [(asset, before.get(asset, 0), now.get(asset, 0)) for asset in DATA_ASSETS]
+
+
+def _made(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _span(duration: timedelta) -> str:
+    hours = duration.total_seconds() / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

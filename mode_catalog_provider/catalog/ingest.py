@@ -1,0 +1,240 @@
+"""Catalog's upload endpoint: put one file there exactly once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import BinaryIO, Literal, Self
+from urllib.parse import quote
+
+from mode_catalog_provider.catalog.answers import raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
+from mode_catalog_provider.catalog.multipart import FileBody
+from mode_catalog_provider.catalog.sources import parse_source_id
+from mode_catalog_provider.catalog.zones import other_zone, resolve
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    NotFoundError,
+    RequestRefusedError,
+    ServiceError,
+    UploadConflictError,
+)
+from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.response import Answer
+from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.session import DEADLINE, HttpSession, base_url
+from mode_catalog_provider.http.stop import StopSignal
+
+logger = logging.getLogger(__name__)
+
+#: How the upload path begins, per file type. The path of LOOKML is documented nowhere, so it is not offered.
+PATH_PREFIXES: Mapping[str, str] = MappingProxyType(
+    {"VIZ": "visualization", "WAREHOUSE": "warehouse", "DBT": "transformation", "QUALITY": "quality"}
+)
+
+#: Types whose files get the time of the upload put before their name, as the vendor's uploader does.
+STAMPED_TYPES = frozenset({"DBT", "QUALITY"})
+
+# No size limit is documented, so neither is a duration: a link slower than this is taken for dead.
+_SLOWEST_BYTES_PER_SECOND = 64 * 1024
+_LONGEST_ANSWER = 1024 * 1024
+
+Outcome = Literal["stored", "already_there"]
+
+
+@dataclass
+class OutgoingFile:
+    """A file on its way to Catalog.
+
+    :param open: opens it for reading bytes; called anew for every attempt.
+    :param name: the name Catalog gets to see.
+    :param size: its bytes.
+    :param sha256: hash of its content, in hex.
+    :param maybe_stored: whether an earlier attempt with these bytes may have reached Catalog, so that a 409
+        is its echo. Kept up to date while the file is pushed, also when the push fails.
+    """
+
+    open: Callable[[], BinaryIO] = field(repr=False)
+    name: str
+    size: int
+    sha256: str
+    maybe_stored: bool = False
+
+
+class CatalogIngest:
+    """Uploads files to one source of one zone.
+
+    :param token: returns the API token (Read & Write) as it is stored now.
+    :param source_id: UUID of the source that is pushed to.
+    :param zone: ``EU`` (default) or ``US``.
+    :param ingest_url: root of a private upload endpoint in place of the zone's.
+    :param file_type: ``VIZ`` (default) for Mode and other BI tools, ``WAREHOUSE``, ``DBT`` or ``QUALITY``.
+    :param connection: how messages name the place where the token is kept.
+    :param timeout: seconds to wait for a byte to go or to come, or ``(connect, read)``; default 60.
+    :param retry_budget: seconds for all attempts of one file, beyond the time its bytes need; default 300.
+    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
+    :param proxies: scheme to proxy URL, as for ``requests``.
+    :param allow_http: accept plain http to a host other than this machine.
+    :param stop: ends waits and transfers early.
+    :raises ConfigurationError: the source id is not a UUID, or zone, type or URL cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: TokenSource,
+        source_id: str,
+        zone: str | None = None,
+        ingest_url: str | None = None,
+        file_type: str = "VIZ",
+        connection: str = DEFAULT_CONNECTION,
+        timeout: float | tuple[float, float] = 60.0,
+        retry_budget: float = 300.0,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        stop: StopSignal | None = None,
+    ) -> None:
+        self.source_id = parse_source_id(source_id)
+        self.zone = resolve(zone, ingest_url=ingest_url)
+        self.file_type = _known_type(file_type)
+        self.connection = connection
+        self.figures = RequestFigures()
+        self._root = base_url(self.zone.ingest_url, what="Catalog's ingest_url", allow_http=allow_http)
+        self._credential = CatalogCredential(token, connection=connection)
+        self._retry_budget = retry_budget
+        self._stop = stop or StopSignal()
+        self._session = HttpSession(
+            service="Catalog",
+            # a body is sent under the connect timeout, and a busy endpoint may pause for longer
+            timeout=timeout if isinstance(timeout, tuple) else (timeout, timeout),
+            verify=verify,
+            proxies=proxies,
+            pool_size=1,
+            max_bytes=_LONGEST_ANSWER,
+            stop=self._stop,
+            figures=self.figures,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def cancel(self) -> None:
+        """Break off what is under way: the pushing thread raises ``CancelledError``."""
+        self._stop.set()
+
+    def name_for(self, base_name: str) -> str:
+        """Return the name under which a file is uploaded: its own, after the time if the type wants it."""
+        return f"{int(time.time())}-{base_name}" if self.file_type in STAMPED_TYPES else base_name
+
+    def push(self, file: OutgoingFile, *, before_attempt: Callable[[], None] = lambda: None) -> Outcome:
+        """Upload a file, from its first byte on every attempt.
+
+        :param file: what to upload; its ``maybe_stored`` is right afterwards, also when this raises.
+        :param before_attempt: called before each attempt; what it raises ends the push.
+        :return: ``stored``, or ``already_there`` when an earlier attempt had arrived after all.
+        :raises UploadConflictError: Catalog holds a file of this name that no attempt of ours stored.
+        :raises CatalogAuthenticationError: the token was refused, and asking for it again gave the same.
+        :raises SnapshotAlteredError: the file is not the expected one; Catalog did not get it whole.
+        :raises RateLimitedError: still 429 when the retry budget was spent.
+        :raises ServiceUnavailableError: still failing when the retry budget was spent.
+        """
+        time_needed = file.size / _SLOWEST_BYTES_PER_SECOND
+        policy = RetryPolicy(budget=self._retry_budget + time_needed)
+
+        def attempt() -> Outcome:
+            answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
+            if answer.status == 401 and self._credential.renew():
+                answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
+            return self._outcome(file, answer)
+
+        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=_log_wait)
+
+    def _send(self, file: OutgoingFile, before_attempt: Callable[[], None], *, deadline: float) -> Answer:
+        before_attempt()
+        body = FileBody(file.open, name=file.name, size=file.size, sha256=file.sha256)
+        answer = None
+        try:
+            answer = self._session.exchange(
+                "POST",
+                f"{self._root}/{PATH_PREFIXES[self.file_type]}-{self.source_id}/{quote(file.name, safe='')}",
+                authorization=self._credential.authorization(),
+                headers={"Accept": "text/csv, application/json", "Content-Type": body.content_type},
+                data=body,
+                deadline=deadline,
+            )
+        finally:
+            if answer is None or answer.status >= 500:
+                file.maybe_stored |= body.handed_over
+        return answer
+
+    def _outcome(self, file: OutgoingFile, answer: Answer) -> Outcome:
+        if 200 <= answer.status < 300:
+            file.maybe_stored = True
+            return "stored"
+        if answer.status == 409 and file.maybe_stored:
+            return "already_there"
+        raise_passing(answer)
+        raise_redirect(answer, setting="ingest_url")
+        if answer.status == 401:
+            raise self._credential.refused(f"for the upload of {file.name}")
+        raise self._refusal(file, answer)
+
+    def _refusal(self, file: OutgoingFile, answer: Answer) -> RequestRefusedError:
+        status = answer.status
+        if status == 409:
+            return UploadConflictError(
+                f"Catalog source {self.source_id} already holds a file named {file.name}, and it was not put "
+                f"there by an attempt known here, so its content is unknown (409). Catalog never replaces a "
+                f"file: extract again (a new snapshot has new names) and upload that.",
+                status=status,
+            )
+        if status == 403:
+            return ForbiddenError(
+                f"The token of connection '{self.connection}' may not upload {file.name} (403). A Read Only "
+                f"token is not enough: make a Read & Write token in Catalog under Settings > API.",
+                status=status,
+            )
+        if status == 404:
+            return NotFoundError(
+                f"Catalog's upload endpoint of zone {self.zone.name} ({self._root}) does not know source "
+                f"{self.source_id} (404). Check the source id, and whether the tenant lives in zone "
+                f"{other_zone(self.zone).name}.",
+                status=status,
+            )
+        if status == 413:
+            return RequestRefusedError(
+                f"{file.name} is too large for Catalog: {file.size} bytes ({file.size / 1e6:.1f} MB) were "
+                f"refused (413). Leave collections out of the extraction, or ask Catalog's support for the "
+                f"limit.",
+                status=status,
+            )
+        return RequestRefusedError(
+            f"Catalog refused {file.name} ({status}).{said(answer, self._credential.secrets())}",
+            status=status,
+        )
+
+
+def _known_type(file_type: str) -> str:
+    name = (file_type or "").strip().upper()
+    if name not in PATH_PREFIXES:
+        raise ConfigurationError(
+            f"File type {file_type!r} cannot be uploaded; known are {', '.join(PATH_PREFIXES)}. "
+            f"Mode's files are VIZ."
+        )
+    return name
+
+
+def _log_wait(error: ServiceError, seconds: float) -> None:
+    logger.warning("%s Next attempt in %.1f s.", error, seconds)

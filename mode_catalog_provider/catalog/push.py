@@ -1,0 +1,291 @@
+"""Push a snapshot, or a single file, to Catalog: every check first, then the files, the summary last."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.catalog.guards import describe_change, refuse_unsuitable
+from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
+from mode_catalog_provider.catalog.multipart import CHUNK
+from mode_catalog_provider.catalog.push_record import FileState, PushRecord
+from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION, check_push_target
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ModeCatalogError,
+    SnapshotIncompleteError,
+    SnapshotNotFoundError,
+)
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.snapshot.layout import StoragePath, parse_data_file
+from mode_catalog_provider.snapshot.reader import Snapshot, verify
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.catalog.api import CatalogApi
+    from mode_catalog_provider.snapshot.manifest import FileEntry
+
+logger = logging.getLogger(__name__)
+
+#: A snapshot older than this was made for a day that is over.
+DEFAULT_MAX_AGE = timedelta(days=2)
+
+#: The share of an asset's rows that may disappear between two pushes.
+DEFAULT_MAX_SHRINK = 0.3
+
+_ORDER = {asset: position for position, asset in enumerate((*DATA_ASSETS, SUMMARY))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushResult:
+    """What a push did.
+
+    :param source_id: UUID of the Catalog source.
+    :param snapshot: path of the manifest, of the folder where there is none, or of the single file.
+    :param pushed: names of the files sent and stored now; empty for a dry run.
+    :param already_there: names of the files that Catalog held before, from an earlier try of this push.
+    :param bytes: size of the files in ``pushed``.
+    :param seconds: duration, checks included.
+    """
+
+    source_id: str
+    snapshot: str
+    pushed: list[str]
+    already_there: list[str]
+    bytes: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
+        return asdict(self)
+
+
+def push_snapshot(
+    *,
+    snapshot: Snapshot,
+    ingest: CatalogIngest,
+    api: CatalogApi | None = None,
+    max_shrink: float = DEFAULT_MAX_SHRINK,
+    accept_shrink: bool = False,
+    dry_run: bool = False,
+    max_age: timedelta | None = DEFAULT_MAX_AGE,
+    fence: Callable[[], None] = lambda: None,
+    log: logging.Logger = logger,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> PushResult:
+    """Push a snapshot's six files to the source of ``ingest``, each exactly once however often it is tried.
+
+    :param snapshot: what to push; it is verified in full before the first byte is sent.
+    :param ingest: the upload endpoint and the source.
+    :param api: the GraphQL API to check the source with; ``None`` skips that check.
+    :param max_shrink: share of an asset's rows, 0 to 1, that may have disappeared since the last push to this
+        source; default 0.3.
+    :param accept_shrink: push a snapshot that shrank more than that; default ``False``.
+    :param dry_run: check everything, send and record nothing; default ``False``.
+    :param max_age: oldest snapshot that is pushed; default 2 days, ``None`` = any. The age of a folder that
+        another tool filled does not matter.
+    :param fence: raises when the run lock was lost; called before everything that others can see.
+    :param log: where one line per file and the summary go.
+    :param now: the current time, timezone-aware.
+    :return: what was sent, and what Catalog held already.
+    :raises UnknownSourceError: the source is absent, deleted or not Mode's.
+    :raises SnapshotError: the set is incomplete, altered, stale, of another workspace, or it shrank.
+    :raises UploadConflictError: Catalog holds a file of this name that this package did not send.
+    """
+    if not 0 <= max_shrink <= 1:
+        raise ConfigurationError(f"max_shrink is a share between 0 and 1, not {max_shrink!r}.")
+    if ingest.file_type != "VIZ":
+        raise ConfigurationError(
+            f"A Mode snapshot is uploaded as file type VIZ, not {ingest.file_type}; "
+            f"the other types are for single files."
+        )
+    push = _Push(snapshot, ingest, fence, log)
+    if push.is_complete():
+        log.info(
+            "Snapshot %s was pushed to Catalog source %s at %s; nothing to send.",
+            push.record.timestamp,
+            ingest.source_id,
+            push.record.completed_at,
+        )
+        return push.result()
+    if api is not None:
+        check_push_target(api, ingest.source_id)
+    verify(snapshot)
+    previous = push_record.newest_completed(snapshot, ingest.source_id)
+    refuse_unsuitable(
+        snapshot.manifest,
+        previous,
+        max_shrink=None if accept_shrink else max_shrink,
+        max_age=None if snapshot.adopted else max_age,
+        now=now(),
+    )
+    for entry in push.missing():
+        if dry_run:
+            log.info("Dry run, not sent: %s", _describe(entry))
+        else:
+            push.send(entry)
+    if not dry_run:
+        push.complete(now())
+    log.info(
+        "Snapshot %s of workspace %s %s Catalog source %s: %s.",
+        snapshot.manifest.timestamp,
+        snapshot.manifest.workspace,
+        "would go to" if dry_run else "is in",
+        ingest.source_id,
+        describe_change(snapshot.manifest.rows, previous[1].rows if previous else None),
+    )
+    return push.result()
+
+
+def push_file(
+    *,
+    path: StoragePath,
+    ingest: CatalogIngest,
+    api: CatalogApi | None = None,
+    dry_run: bool = False,
+    fence: Callable[[], None] = lambda: None,
+    log: logging.Logger = logger,
+) -> PushResult:
+    """Push one file of any kind, without the checks and the memory that a snapshot has.
+
+    A second push of the same file is a conflict, because nothing beside the file tells that the first one
+    was ours.
+
+    :param path: the file.
+    :param ingest: the upload endpoint, the source and the file type.
+    :param api: the GraphQL API to check the source with; ``None`` skips that check. The source of a file that
+        is named like one of a Mode set must be Mode's.
+    :param dry_run: check everything, send nothing; default ``False``.
+    :param fence: raises when the run lock was lost; called before the file is sent.
+    :param log: where one line about the file goes.
+    :raises SnapshotNotFoundError: there is no such file.
+    :raises SnapshotIncompleteError: the file is empty.
+    :raises UploadConflictError: Catalog holds a file of this name.
+    """
+    began = time.monotonic()
+    if not path.is_file():
+        raise SnapshotNotFoundError(
+            f"There is no file {path} to upload, or it cannot be seen from this machine."
+        )
+    size, sha256 = _measure(path)
+    if size == 0:
+        raise SnapshotIncompleteError(
+            f"{path} is empty. Catalog keeps the first file of a name, so an empty one would block "
+            f"the real one."
+        )
+    if api is not None:
+        is_of_mode = parse_data_file(path.name) is not None
+        check_push_target(
+            api,
+            ingest.source_id,
+            type=VISUALIZATION if is_of_mode else None,
+            technology=MODE if is_of_mode else None,
+        )
+    file = OutgoingFile(open=_opener(path), name=ingest.name_for(path.name), size=size, sha256=sha256)
+    outcome = None
+    if dry_run:
+        log.info("Dry run, not sent: %s (%s bytes)", file.name, size)
+    else:
+        outcome = ingest.push(file, before_attempt=fence)
+        log.info("Uploaded %s (%s bytes) to Catalog source %s", file.name, size, ingest.source_id)
+    return PushResult(
+        source_id=ingest.source_id,
+        snapshot=str(path),
+        pushed=[file.name] if outcome == "stored" else [],
+        already_there=[file.name] if outcome == "already_there" else [],
+        bytes=size if outcome == "stored" else 0,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+class _Push:
+    """One push under way: its record, and what was sent so far."""
+
+    def __init__(
+        self, snapshot: Snapshot, ingest: CatalogIngest, fence: Callable[[], None], log: logging.Logger
+    ) -> None:
+        self._began = time.monotonic()
+        self._snapshot = snapshot
+        self._ingest = ingest
+        self._fence = fence
+        self._log = log
+        self._files = sorted(snapshot.manifest.files, key=lambda entry: _ORDER[entry.asset])
+        self._record_path = push_record.record_path(snapshot, ingest.source_id)
+        self.record = push_record.read(self._record_path) or PushRecord.of(snapshot, ingest.source_id)
+        self._there = [entry for entry in self._files if self.record.state(entry) == "stored"]
+        self._pushed: list[FileEntry] = []
+
+    def missing(self) -> list[FileEntry]:
+        return [entry for entry in self._files if entry not in self._there]
+
+    def is_complete(self) -> bool:
+        return self.record.completed_at is not None and not self.missing()
+
+    def send(self, entry: FileEntry) -> None:
+        known = self.record.state(entry)
+        if known is None:
+            self._remember(entry, "attempted")
+        file = OutgoingFile(
+            open=_opener(self._snapshot.file_path(entry)),
+            name=entry.name,
+            size=entry.bytes,
+            sha256=entry.sha256,
+            maybe_stored=known == "attempted",
+        )
+        try:
+            outcome = self._ingest.push(file, before_attempt=self._fence)
+        except ModeCatalogError:
+            # every attempt was refused, or never arrived whole: a later 409 would not be our own echo
+            if not file.maybe_stored:
+                self._remember(entry, None)
+            raise
+        self._remember(entry, "stored")
+        (self._pushed if outcome == "stored" else self._there).append(entry)
+        self._log.info("%s: %s", "Uploaded" if outcome == "stored" else "Already there", _describe(entry))
+
+    def complete(self, at: datetime) -> None:
+        self._write(self.record.completed(at))
+
+    def result(self) -> PushResult:
+        return PushResult(
+            source_id=self._ingest.source_id,
+            snapshot=str(
+                self._snapshot.directory if self._snapshot.adopted else self._snapshot.manifest_path
+            ),
+            pushed=[entry.name for entry in self._pushed],
+            already_there=[entry.name for entry in self._there],
+            bytes=sum(entry.bytes for entry in self._pushed),
+            seconds=round(time.monotonic() - self._began, 3),
+        )
+
+    def _remember(self, entry: FileEntry, state: FileState | None) -> None:
+        self._write(self.record.marked(entry, state))
+
+    def _write(self, record: PushRecord) -> None:
+        # whoever took the lock over may write this record too: our outdated view must not replace theirs
+        self._fence()
+        push_record.write(self._record_path, record)
+        self.record = record
+
+
+def _describe(entry: FileEntry) -> str:
+    rows = "" if entry.rows is None else f", {entry.rows} rows"
+    return f"{entry.name} ({entry.bytes} bytes{rows})"
+
+
+def _opener(path: StoragePath) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
+
+
+def _measure(path: StoragePath) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    with _opener(path)() as file:
+        while chunk := file.read(CHUNK):
+            size += len(chunk)
+            digest.update(chunk)
+    return size, digest.hexdigest()
