@@ -11,8 +11,8 @@ States
     * *free*, when there is no generation or the highest was released;
     * *held*, else. Also when its content is half-written, unreadable or of an unknown version;
     * *expired*, when it is held and may be taken over: this waiter has seen its content unchanged for the
-      whole ttl by the waiter's own clock; or the claim's own times say so, written on this same machine, or on
-      another one and more than an hour ago beyond the ttl (two clocks are never compared any closer); or
+      whole ttl by the waiter's own clock; or the claim's own times say so, written on this same machine, or
+      on another one and more than an hour ago beyond the ttl (two clocks are never compared any closer); or
       Airflow says that the holder's run is over; or the holder was an earlier try of the same task.
 
 Steps
@@ -22,7 +22,7 @@ Steps
     was not released. *release*: create the ``released`` file. A new holder deletes generations more than 16
     below its own. Nobody ever deletes the highest, writes into another's lease, or undoes a release.
 
-Invariants
+Invariants, as long as only this package writes to the directory
     1. At any instant at most one lease passes the check: the highest generation is one file with one token.
     2. The number of a granted lease is higher than that of every lease granted before (fencing token).
     3. A lease that failed the check once never passes it again.
@@ -34,16 +34,16 @@ What happens when
     * *crash between create and write*: an empty file; counts as held until somebody saw it unchanged for its
       own ttl.
     * *two waiters find the same lease expired*: both create *n + 1*, one is refused.
-    * *a waiter sleeps between read and create, and its number was used and deleted meanwhile*: it creates a low
-      generation, sees in its second look that it is not the highest, and lets go.
+    * *a waiter sleeps between read and create, and its number was used and deleted meanwhile*: it creates a
+      low generation, sees in its second look that it is not the highest, and lets go.
     * *the holder is stopped beyond its ttl and goes on*: its next check or renewal fails, its work is told.
       A renewal caught in the middle may bring back a deleted low file, which holds nothing.
     * *the answer to a create is lost*: a repeated request is refused, and the token shows that the file is
       one's own. When that cannot be told, the claim is released again as far as possible, or expires.
     * *the listing lags*: names beyond the listing are asked for directly; harmless as long as fewer than 16
       leases are granted within the lag.
-    * *the directory is deleted*: every holder fails its check; numbers begin again at 1 (invariant 2 holds
-      among the leases of one directory's life).
+    * *somebody deletes the directory*: a holder that looks fails its check; numbers begin again at 1, so
+      invariants 2 and 3 hold within one life of the directory, invariant 1 always.
 
 Not promised
     * That a step which passed the check is over before the next holder begins: the two services know no

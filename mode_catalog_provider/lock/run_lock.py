@@ -104,22 +104,22 @@ class RunLock:
         self,
         holder: Holder,
         *,
-        timeout: float,
-        poll: float = 5.0,
+        timeout: timedelta,
+        poll: timedelta = timedelta(seconds=5),
         holder_is_over: Callable[[Holder], bool] | None = None,
         on_wait: Callable[[LeaseRecord], None] | None = None,
     ) -> Lease:
         """Wait in this process until the lock is taken.
 
         :param holder: who takes it.
-        :param timeout: seconds to wait at most; 0 tries once.
-        :param poll: seconds between two tries, default 5.
+        :param timeout: how long to wait at most; zero tries once.
+        :param poll: time between two tries, default five seconds.
         :param holder_is_over: see :meth:`try_acquire`.
         :param on_wait: told of the present lease when waiting begins and each time the lease has changed.
         :raises LockTimeoutError: when the time is over; the message names the holder.
         """
         clock = self.clocks.monotonic
-        deadline = clock() + timeout
+        deadline = clock() + timeout.total_seconds()
         watch = Watch(monotonic=clock)
         while True:
             asked_at = clock()
@@ -128,10 +128,10 @@ class RunLock:
             except LockHeldError as held:
                 record: LeaseRecord | None = held.state
                 if (left := deadline - clock()) <= 0:
-                    raise LockTimeoutError(f"{held} It did not become free within {timeout:g} s.") from held
+                    raise LockTimeoutError(f"{held} It did not become free within {timeout}.") from held
             if watch.note(record, asked_at=asked_at) and record is not None and on_wait is not None:
                 on_wait(record)
-            self.clocks.sleep(min(poll, left))
+            self.clocks.sleep(min(poll.total_seconds(), left))
 
     def state(self) -> LeaseRecord | None:
         """Return the highest generation as it stands now, ``None`` when the lock was never taken."""
