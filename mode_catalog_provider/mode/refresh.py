@@ -60,7 +60,7 @@ class Refresh:
     :param limit: runs in flight at most, joined ones included; ``None`` for no limit and no order.
     :param remember: called with a JSON dict before and after each start; to be given to ``plan`` by whoever
         has to repeat this work after a crash.
-    :param sleep: how to wait some seconds.
+    :param sleep: how to wait some seconds; asked for none between two targets, so that it can raise to stop.
     """
 
     def __init__(
@@ -96,6 +96,11 @@ class Refresh:
         return [one for one in self.progress if one.in_flight]
 
     @property
+    def started_runs(self) -> list[str]:
+        """Paths of the runs in flight that are ours to cancel."""
+        return [one.run for one in self.in_flight if one.run and one.ours]
+
+    @property
     def each_end_counts(self) -> bool:
         """The end of any one run lets another start; else only the end of all of them changes anything."""
         return self._next(freed=1) is not None
@@ -110,8 +115,10 @@ class Refresh:
         """
         for one in self.in_flight:
             if one.run is not None:
+                self._sleep(0)
                 self._look(one, one.run)
         while (one_more := self._next()) is not None:
+            self._sleep(0)
             self._begin(one_more)
 
     def give_up(self, why: str, *, cancel: bool) -> None:

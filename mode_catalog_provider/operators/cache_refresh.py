@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.errors import CancelledError, ConfigurationError, RefreshFailedError
+from mode_catalog_provider.errors import ConfigurationError, RefreshFailedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeRunLink
 from mode_catalog_provider.mode.client import ModeClient, web_url
@@ -27,6 +26,7 @@ from mode_catalog_provider.mode.refresh_progress import (
     result_of,
     to_json,
 )
+from mode_catalog_provider.operators.kill_switch import KillSwitch
 from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth, rendered_words
 from mode_catalog_provider.operators.try_memory import TryMemory
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 # Never to be renamed: tasks in progress during an upgrade look for it.
 _MEMORY = "mode_runs"
-# Airflow kills a task five seconds after it told it to stop.
-_KILL_SECONDS = 4.0
 # The trigger ends the wait itself; Airflow's own limit is for a triggerer that is not there.
 _TRIGGER_GRACE = timedelta(minutes=15)
 # What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
@@ -126,7 +124,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         self.max_failed = max_failed
         self.cancel_on_kill = cancel_on_kill
         self.mode_conn_id = mode_conn_id
-        self._work: _Work | None = None
+        self._switch: KillSwitch | None = None
 
     @cached_property
     def hook(self) -> ModeHook:
@@ -163,23 +161,27 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop working, and cancel the runs that this task started."""
-        if self._work is not None:
-            self._work.stop()
+        if self._switch is not None:
+            self._switch.pull()
 
     def _go_on(
         self, context: Context, policy: _Policy, progress: list[Progress], deadline: float
     ) -> dict[str, Any]:
-        stopped = threading.Event()
         with airflow_errors(), self.hook.get_client() as client:
+            kill_client = self._get_kill_client()
+            self._switch = switch = KillSwitch(
+                started=lambda: refresh.started_runs if policy.cancel_on_kill else [],
+                cancel=lambda run: cancel_quietly(kill_client, run),
+                abort=client.cancel,
+            )
             refresh = Refresh(
                 client=client,
                 progress=progress,
                 limit=policy.limit,
                 remember=TryMemory(context, _MEMORY).save,
-                sleep=stopped.wait,
+                sleep=switch.sleep,
             )
-            self._work = _Work(refresh, client, self._make_spare_client(), stopped, policy.cancel_on_kill)
-            try:
+            with switch:
                 # First of all: a POST must not be what finds out that Mode has moved to another of its hosts.
                 client.verify()
                 while not self._step(context, policy, refresh, client):
@@ -189,11 +191,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                         break
                     if self.deferrable:
                         self._wait_in_triggerer(policy, refresh, deadline)
-                    stopped.wait(min(left, policy.check_interval))
-            except CancelledError:
-                # A run whose start was under way when the kill came is known only now.
-                self._work.cancel_runs()
-                raise
+                    switch.sleep(min(left, policy.check_interval))
             return self._conclude(context, policy, refresh)
 
     def _step(self, context: Context, policy: _Policy, refresh: Refresh, client: ModeClient) -> bool:
@@ -210,13 +208,13 @@ class ModeCacheRefreshOperator(BaseOperator):
         return refresh.over or not policy.wait
 
     def _wait_in_triggerer(self, policy: _Policy, refresh: Refresh, deadline: float) -> None:
-        in_flight = refresh.in_flight
-        self.log.info("Waiting for %s Mode runs.", len(in_flight))
+        runs = [one.run for one in refresh.in_flight if one.run]
+        self.log.info("Waiting for %s Mode runs.", len(runs))
         self.defer(
             trigger=ModeRunsTrigger(
                 mode_conn_id=self.mode_conn_id,
-                runs=[one.run for one in in_flight if one.run],
-                cancellable=[one.run for one in in_flight if one.run and one.ours and policy.cancel_on_kill],
+                runs=runs,
+                cancellable=refresh.started_runs if policy.cancel_on_kill else [],
                 each=refresh.each_end_counts,
                 deadline=deadline,
                 check_interval=policy.check_interval,
@@ -240,8 +238,11 @@ class ModeCacheRefreshOperator(BaseOperator):
         )
         return result
 
-    def _make_spare_client(self) -> ModeClient:
-        """A client for the moment of a kill: no lock of it is held then, and Airflow is not asked."""
+    def _get_kill_client(self) -> ModeClient:
+        """Make a client for the moment of a kill, when nothing can be asked of Airflow any more.
+
+        It is not closed with the other: `on_kill` comes after the end of `execute` when that took too long.
+        """
         credentials = self.hook.credentials()
         return self.hook.get_client(credentials=lambda: credentials, timeout=3.0, retry_budget=3.0)
 
@@ -280,41 +281,6 @@ class _Policy:
             max_failed=int(rendered_number("max_failed", operator.max_failed)),
             cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill),
         )
-
-
-class _Work:
-    """What a kill finds going on.
-
-    ``on_kill`` runs in a signal handler of the main thread, which may hold any lock at that moment. So the
-    work of a kill is done by another thread with a client of its own, and waited for only shortly.
-    """
-
-    def __init__(
-        self, refresh: Refresh, client: ModeClient, spare: ModeClient, stopped: threading.Event, cancel: bool
-    ) -> None:
-        self._refresh = refresh
-        self._client = client
-        self._spare = spare
-        self._stopped = stopped
-        self._cancel = cancel
-
-    def stop(self) -> None:
-        thread = threading.Thread(target=self._stop, name="mode-refresh-kill", daemon=True)
-        thread.start()
-        thread.join(_KILL_SECONDS)
-
-    def cancel_runs(self) -> None:
-        if self._cancel:
-            for one in self._refresh.in_flight:
-                if one.run and one.ours:
-                    cancel_quietly(self._spare, one.run)
-
-    def _stop(self) -> None:
-        try:
-            self.cancel_runs()
-        finally:
-            self._stopped.set()
-            self._client.cancel()
 
 
 def _runs_of(progress: list[Progress]) -> list[str]:
