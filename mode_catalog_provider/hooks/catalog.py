@@ -117,15 +117,15 @@ class CatalogHook(BaseHook):
         try:
             # Kept from this thread: while Airflow tests a form, only this thread sees its connection.
             extra, token = ExtraFields.of(self._connection()), self.read_token()
-            api = self.get_api(token=lambda: token, timeout=15, retry_budget=20.0)
             source_id = extra.text("source_id")
-            if source_id is None:
-                found = sum(1 for _ in api.sources())
-                return True, (
-                    f"Catalog ({api.zone.name}) accepts the token and lists {found} sources. The connection "
-                    "names no source_id: sensors work, uploads need one."
-                )
-            source = check_push_target(api, source_id)
+            with self.get_api(token=lambda: token, timeout=15, retry_budget=20.0) as api:
+                if source_id is None:
+                    found = sum(1 for _ in api.sources())
+                    return True, (
+                        f"Catalog ({api.zone.name}) accepts the token and lists {found} sources. The "
+                        "connection names no source_id: sensors work, uploads need one."
+                    )
+                source = check_push_target(api, source_id)
         except ForbiddenError as error:
             return True, f"{error} Uploads may work all the same; the sensors will not."
         except ModeCatalogError as error:

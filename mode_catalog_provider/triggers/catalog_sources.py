@@ -119,14 +119,14 @@ class CatalogSourceTrigger(BaseTrigger):
             if self.ingested_after is not None
             else datetime.now(UTC) - timedelta(seconds=self.max_age)
         )
-        api = CatalogHook(self.catalog_conn_id).get_api(retry_budget=POLL_BUDGET)
-        return ingested_since(
-            api.sources(),
-            since=since,
-            source_id=self.source_ids,
-            source_name=self.source_names,
-            type=self.source_type,
-        )
+        with CatalogHook(self.catalog_conn_id).get_api(retry_budget=POLL_BUDGET) as api:
+            return ingested_since(
+                api.sources(),
+                since=since,
+                source_id=self.source_ids,
+                source_name=self.source_names,
+                type=self.source_type,
+            )
 
 
 def state_result(state: IngestionState) -> dict[str, Any]:

@@ -1,0 +1,184 @@
+"""Push a snapshot to Coalesce Catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.ingest import CatalogIngest
+from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
+from mode_catalog_provider.compat import Stats
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.links import CatalogSourceLink
+from mode_catalog_provider.operators.held_lease import held_lease
+from mode_catalog_provider.operators.rendered import rendered_mapping, rendered_number, rendered_truth
+from mode_catalog_provider.snapshot.layout import StoragePath
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
+from mode_catalog_provider.staging import staging_path
+
+
+class CatalogUploadOperator(BaseOperator):
+    """Push one snapshot to the Mode source in Catalog, after checking all of it.
+
+    Refused, before anything is sent: a set that is incomplete, altered, stale, of another workspace than the
+    source was fed with, or with far fewer rows than the last push; and a source that Catalog does not know. A
+    task that is tried again goes on where it stopped and sends no file twice.
+
+    Give exactly one of ``manifest``, ``directory_path`` and ``file_path``. All arguments are templated.
+
+    :param manifest: what :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, or
+        the path or URL of a manifest.
+    :param directory_path: folder of one snapshot; one without a manifest, made by the vendor's extractor, is
+        accepted when it holds exactly one complete set.
+    :param file_path: a single file, pushed as it is.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
+    :param source_id: UUID of the source in Catalog, default ``None``: the connection's.
+    :param zone: ``EU`` or ``US``, default ``None``: the connection's.
+    :param file_type: ``VIZ`` (default) for everything that Mode gives.
+    :param max_shrink: share of an asset's rows that may be missing against the last push, default 0.3.
+    :param accept_shrink: push even so, default ``False``.
+    :param dry_run: check everything, send nothing; default ``False``.
+    :param lease: what the task that acquired the run lock returned, default ``None``: work without a lock.
+        The lease is renewed while the task works, and each file is sent only while it is held.
+    :param output_conn_id: Airflow connection of the object store that holds the snapshot, default ``None``;
+        not needed with what the extracting task returned.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest",
+        "directory_path",
+        "file_path",
+        "catalog_conn_id",
+        "source_id",
+        "zone",
+        "file_type",
+        "max_shrink",
+        "accept_shrink",
+        "dry_run",
+        "lease",
+        "output_conn_id",
+    )
+    operator_extra_links = (CatalogSourceLink(),)
+    ui_color = "#e3f1dc"
+
+    def __init__(
+        self,
+        *,
+        manifest: Mapping[str, Any] | str | None = None,
+        directory_path: str | None = None,
+        file_path: str | None = None,
+        catalog_conn_id: str = CatalogHook.default_conn_name,
+        source_id: str | None = None,
+        zone: str | None = None,
+        file_type: str = "VIZ",
+        max_shrink: float | str = 0.3,
+        accept_shrink: bool | str = False,
+        dry_run: bool | str = False,
+        lease: Mapping[str, Any] | str | None = None,
+        output_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if sum(given is not None for given in (manifest, directory_path, file_path)) != 1:
+            raise ValueError("Give exactly one of manifest, directory_path and file_path.")
+        self.manifest = manifest
+        self.directory_path = directory_path
+        self.file_path = file_path
+        self.catalog_conn_id = catalog_conn_id
+        self.source_id = source_id
+        self.zone = zone
+        self.file_type = file_type
+        self.max_shrink = max_shrink
+        self.accept_shrink = accept_shrink
+        # Hides a method of the base class that nothing calls; the argument's name is worth it.
+        self.dry_run = dry_run  # type: ignore[method-assign, assignment]
+        self.lease = lease
+        self.output_conn_id = output_conn_id
+        self._clients: tuple[CatalogIngest | CatalogApi, ...] = ()
+
+    @cached_property
+    def hook(self) -> CatalogHook:
+        """The hook, made when it is first used."""
+        return CatalogHook(self.catalog_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check and push.
+
+        :return: ``{"source_id", "snapshot", "pushed": [names], "already_there": [names], "bytes",
+            "seconds"}``.
+        :raises AirflowFailException: when a retry cannot help: set, token or source are refused.
+        """
+        with airflow_errors():
+            zone = self.zone or None
+            with (
+                self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,
+                self.hook.get_api(zone=zone) as api,
+            ):
+                self._clients = (ingest, api)
+                CatalogSourceLink().publish(context, api.zone.app_url)
+                with held_lease(self.lease, on_lost=self.on_kill) as fence:
+                    result = self._push(ingest, api, fence)
+        self._report(result)
+        return result.to_json()
+
+    def on_kill(self) -> None:
+        """Stop sending; the task then ends by itself, and a later try goes on from there."""
+        for client in self._clients:
+            client.cancel()
+
+    def _push(self, ingest: CatalogIngest, api: CatalogApi, fence: Callable[[], None]) -> PushResult:
+        dry_run = rendered_truth("dry_run", self.dry_run)  # type: ignore[arg-type]
+        if self.file_path is not None:
+            return push_file(
+                path=self._path(self.file_path),
+                ingest=ingest,
+                api=api,
+                dry_run=dry_run,
+                fence=fence,
+            )
+        return push_snapshot(
+            snapshot=self._snapshot(),
+            ingest=ingest,
+            api=api,
+            max_shrink=rendered_number("max_shrink", self.max_shrink),
+            accept_shrink=rendered_truth("accept_shrink", self.accept_shrink),
+            dry_run=dry_run,
+            fence=fence,
+        )
+
+    def _snapshot(self) -> Snapshot:
+        if self.directory_path is not None:
+            return open_or_adopt(self._path(self.directory_path))
+        location = self.manifest
+        if not isinstance(location, str) or location.lstrip().startswith("{"):
+            extracted = rendered_mapping("manifest", location) or {}
+            location = extracted.get("manifest")
+        if not isinstance(location, str):
+            raise ConfigurationError(
+                "manifest is neither what ModeExtractOperator returned nor the path of a manifest."
+            )
+        return open_snapshot(self._path(location))
+
+    def _path(self, location: str) -> StoragePath:
+        return staging_path(location, self.output_conn_id or None)
+
+    def _report(self, result: PushResult) -> None:
+        lines = [f"  sent           {name}" for name in result.pushed]
+        lines += [f"  already there  {name}" for name in result.already_there]
+        self.log.info(
+            "Catalog source %s, snapshot %s, %d bytes in %.1f s:\n%s",
+            result.source_id,
+            result.snapshot,
+            result.bytes,
+            result.seconds,
+            "\n".join(lines) or "  nothing sent",
+        )
+        Stats.gauge("mode_catalog.upload.files", len(result.pushed))
+        Stats.gauge("mode_catalog.upload.bytes", result.bytes)
+        Stats.timing("mode_catalog.upload.duration", result.seconds * 1000)
