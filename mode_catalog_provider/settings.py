@@ -7,6 +7,7 @@ each option means, and its default, is written in :mod:`mode_catalog_provider.ge
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from airflow.sdk import conf
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.get_provider_info import CONFIG_SECTION, get_provider_info
+from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN, get_provider_info
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Settings:
     datasets: tuple[str, ...]
     refresh_timeout: timedelta
     retries: int
+
+    @property
+    def warehouse_ids(self) -> tuple[str, ...]:
+        """Those of ``warehouse_sources`` that are ids."""
+        return tuple(source for source in self.warehouse_sources if re.match(UUID_PATTERN, source))
+
+    @property
+    def warehouse_names(self) -> tuple[str, ...]:
+        """Those of ``warehouse_sources`` that are names."""
+        return tuple(source for source in self.warehouse_sources if source not in self.warehouse_ids)
 
 
 def read_settings() -> Settings:

@@ -49,7 +49,7 @@ def run_dag(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """Run one DAG to its end: ``run_dag(dag_id, conf=..., env=...)``.
 
     :param conf: the run's configuration, as typed into the params form.
-    :param env: environment for parsing and running, e.g. ``AIRFLOW_CONN_...`` and ``AIRFLOW__MODE_CATALOG__...``.
+    :param env: environment for parsing and running: ``AIRFLOW_CONN_...``, ``AIRFLOW__MODE_CATALOG__...``.
     :param logical_date: ``None`` (a manual trigger through the API) unless given.
     :param retry_delay: replaces every task's own delay, so that a retry costs no waiting.
     :param adjust: called with the parsed DAG before it runs.

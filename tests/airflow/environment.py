@@ -31,7 +31,9 @@ def prepare() -> Path:
         {"name": name, "classpath": bundle, "kwargs": {"path": str(folder)}}
         for name, folder in DAG_FOLDERS.items()
     ]
-    for name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"))
+    ]:
         del os.environ[name]
     os.environ.update(
         {

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Connection
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.hooks.connection_fields import ExtraFields, field_behaviour, form_widgets
+
+
+def fields(**extra):
+    return ExtraFields.of(Connection(conn_id="mode_default", extra=json.dumps(extra)))
+
+
+@pytest.mark.parametrize("value", [30, 30.0, "30", " 30 "])
+def test_a_number_may_be_saved_as_text(value):
+    assert fields(timeout=value).number("timeout") == 30
+
+
+@pytest.mark.parametrize("value", [0, -1, "soon", True, "nan", "inf", [1]])
+def test_anything_but_a_number_above_zero_is_refused_by_name(value):
+    with pytest.raises(ConfigurationError, match="'timeout' in the extra of connection 'mode_default'"):
+        fields(timeout=value).number("timeout")
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_an_empty_field_is_a_field_left_out(value):
+    empty = fields(timeout=value, workspace=value, verify=value, proxies=value)
+    assert empty.number("timeout") is None
+    assert empty.text("workspace") is None
+    assert empty.verify() is True
+    assert empty.proxies() is None
+    assert empty.truth("allow_http", default=False) is False
+
+
+def test_verify_may_be_a_switch_or_a_certificate_authority():
+    assert fields(verify=False).verify() is False
+    assert fields(verify="false").verify() is False
+    assert fields(verify="/etc/ssl/ours.pem").verify() == "/etc/ssl/ours.pem"
+
+
+def test_proxies_must_map_texts_to_texts():
+    assert fields(proxies={"https": "http://p:3128"}).proxies() == {"https": "http://p:3128"}
+    with pytest.raises(ConfigurationError, match="'proxies'"):
+        fields(proxies="http://p:3128").proxies()
+
+
+@pytest.mark.parametrize("extra", ["{broken", "[]", '"text"'])
+def test_an_extra_that_is_no_object_is_an_error_not_an_empty_one(extra):
+    with pytest.raises(ConfigurationError, match=r"extra of connection 'c' is not a JSON object"):
+        ExtraFields.of(Connection(conn_id="c", extra=extra))
+
+
+def test_neither_repr_nor_message_shows_a_value():
+    secret = fields(read_token="clsc_secret", timeout="clsc_secret")
+    assert "clsc_secret" not in repr(secret)
+    with pytest.raises(ConfigurationError) as caught:
+        secret.number("timeout")
+    assert "clsc_secret" not in str(caught.value)
+
+
+def test_the_form_of_airflow_3_1_has_the_same_labels():
+    assert field_behaviour("mode")["relabeling"]["password"] == "API secret"
+    assert field_behaviour("coalesce_catalog")["hidden_fields"] == ["host", "login", "schema", "port"]
+
+
+def test_the_form_of_airflow_3_1_uses_only_field_classes_it_accepts(monkeypatch):
+    import sys
+    import types
+
+    class Field:
+        def __init__(self, label, default=None, description=None):
+            self.label = label
+
+    stand_in = types.ModuleType("wtforms")
+    for name in ("BooleanField", "IntegerField", "PasswordField", "StringField"):
+        setattr(stand_in, name, type(name, (Field,), {}))
+    monkeypatch.setitem(sys.modules, "wtforms", stand_in)
+
+    widgets = form_widgets("coalesce_catalog")
+    assert widgets["source_id"].label == "Source id (UUID)"
+    assert type(widgets["read_token"]).__name__ == "PasswordField"
+    assert type(form_widgets("mode")["requests_per_second"]).__name__ == "StringField"

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.staging import staging_path
+
+
+def test_an_absolute_path_is_the_local_disk():
+    assert staging_path("/srv/mode") == Path("/srv/mode")
+    assert isinstance(staging_path("/srv/mode", "aws_default"), Path)
+
+
+def test_a_file_url_is_the_local_disk_too():
+    assert staging_path("file:///srv/our%20mode") == Path("/srv/our mode")
+
+
+@pytest.mark.parametrize("location", ["staging/mode", "", "./mode", "file://mode"])
+def test_a_relative_path_is_refused(location):
+    with pytest.raises(ConfigurationError, match="neither an absolute path nor a URL"):
+        staging_path(location)
+
+
+def test_any_other_url_is_an_object_store_with_its_connection():
+    path = staging_path("memory://bucket/mode", "store")
+    assert isinstance(path, ObjectStoragePath)
+    assert path.conn_id == "store"
+
+
+def test_the_text_of_a_path_below_leads_back_to_the_same_store():
+    below = staging_path("memory://bucket/mode", "store") / "acme" / "1.manifest"
+    again = staging_path(str(below))
+    assert again.conn_id == "store"
+    assert again.path == below.path
