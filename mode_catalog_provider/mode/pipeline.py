@@ -7,7 +7,7 @@ left out) belongs to the one thread that consumes the rows, so nothing of it nee
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from queue import SimpleQueue
@@ -83,7 +83,7 @@ class Pipeline:
         """Queue a call, in the consumer's thread: before :meth:`rows`, or from ``then`` or ``refused``."""
         self._waiting[call.lane].append(call)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row, None, None]:
         """Make all calls, those included that answers lead to, and yield their rows as answers arrive.
 
         The first error that no call expects ends it: calls that wait are forgotten, requests in flight are

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from mode_catalog_provider.errors import MalformedResponseError
 from mode_catalog_provider.snapshot.assets import contract_row
 
 Wire = Mapping[str, Any]
@@ -83,28 +84,43 @@ def query_row(resource: Wire, *, report_token: str) -> dict[str, Any]:
     return {**contract_row("query", resource), "report_token": report_token}
 
 
-def member_row(membership: Wire, profile: Wire | None = None) -> dict[str, Any]:
-    """Return the contract's row of a member.
+def member_row(membership: Wire) -> dict[str, Any]:
+    """Return the contract's row of a member as far as a list of members goes: without id and creation time.
 
     :param membership: a row of ``/memberships`` or ``/memberships/lite``, which name the person differently.
-    :param profile: the person's user record, where it was read; only it has the id and the creation time.
-        Name and e-mail are taken from it where the membership has none.
     """
-    profile = profile or {}
-
-    def first(*values: Any) -> Any:
-        return next((value for value in values if value is not None), None)
-
+    username = membership.get("username")
     return contract_row(
         "member",
         {
-            "id": profile.get("id"),
-            "token": first(profile.get("token"), membership.get("member_token")),
-            "username": first(
-                membership.get("username"), membership.get("member_username"), profile.get("username")
-            ),
-            "name": first(membership.get("name"), profile.get("name")),
-            "email": first(membership.get("email"), profile.get("email")),
-            "created_at": profile.get("created_at"),
+            "token": membership.get("member_token"),
+            "username": membership.get("member_username") if username is None else username,
+            "name": membership.get("name"),
+            "email": membership.get("email"),
         },
     )
+
+
+def completed_member(row: Mapping[str, Any], profile: Wire) -> dict[str, Any]:
+    """Return a member's row with what only the person's user record has.
+
+    :param row: what the list gave; its name and e-mail hold where it has them.
+    :param profile: the user record; its token holds.
+    """
+    listed = {key: value for key, value in row.items() if value is not None and key != "token"}
+    return contract_row("member", {**profile, **listed, "token": profile.get("token") or row["token"]})
+
+
+def token_of(resource: Wire, listing: str) -> str:
+    """Return the token by which a resource is known, and asked for.
+
+    :param listing: which list it is in, for the message.
+    :raises MalformedResponseError: it has none.
+    """
+    token = resource.get("token")
+    if not isinstance(token, str) or not token:
+        raise MalformedResponseError(
+            f"Mode lists a row without a token in {listing}. Nothing can refer to such a row, so this is not "
+            "an answer to build a snapshot on. Try again; if it stays so, tell the vendor."
+        )
+    return token

@@ -1,0 +1,94 @@
+"""Read a Mode workspace: which calls give which asset, as a stream of rows.
+
+Nothing here knows of files. Requests are made by a bounded pool of threads; the thread that iterates over the
+rows decides what comes next, so memory holds what is under way and little more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from functools import partial
+
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.extraction_options import ExtractionOptions
+from mode_catalog_provider.mode.ledger import Ledger, LeftOut
+from mode_catalog_provider.mode.member_reading import MemberReading
+from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
+from mode_catalog_provider.mode.report_reading import ReportReading
+from mode_catalog_provider.mode.rows import Wire, datasource_row, token_of
+
+__all__ = ["Extraction", "ExtractionOptions", "LeftOut", "Progress"]
+
+#: Called after each row with its asset and the number of that asset's rows so far; must be cheap.
+Progress = Callable[[str, int], None]
+
+
+class Extraction:
+    """One reading of a whole workspace, as far as the API token may see it and the options want it.
+
+    :param client: asks Mode; its credential should have been verified before.
+    :param options: what to extract.
+    :param progress: told of every row.
+    """
+
+    def __init__(
+        self, *, client: ModeClient, options: ExtractionOptions, progress: Progress | None = None
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._progress = progress
+        self._ledger = Ledger()
+        #: The route really used: ``"rest"``.
+        self.strategy = "rest"
+        #: Most requests that waited or were under way at once, each with the one row it is about.
+        self.peak_backlog = 0
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What Mode lists but refused to show; complete when the rows are."""
+        return self._ledger.left_out
+
+    @property
+    def filtered(self) -> dict[str, int]:
+        """What the options dropped, complete when the rows are.
+
+        Collections are counted under ``personal``, ``not_included`` and ``excluded``, reports under
+        ``archived``. What is inside a dropped collection was never listed.
+        """
+        return dict(self._ledger.filtered)
+
+    def rows(self) -> Generator[Row, None, None]:
+        """Yield each row as soon as it is known: its asset, and the contract's keys in order.
+
+        Rows come in any order, and an object that changed while it was read may come twice.
+
+        :raises ConfigurationError: the collections asked for do not exist.
+        :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
+            the client with them.
+        """
+        pipeline = Pipeline(max_in_flight=self._options.max_in_flight, cancel=self._client.cancel)
+        # The two lists without which there is no extraction come first.
+        pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
+        for reading in (ReportReading, MemberReading):
+            reading(
+                client=self._client, options=self._options, pipeline=pipeline, ledger=self._ledger
+            ).start()
+        count: Counter[str] = Counter()
+        # Closed here and now, not when the collector comes by: threads hang on it.
+        with closing(pipeline.rows()) as rows:
+            for asset, row in rows:
+                self.peak_backlog = pipeline.peak_backlog
+                count[asset] += 1
+                if self._progress:
+                    self._progress(asset, count[asset])
+                yield asset, row
+
+    @staticmethod
+    def _data_sources(answer: Wire) -> Iterable[Row]:
+        listing = "the list of data sources"
+        for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
+            token_of(resource, listing)
+            yield "datasource", datasource_row(resource)

@@ -1,0 +1,100 @@
+"""Members: who they are from one list, their id and creation time from one user record each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.extraction_options import ExtractionOptions
+from mode_catalog_provider.mode.ledger import Ledger, LeftOut
+from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
+from mode_catalog_provider.mode.rows import Wire, completed_member, member_row
+from mode_catalog_provider.snapshot.assets import KEYS
+
+
+class MemberReading:
+    """Read members through a pipeline, beside everything else.
+
+    :param client: asks Mode.
+    :param options: whether user records are read at all, and how many at once.
+    :param pipeline: gets the calls.
+    :param ledger: is told who was left out or is incomplete.
+    """
+
+    def __init__(
+        self, *, client: ModeClient, options: ExtractionOptions, pipeline: Pipeline, ledger: Ledger
+    ) -> None:
+        self._client = client
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._full = options.members == "full"
+        self._at_once = options.max_in_flight
+        # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
+        self._incomplete: deque[tuple[Any, ...]] = deque()
+        self._seen: set[str] = set()
+
+    def start(self) -> None:
+        """Queue the call for the list, preferring the route that has names and e-mails."""
+        self._ask_list("memberships/lite", refused=lambda _: self._ask_list("memberships", self._refused))
+
+    def _ask_list(self, path: str, refused: Callable[[Refusal], Iterable[Row]]) -> Iterable[Row]:
+        self._pipeline.add(Call(Lane.MEMBERS, partial(self._client.get, path), self._listed, refused))
+        return ()
+
+    def _refused(self, refusal: Refusal) -> Iterable[Row]:
+        what = "The members could not be listed, neither by memberships/lite nor by memberships"
+        self._ledger.refused("member", token=None, name=None, what=what, refusal=refusal)
+        return ()
+
+    def _listed(self, answer: Wire) -> Iterator[Row]:
+        for membership in embedded_rows(answer, "memberships", what="the list of members", required=True):
+            row = member_row(membership)
+            keys = {key for key in (row["token"], row["username"]) if key}
+            if keys & self._seen:
+                continue
+            self._seen |= keys
+            if self._full and _has_profile(row["username"]):
+                self._incomplete.append(tuple(row.values()))
+            else:
+                yield from self._finished(row)
+        for _ in range(self._at_once):
+            self._ask_next_profile()
+
+    def _ask_next_profile(self) -> None:
+        if not self._incomplete:
+            return
+        row = dict(zip(KEYS["member"], self._incomplete.popleft(), strict=True))
+        request = partial(self._client.get, f"/api/{quote(row['username'], safe='')}")
+        self._pipeline.add(
+            Call(Lane.MEMBERS, request, partial(self._profile, row), partial(self._no_profile, row))
+        )
+
+    def _profile(self, row: dict[str, Any], answer: Wire) -> Iterable[Row]:
+        self._ask_next_profile()
+        return self._finished(completed_member(row, answer))
+
+    def _no_profile(self, row: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
+        self._ask_next_profile()
+        what = f"The profile of member {row['username']!r} could not be read, so its id is missing"
+        name = row["name"] or row["username"]
+        self._ledger.refused("member", token=row["token"], name=name, what=what, refusal=refusal)
+        return self._finished(row)
+
+    def _finished(self, row: dict[str, Any]) -> Iterable[Row]:
+        if row["token"]:
+            return (("member", row),)
+        name = row["name"] or row["username"] or row["email"]
+        self._ledger.left_out.append(
+            LeftOut("member", None, name, "no_token", f"Mode lists member {name!r} without a token.")
+        )
+        return ()
+
+
+def _has_profile(username: str | None) -> bool:
+    # Somebody invited has no username yet. Names of dots alone would climb up the path instead.
+    return bool(username and username.strip("."))
