@@ -5,33 +5,38 @@ Quick start::
     from tests.sandbox import CatalogSwitches, ModeSwitches, Sandbox, WorkspaceShape
 
     with Sandbox(shape=WorkspaceShape(collections=6, reports=40), time_scale=0.001) as sandbox:
-        sandbox.mode.url, sandbox.mode.workspace, sandbox.mode.credentials()   # what a client needs
+        sandbox.mode.url, sandbox.mode.workspace, sandbox.mode.credentials()
         sandbox.catalog.ingest_url, sandbox.catalog.api_url, sandbox.catalog.token, sandbox.catalog.source_id
-        sandbox.connections()                                                  # the same as Airflow connections
+        sandbox.connections(), sandbox.environment()     # the same as Airflow connections
 
-Time. The limiter is real and on by default: 40 requests per 10 s and key. ``time_scale`` is real seconds per service
-second: with ``time_scale=0.001`` the window lasts 10 ms (4,000 requests a second) and a run of 20 s takes 20 ms. Use that,
-or ``ModeSwitches(limiter="off")``, in tests that are not about the rate. ``Retry-After`` counts real seconds and is
-rounded up, as HTTP wants it; ``sandbox.requests_per_second`` is the rate that is really allowed.
+Time. The limiter is real and on by default: 40 requests per 10 s and key. ``time_scale`` is real seconds per
+service second: with ``time_scale=0.001`` the window lasts 10 ms (4,000 requests a second) and a run of 20 s
+takes 20 ms. Use that, or ``ModeSwitches(limiter="off")``, in tests that are not about the rate.
+``Retry-After`` counts real seconds and is rounded up, as HTTP wants it; ``sandbox.requests_per_second`` is
+the rate that is really allowed.
 
-Switches. :class:`ModeSwitches` and :class:`CatalogSwitches` list every doubt about the two services; both may be thrown
-while the servers run: ``sandbox.mode.switches.id_type = "number"``, or ``.throw(id_type="number", latency=0.3)``.
+Switches. :class:`ModeSwitches` and :class:`CatalogSwitches` list every doubt about the two services; both may
+be thrown while the servers run: ``sandbox.mode.switches.id_type = "number"``, or ``.throw(id_type="number",
+latency=0.3)``.
 
-The truth. ``sandbox.mode.world`` is the workspace; change it with its methods (``add_report``, ``move_report``,
-``edit_queries``, ...) or by setting fields. ``sandbox.mode.expected(include_personal=..., include_archived=...,
-members=...)`` gives the rows a complete extraction has by the file contract, ``expected_left_out`` what it must list.
-Collections that are listed but refused, and reports that vanish or are refused, are in the world but not in the rows.
+The truth. ``sandbox.mode.world`` is the workspace; change it with its methods (``add_report``,
+``move_report``, ``edit_queries``, ...) or by setting fields. ``sandbox.mode.expected(include_personal=...,
+include_archived=..., members=...)`` gives the rows a complete extraction has by the file contract, ``expected_left_out`` what it
+must list. Collections that are listed but refused, and reports that vanish or are refused, are in the world
+but not in the rows.
 
-Faults. ``sandbox.mode.fault("reports/*/queries", nth=3, status=503)``; likewise ``reset=True``, ``close=True``,
-``truncate=True``, ``html=True``, ``hang=2.0``, ``drip=0.1``, ``body=b"..."``, ``headers=``, ``method=``, ``times=`` (``None`` =
-from then on); ``after=True`` carries the call out and spoils only the answer (file stored, run started, answer lost).
-``sandbox.mode.when("spaces", do=sandbox.mode.rotate, nth=2)`` runs code in the middle of somebody's walk.
+Faults. ``sandbox.mode.fault("reports/*/queries", nth=3, status=503)``; likewise ``reset=True``,
+``close=True``, ``truncate=True``, ``html=True``, ``hang=2.0``, ``drip=0.1``, ``body=b"..."``, ``headers=``,
+``method=``, ``times=`` (``None`` = from then on); ``after=True`` carries the call out and spoils only the answer (file stored, run started,
+answer lost). ``sandbox.mode.when("spaces", do=sandbox.mode.rotate, nth=2)`` runs code in the middle of
+somebody's walk.
 
-Credentials. ``rotate()`` makes a new key (the old one gets 401), ``revoke_after(n)`` lets the present one die.
+Credentials. ``rotate()`` makes a new key (the old one gets 401), ``revoke_after(n)`` lets the present one
+die.
 
-The record. ``sandbox.mode.requests`` (and ``sandbox.catalog.requests``) is what was asked, in order of arrival, with the
-label of the credential, never the credential; :func:`peak_rate`, :func:`peak_in_flight` and :func:`span` judge it.
-``sandbox.catalog.uploads`` has the stored files.
+The record. ``sandbox.mode.requests`` (and ``sandbox.catalog.requests``) is what was asked, in order of
+arrival, with the label of the credential, never the credential; :func:`peak_rate`, :func:`peak_in_flight` and
+:func:`span` judge it. ``sandbox.catalog.uploads`` has the stored files.
 
 Other processes: ``python -m tests.sandbox`` runs both in the foreground and prints one line of JSON.
 """

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.catalog_graphql import CatalogGraphQL
 from tests.sandbox.catalog_ingest import INGEST_PATH, CatalogIngest, ingest_error
 from tests.sandbox.catalog_sources import Source, millis
 from tests.sandbox.credentials import CredentialBook
 from tests.sandbox.maker import Maker
-from tests.sandbox.server import Answer, Request, SandboxServer, json_answer
+from tests.sandbox.server import SandboxServer
 from tests.sandbox.switches import CatalogSwitches
 from tests.sandbox.uploads import Upload
 
@@ -97,7 +98,7 @@ class CatalogSandbox(SandboxServer):
         self._refresh(self.warehouse_id, at)
 
     def ingest_mode(self, at: datetime | None = None) -> None:
-        """Catalog has ingested the newest complete upload of the Mode source: dashboards are those reports."""
+        """Catalog has ingested the newest upload of the Mode source: dashboards are its reports."""
         self._refresh(self.source_id, at)
         reports = [
             one

@@ -1,4 +1,4 @@
-"""Catalog's public GraphQL endpoint: sources, dashboards and lineages, with its pagination and error shapes."""
+"""Catalog's public GraphQL endpoint: sources, dashboards, lineages, its pagination and error shapes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.graphql_schema import Validation
 from tests.sandbox.graphql_syntax import Field, Operation, SyntaxRefusedError, parse
-from tests.sandbox.server import Answer, Request, json_answer
 
 if TYPE_CHECKING:
     from tests.sandbox.catalog import CatalogSandbox

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from tests.sandbox.server import Answer, Request, json_answer
+from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.uploads import MultipartError, Upload, boundary_of, store_single_part
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ CONTRACT_KEYS: dict[str, tuple[str, ...]] = {
         "id", "token", "name", "host", "display_name", "description", "database", "provider", "vendor",
         "adapter", "created_at", "public", "queryable",
     ),
-    "collection": ("id", "token", "space_type", "name", "description", "state", "default_access_level", "creator"),
+    "collection": (
+        "id", "token", "space_type", "name", "description", "state", "default_access_level", "creator",
+    ),
     "report": (
         "id", "token", "name", "description", "type", "archived", "space_token", "public", "created_at",
         "updated_at", "published_at", "edited_at", "is_embedded", "query_count", "chart_count", "view_count",

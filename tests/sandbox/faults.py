@@ -1,4 +1,4 @@
-"""Scheduled faults: what goes wrong, on which call, and whether the call was carried out before it went wrong."""
+"""Scheduled faults: what goes wrong, on which call, and whether the call was carried out all the same."""
 
 from __future__ import annotations
 

@@ -17,15 +17,16 @@ _NASTY_AGAIN_EVERY = 40
 class WorkspaceShape:
     """What to generate.
 
-    :param collections: shared collections; one of them has more than one page of reports as soon as there are 31.
+    :param collections: shared collections; one of them has more than one page of reports as soon as there are
+        31.
     :param reports: reports in shared collections.
     :param members: members; each has a personal collection as well.
     :param queries: queries of those reports altogether, default three per report.
     :param data_sources: connections.
     :param datasets: datasets in shared collections, default one per 20 reports.
     :param personal_reports: reports in personal collections, default one per two members.
-    :param nasty: sow in everything that is odd but legal (see :data:`NASTY_REPORTS`). Adds to the counts above one
-        collection that is listed but answers 404, and one that answers 403.
+    :param nasty: sow in everything that is odd but legal (see :data:`NASTY_REPORTS`). Adds to the counts
+        above one collection that is listed but answers 404, and one that answers 403.
     :param seed: another seed, another workspace.
     :param sql_bytes: usual length of a query's SQL.
     :param workspace: the workspace's name.
@@ -189,7 +190,7 @@ def _collections(shape: WorkspaceShape, maker: Maker, world: World) -> Iterator[
 
 
 def _sizes(shape: WorkspaceShape) -> list[int]:
-    """Reports per shared collection: the first needs several pages, the second exactly fills one, the last is empty."""
+    """Reports per shared collection: the first takes two pages, the second fills one, the last is empty."""
     sizes = [0] * shape.collections
     left = shape.reports
     if not sizes:

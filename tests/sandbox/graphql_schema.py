@@ -9,8 +9,9 @@ from tests.sandbox.graphql_syntax import EnumValue, Field, Operation, Variable
 PAGINATION = "<the pagination input>"
 
 _SOURCE = {
-    "id": "ID!", "name": "String!", "slug": "String!", "origin": "SourceOrigin!", "technology": "SourceTechnology!",
-    "type": "SourceType!", "createdAt": "Timestamp!", "updatedAt": "Timestamp!", "deletedAt": "Timestamp",
+    "id": "ID!", "name": "String!", "slug": "String!", "origin": "SourceOrigin!",
+    "technology": "SourceTechnology!", "type": "SourceType!", "createdAt": "Timestamp!",
+    "updatedAt": "Timestamp!", "deletedAt": "Timestamp",
     "lastRefreshedAt": "Timestamp",
 }  # fmt: skip
 _DASHBOARD = {
@@ -58,16 +59,17 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 INPUTS: dict[str, dict[str, str]] = {
     PAGINATION: {"nbPerPage": "Int!", "page": "Int"},
     "GetSourcesScope": {
-        "nameContains": "String", "origin": "SourceOrigin", "technology": "SourceTechnology", "type": "SourceType",
-        "withDeleted": "Boolean",
+        "nameContains": "String", "origin": "SourceOrigin", "technology": "SourceTechnology",
+        "type": "SourceType", "withDeleted": "Boolean",
     },
     "GetDashboardsScope": {
         "folderPath": "String", "ids": "[String!]", "nameContains": "String", "sourceId": "String",
         "withDeleted": "Boolean",
     },
     "GetLineagesScope": {
-        "parentSourceId": "String", "childSourceId": "String", "parentTableId": "String", "childTableId": "String",
-        "parentDashboardId": "String", "childDashboardId": "String", "lineageIds": "[String!]",
+        "parentSourceId": "String", "childSourceId": "String", "parentTableId": "String",
+        "childTableId": "String", "parentDashboardId": "String", "childDashboardId": "String",
+        "lineageIds": "[String!]",
         "lineageType": "LineageType", "withChildAssetType": "LineageAssetType", "withDeleted": "Boolean",
         "withHidden": "Boolean",
     },

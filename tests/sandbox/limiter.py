@@ -45,7 +45,7 @@ class Limiter:
         """Take one request of ``key`` at ``now`` (service seconds) from its budget, if there is room."""
         with self._lock:
             budget = self._budgets.setdefault(key, _Budget())
-            verdict = getattr(self, f"_{self._switches.limiter}")(budget, now)
+            verdict: Verdict = getattr(self, f"_{self._switches.limiter}")(budget, now)
             self.refused += not verdict.allowed
             return verdict
 

@@ -1,7 +1,8 @@
-"""Makes tokens, names and queries out of numbers: the same number always gives the same thing, at no memory."""
+"""Makes tokens, names and queries out of numbers: the same number always gives the same thing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from uuid import UUID
 
@@ -11,13 +12,14 @@ _SUBJECTS = ("orders", "customers", "sessions", "invoices", "shipments", "ticket
 _MEASURES = ("revenue", "margin", "retention", "latency", "conversion", "churn", "headcount", "stock")
 _SCOPES = ("by region", "per week", "by channel", "year on year", "by team", "per plan", "funnel", "overview")
 
-NON_ASCII = "Ümsätze – 売上 🚀 \u2028 عربى"
+NON_ASCII = "Ümsätze “gut” 売上 🚀 \u2028 عربى"
 LIQUID = """{% form %}
 region:
   type: select
   options: [['north', 1], ['south', 2]]
 {% endform %}
-select * from {{ @orders_enriched as o }} where o.region = {{ region }} and o.note <> '{% raw %}{{x}}{% endraw %}'
+select * from {{ @orders_enriched as o }} where o.region = {{ region }} and o.note <> '{% raw %}{{x}}{% endraw
+%}'
 """
 AWKWARD = "select \"a\\b\", 'tab\there', 'nul\\u0000:\x00', '</script>', 'line\r\nend' -- " + NON_ASCII
 
@@ -71,8 +73,10 @@ class Maker:
     def sql(self, number: int) -> str:
         subject, measure = _SUBJECTS[number % 8], _MEASURES[number // 8 % 8]
         head = (
-            f"-- {measure} of {subject}\nselect date_trunc('week', t.created_at) as week, sum(t.{measure}) as {measure}\n"
-            f"from analytics.{subject}_{number % 97} t\njoin analytics.dim_date d on d.day = t.created_at::date\n"
+            f"-- {measure} of {subject}\n"
+            f"select date_trunc('week', t.created_at) as week, sum(t.{measure}) as {measure}\n"
+            f"from analytics.{subject}_{number % 97} t\n"
+            f"join analytics.dim_date d on d.day = t.created_at::date\n"
         )
         line = f"  and t.attribute_{number % 13} <> 'value {number % 1009}'\n"
         wanted = self.sql_bytes // 2 + number % max(1, self.sql_bytes)
@@ -87,7 +91,7 @@ def _huge(query: Query) -> None:
     query.raw_query = "select '" + "x'' || '" * 25_600 + "' -- " + NON_ASCII
 
 
-def _set(**fields: object) -> object:
+def _set(**fields: object) -> Callable[[Query], None]:
     def change(query: Query) -> None:
         for name, value in fields.items():
             setattr(query, name, value)
@@ -95,7 +99,7 @@ def _set(**fields: object) -> object:
     return change
 
 
-_NASTY_QUERIES = {
+_NASTY_QUERIES: dict[str, Callable[[Query], None]] = {
     "200 kB of SQL": _huge,
     "Liquid and definitions": _set(raw_query=LIQUID),
     "awkward characters": _set(raw_query=AWKWARD, name=NON_ASCII),

@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any
 
+from tests.sandbox.answers import Answer, Request, html_answer, json_answer
 from tests.sandbox.credentials import (
     CredentialBook,
     Credentials,
@@ -18,8 +19,11 @@ from tests.sandbox.expected import Expected, LeftOutEntry
 from tests.sandbox.faults import Fault
 from tests.sandbox.limiter import Limiter, Verdict, retry_after_header
 from tests.sandbox.mode_answers import mode_error
+from tests.sandbox.mode_discovery import ModeDiscovery
 from tests.sandbox.mode_listings import ModeListings
-from tests.sandbox.server import Answer, Request, SandboxServer, html_answer, json_answer
+from tests.sandbox.mode_runs import ModeRuns
+from tests.sandbox.runs import RunBook
+from tests.sandbox.server import SandboxServer
 from tests.sandbox.switches import ModeSwitches
 from tests.sandbox.wire import workspace_token
 from tests.sandbox.world import World
@@ -47,10 +51,11 @@ class ModeSandbox(SandboxServer):
         self.limiter = Limiter(switches)
         self._keys: dict[str, Key] = {}
         self._key = self.add_key(credentials or new_credentials())
-        self._listings = ModeListings(self)
-        self._routes = [
-            (method, re.compile(pattern), handler) for method, pattern, handler in self._listings.routes()
-        ]
+        self.runs = RunBook(world=world, switches=switches, now=self.service_now, time_scale=self.time_scale)
+        self.discovery = ModeDiscovery(self)
+        listings = ModeListings(self)
+        routes = [*listings.routes(), *ModeRuns(self, listings).routes(), *self.discovery.routes()]
+        self._routes = [(method, re.compile(pattern), handler) for method, pattern, handler in routes]
 
     # -- credentials ---------------------------------------------------------------------------------------
 
@@ -67,7 +72,7 @@ class ModeSandbox(SandboxServer):
         return self._key.credentials.secret
 
     def credentials(self) -> Credentials:
-        """The key that is good now; after a rotation the new one (so this works as a credentials callable)."""
+        """The key that is good now, after a rotation the new one (so a client may take this callable)."""
         return self._key.credentials
 
     def add_key(self, credentials: Credentials | None = None, *, scope: str = "") -> Key:
@@ -126,6 +131,11 @@ class ModeSandbox(SandboxServer):
             return html_answer(404 if switches.not_mode == "404" else 200)
         if request.path == f"/api/{self.workspace}" and request.method == "GET":
             return None
+        if request.path.startswith("/batch/") and "/signature_tokens" not in request.path:
+            minted = self.discovery.admits(request)
+            if minted is None:
+                return mode_error(401, "Unauthorized")
+            return self.admit_rate(request, minted.minted_by) if self.switches.batch_limited else None
         key = self.key_of(request)
         if key is None:
             return mode_error(401, "Unauthorized")
@@ -159,6 +169,7 @@ class ModeSandbox(SandboxServer):
         return answer
 
     def answer(self, request: Request) -> Answer:
+        self.runs.settle()
         path_known = False
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(request.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.sandbox.server import Answer, json_answer
+from tests.sandbox.answers import Answer, json_answer
 
 _ERROR_IDS = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}
 

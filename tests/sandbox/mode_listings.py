@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.mode_answers import TOKEN, Route, mode_error
 from tests.sandbox.pages import FIXED_PAGE, clamp, paged_with_block, paged_without_block, positive
-from tests.sandbox.server import Answer, Request, json_answer
 from tests.sandbox.wire import Wire
 from tests.sandbox.world import Collection, Report
 

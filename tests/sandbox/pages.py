@@ -24,7 +24,7 @@ def clamp(per_page: int, cap: int) -> int:
 def paged_with_block(
     key: str, rows: Sequence[Any], path: str, params: dict[str, str], per_page: int
 ) -> dict[str, Any]:
-    """A HAL listing with a ``pagination`` block, and Mode's ``next_page`` link, which is there past the end too."""
+    """A HAL listing with a ``pagination`` block, and Mode's ``next_page`` link, there past the end too."""
     page = positive(params.get("page"), 1)
     shown = list(rows[(page - 1) * per_page : page * per_page])
     others = {name: value for name, value in params.items() if name != "page"}

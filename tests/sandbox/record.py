@@ -20,8 +20,8 @@ class RecordedRequest:
     :param at: wall clock (epoch seconds) of its arrival.
     :param query: the query string as sent; :attr:`params` has it parsed.
     :param key: label of the credential that was sent (``mode:key-1``, ``mode:batch-1``, ``catalog:rw``,
-        ``catalog:ro``, ``none``, ``unknown``), never the credential itself. Labels are shared by both servers, so a
-        Mode key sent to Catalog shows as what it is.
+        ``catalog:ro``, ``none``, ``unknown``), never the credential itself. Labels are shared by both
+        servers, so a Mode key sent to Catalog shows as what it is.
     :param started: monotonic clock when the request had been read up to its body.
     :param ended: monotonic clock just before the last byte of the answer left; ``None`` while in flight.
     :param status: what was answered; ``None`` while in flight or when no answer was given (reset, hang).
@@ -58,7 +58,7 @@ class RecordedRequest:
 
 
 def path_matches(path_glob: str, path: str, query: str = "") -> bool:
-    """Shell-style match (``*`` also crosses slashes) of a path, or of path and query; ``spaces`` = ``*/spaces``."""
+    """Shell-style match (``*`` crosses slashes) of a path, or path and query; ``spaces`` = ``*/spaces``."""
     glob = path_glob if path_glob.startswith(("/", "*")) else f"*/{path_glob}"
     return fnmatchcase(path, glob) or (bool(query) and fnmatchcase(f"{path}?{query}", glob))
 

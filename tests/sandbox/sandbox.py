@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.sandbox.catalog import CatalogSandbox
+from tests.sandbox.control import Control
 from tests.sandbox.credentials import CredentialBook, Credentials
 from tests.sandbox.generate import WorkspaceShape, generate_workspace
 from tests.sandbox.mode import ModeSandbox
@@ -30,6 +31,7 @@ class Sandbox:
     :param mode_credentials: fixed API token of Mode, default a random one.
     :param catalog_token: fixed Read & Write token of Catalog, default a random one.
     :param source_id: fixed id (UUID v4) of the Mode source.
+    :param advertise: host name in the addresses given out, default ``host``.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Sandbox:
         mode_credentials: Credentials | None = None,
         catalog_token: str | None = None,
         source_id: str | None = None,
+        advertise: str | None = None,
     ) -> None:
         shape = shape or WorkspaceShape()
         book = CredentialBook()
@@ -55,6 +58,7 @@ class Sandbox:
             book=book,
             credentials=mode_credentials,
             host=host,
+            advertise=advertise,
             port=port_mode,
             time_scale=time_scale,
         )
@@ -65,9 +69,11 @@ class Sandbox:
             token=catalog_token,
             source_id=source_id,
             host=host,
+            advertise=advertise,
             port=port_catalog,
             time_scale=time_scale,
         )
+        self.mode.control = self.catalog.control = Control(self)
 
     def start(self) -> Self:
         self.mode.start()
@@ -95,7 +101,7 @@ class Sandbox:
         return switches.rate_limit / switches.rate_window / self.mode.time_scale
 
     def connections(self) -> dict[str, str]:
-        """The two Airflow connections as JSON texts, by connection id (see :func:`environment` for variables)."""
+        """The two Airflow connections as JSON texts, by connection id."""
         mode: dict[str, Any] = {
             "conn_type": "mode",
             "host": self.mode.url,
@@ -120,3 +126,26 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """The connections as the environment variables Airflow reads."""
         return {f"AIRFLOW_CONN_{name.upper()}": value for name, value in self.connections().items()}
+
+    def describe(self) -> dict[str, Any]:
+        """Addresses, credentials and connections: what another process needs."""
+        mode, catalog = self.mode, self.catalog
+        return {
+            "mode": {
+                "url": mode.url,
+                "workspace": mode.workspace,
+                "token": mode.token,
+                "secret": mode.secret,
+                "requests_per_second": self.requests_per_second,
+            },
+            "catalog": {
+                "ingest_url": catalog.ingest_url,
+                "api_url": catalog.api_url,
+                "token": catalog.token,
+                "read_token": catalog.read_token,
+                "source_id": catalog.source_id,
+                "warehouse_id": catalog.warehouse_id,
+            },
+            "connections": self.connections(),
+            "environment": self.environment(),
+        }

@@ -25,24 +25,27 @@ class _Switches:
 class ModeSwitches(_Switches):
     """How the Mode of this sandbox behaves.
 
-    :param id_type: JSON type of every ``id`` and ``*_id``; ``mixed`` = number for odd ids, string for even ones.
+    :param id_type: JSON type of every ``id`` and ``*_id``; ``mixed`` = number for odd ids, string for even
+        ones.
     :param spaces_paging: ``/spaces`` is paged always, only when ``page`` or ``per_page`` is sent, or never.
     :param per_page_cap: a larger ``per_page`` is clamped to this without an error.
-    :param page_after_last: ``empty`` = key with ``[]``, ``absent`` = ``_embedded: {}``, ``repeat`` = the last page
-        again. Repeating happens only where there is no ``pagination`` block.
-    :param moving_rows: reports change place during a walk. ``duplicates``: a row that was served already shows up
-        again. ``losses``: a row not yet served moves to the front, so that one walk alone cannot see it.
+    :param page_after_last: ``empty`` = key with ``[]``, ``absent`` = ``_embedded: {}``, ``repeat`` = the last
+        page again. Repeating happens only where there is no ``pagination`` block.
+    :param moving_rows: reports change place during a walk. ``duplicates``: a row that was served already
+        shows up again. ``losses``: a row not yet served moves to the front, so that one walk alone cannot see
+        it.
     :param moves_per_listing: how often a listing moves before it comes to rest.
-    :param limiter: ``window`` = at most ``rate_limit`` requests in *any* ``rate_window``; ``fixed`` = per aligned
-        window; ``leaky`` = bucket of a quarter of ``rate_limit`` that drains at the same mean rate; per key.
+    :param limiter: ``window`` = at most ``rate_limit`` requests in *any* ``rate_window``; ``fixed`` = per
+        aligned window; ``leaky`` = bucket of a quarter of ``rate_limit`` that drains at the same mean rate;
+        per key.
     :param retry_after: form of the header on 429 answers: seconds (rounded up), HTTP date, or absent.
     :param rate_headers: send ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining``.
     :param latency: service seconds before each answer.
     :param memberships: ``/memberships`` answers rows, or this status.
     :param memberships_lite: ``/memberships/lite`` answers rows, or this status.
     :param user_email: e-mail on ``/api/{username}``.
-    :param creator_link: ``some`` leaves the link out where the generated row says so, ``all`` everywhere present,
-        ``none`` nowhere.
+    :param creator_link: ``some`` leaves the link out where the generated row says so, ``all`` everywhere
+        present, ``none`` nowhere.
     :param null_names: untitled reports have ``name: null`` (else a title is invented).
     :param archived_rows: archived reports are listed at all.
     :param personal_spaces: ``filter=all`` lists personal collections.
@@ -56,7 +59,8 @@ class ModeSwitches(_Switches):
     :param key_scope: what ``/api/verify`` says of the key.
     :param redirect_to: base URL that every request is sent to instead (nothing else is answered).
     :param redirect_status: 301, 302, 307 or 308.
-    :param not_mode: the host is not Mode: ``html`` = 200 with a page everywhere, ``404`` = HTML 404 everywhere.
+    :param not_mode: the host is not Mode: ``html`` = 200 with a page everywhere, ``404`` = HTML 404
+        everywhere.
     :param run_seconds: duration of a run that has no script.
     :param run_status: status of an accepted ``POST .../runs``.
     :param run_first_state: state of a run just started.
@@ -118,15 +122,18 @@ class CatalogSwitches(_Switches):
     :param conflict: a file name that a source holds already is answered with 409 (else it is replaced).
     :param stored_status: status of a stored upload.
     :param max_bytes: larger files are answered with 413, ``None`` = no limit.
-    :param unknown_source: upload to a UUID that is no source: ``accept`` (as a blind proxy would), or this status.
+    :param unknown_source: upload to a UUID that is no source: ``accept`` (as a blind proxy would), or this
+        status.
     :param read_only_status: status of an upload with the read-only token.
     :param wrong_zone_status: status of any call with the token of the other zone.
     :param latency: service seconds before each answer.
-    :param pagination_type: name of the input type; a document that declares a variable of another type is refused.
+    :param pagination_type: name of the input type; a document that declares a variable of another type is
+        refused.
     :param pagination_default: page size when no ``pagination`` argument is sent.
     :param max_per_page: largest ``nbPerPage``.
     :param per_page_over: what happens to a larger one: refused with an error, or clamped.
-    :param graphql_error_status: HTTP status of execution errors (authorisation, limits); validation is always 400.
+    :param graphql_error_status: HTTP status of execution errors (authorisation, limits); validation is always
+        400.
     :param sources_readable: ``False``: ``getSources`` answers an authorisation error for every token.
     :param empty_bodies: this many of the next GraphQL answers are ``{}`` with status 200 (counts down).
     :param partial_data: execution errors come with a ``data`` member as well.

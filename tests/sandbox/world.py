@@ -1,4 +1,4 @@
-"""A workspace as the truth behind the sandbox's Mode: plain mutable objects, and the changes people make to them."""
+"""A workspace as the truth behind the sandbox's Mode: mutable objects, and the changes people make."""
 
 from __future__ import annotations
 
@@ -165,6 +165,9 @@ class World:
         self._reports: dict[str, Report] = {}
         self._in_collection: dict[str, list[Report]] = {}
         self._added = 0
+        self._by_token: dict[str, Collection] = {}
+        self._by_username: dict[str, Member] = {}
+        self._indexed_members = 0
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -173,7 +176,9 @@ class World:
         return list(self._reports.values())
 
     def collection(self, token: str) -> Collection | None:
-        return next((one for one in self.collections if one.token == token), None)
+        if token not in self._by_token or len(self._by_token) != len(self.collections):
+            self._by_token = {one.token: one for one in self.collections}
+        return self._by_token.get(token)
 
     def report(self, token: str) -> Report | None:
         return self._reports.get(token)
@@ -182,7 +187,11 @@ class World:
         return next((one for one in self.data_sources if one.token == token), None)
 
     def member(self, username: str) -> Member | None:
-        return next((one for one in self.members if one.username == username), None)
+        found = self._by_username.get(username)
+        if found is None or found.username != username or self._indexed_members != len(self.members):
+            self._by_username = {one.username: one for one in self.members if one.username}
+            self._indexed_members = len(self.members)
+        return self._by_username.get(username)
 
     def reports_in(self, collection: Collection | str) -> list[Report]:
         token = collection if isinstance(collection, str) else collection.token
