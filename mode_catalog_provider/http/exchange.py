@@ -25,18 +25,18 @@ class Exchange:
 
     def __init__(self) -> None:
         self.overdue = False
-        self._broken = False
+        self.broken = False
         self._socket: Any = None
 
     def uses(self, sock: Any) -> None:
         """Say which socket carries the exchange."""
         self._socket = sock
-        if self._broken:
+        if self.broken:
             self.break_off()
 
     def break_off(self) -> None:
         """End the exchange now; its thread sees a closed connection."""
-        self._broken = True
+        self.broken = True
         # Not SSLSocket.shutdown(): that one clears state which the reading thread still uses.
         with contextlib.suppress(OSError, TypeError):
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

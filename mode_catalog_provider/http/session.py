@@ -12,6 +12,12 @@ from urllib.request import Request
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.errors import (
@@ -199,9 +205,9 @@ class HttpSession:
                 ours = self._in_our_words(error, asked, where)
                 # The library's complaint about an address repeats it, with a proxy's password if it has one.
                 raise ours from (None if isinstance(ours, ConfigurationError) else error)
-            # A body without announced length ends like a whole one when the connection is cut.
-            self.stop.check()
-            if exchange.overdue:
+            # Without an announced end, a body that was cut looks like a whole one.
+            if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
+                self.stop.check()
                 raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
         self.figures.count(bytes_received=len(body))
         return Answer(status=response.status_code, headers=response.headers, body=body, asked=asked)
@@ -214,29 +220,26 @@ class HttpSession:
         self, error: Exception, asked: str, where: str
     ) -> ServiceUnavailableError | ConfigurationError:
         # Only the kind of a failure is told: the library's own texts can hold a proxy's password.
-        text = str(error)
+        beneath = error.args[0] if error.args else None
+        cause = getattr(beneath, "reason", None)
         if isinstance(error, requests.exceptions.ProxyError):
             return UnreachableError(
                 f"{where} cannot be reached through the proxy (check the proxy's address and rights)."
             )
-        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
             return ConfigurationError(
                 f"{where} shows a certificate that this machine does not trust. Give the authority's bundle "
                 "as `verify`."
             )
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-            return ConfigurationError(f"{where}: this address cannot be used.")
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return ConfigurationError("The proxy's URL cannot be used.")
-        if (
-            isinstance(error, requests.exceptions.ConnectTimeout)
-            or "NewConnectionError" in text
-            or "NameResolution" in text
-        ):
-            reason = (
-                "its name cannot be resolved" if "NameResolution" in text else "no connection could be made"
-            )
+        if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+            return ConfigurationError(f"{where}: this address cannot be used.")
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            unknown = isinstance(cause, NameResolutionError)
+            reason = "its name cannot be resolved" if unknown else "no connection could be made"
             return UnreachableError(f"{where} cannot be reached: {reason}. Check the host and the network.")
-        if isinstance(error, requests.exceptions.Timeout) or "Read timed out" in text:
+        # A silence in the middle of a body comes as a plain ConnectionError.
+        if isinstance(error, requests.exceptions.Timeout) or isinstance(beneath, ReadTimeoutError):
             return ServiceUnavailableError(f"{asked}: no answer within {self._timeout[1]:g} s.")
         return ServiceUnavailableError(f"{asked}: the connection broke ({type(error).__name__}).")

@@ -1,0 +1,284 @@
+"""The wire to Mode: one authenticated, throttled, retried request, and walks over listings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from mode_catalog_provider.errors import (
+    AmbiguousRequestError,
+    ConfigurationError,
+    MalformedResponseError,
+    NotFoundError,
+    RateLimitedError,
+    ServiceUnavailableError,
+    UnreachableError,
+    WrongHostError,
+)
+from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer
+from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.session import READ_TIMEOUT, HttpSession
+from mode_catalog_provider.http.stop import StopSignal
+from mode_catalog_provider.mode.answers import json_object, rate_headers, refusal
+from mode_catalog_provider.mode.credentials import CredentialKeeper, CredentialsSource, ModeCredentials
+from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, web_url, workspace_name
+from mode_catalog_provider.mode.pages import PageWalk
+from mode_catalog_provider.mode.throttle import Throttle
+
+__all__ = ["DEFAULT_HOST", "CredentialsSource", "ModeClient", "ModeCredentials", "web_url"]
+
+ACCEPT = "application/hal+json"
+MOST_HOPS = 5
+DEADLINE_IN_TIMEOUTS = 5
+
+
+class ModeClient:
+    """Talk to one Mode workspace. Thread-safe; all threads share one throttle and one credential.
+
+    :param workspace: name of the workspace, as in its address.
+    :param credentials: called for the API key when it is needed, and again when Mode refuses it.
+    :param host: base URL, default ``https://modeanalytics.com``.
+    :param connection: name of the Airflow connection that keeps the key (or a phrase such as "the command
+        line"), for messages.
+    :param requests_per_second: never go above this; default ``None``: the published 40 in any 10 s, or what
+        Mode's rate limit headers say.
+    :param timeout: seconds of silence after which a request is given up, or ``(connect, read)``; default 60.
+        A whole answer may take five times as long.
+    :param retry_budget: seconds for all attempts of one request, default 300.
+    :param max_response_bytes: largest answer accepted, decompressed; default 128 MiB.
+    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
+    :param proxies: scheme to proxy URL; default: those of the environment.
+    :param allow_http: accept a plain http host other than this machine, default false.
+    :param max_in_flight: connections kept open, default 8; as many threads can ask without waiting for one.
+    :raises ConfigurationError: host, workspace or a number cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        workspace: str,
+        credentials: CredentialsSource,
+        host: str = DEFAULT_HOST,
+        connection: str = "mode_default",
+        requests_per_second: float | None = None,
+        timeout: float | tuple[float, float] = READ_TIMEOUT,
+        retry_budget: float = 300.0,
+        max_response_bytes: int = DEFAULT_MAX_BYTES,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+        max_in_flight: int = 8,
+    ) -> None:
+        read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
+        if not read_timeout > 0:
+            raise ConfigurationError(f"timeout must be above 0 seconds, not {read_timeout}.")
+        self.workspace = workspace_name(workspace)
+        self.figures = RequestFigures()
+        self._address = Address(host, workspace=self.workspace, allow_http=allow_http, kept_in=connection)
+        self.host = self._address.configured
+        self._connection = connection
+        self._credentials = CredentialKeeper(credentials, kept_in=connection)
+        self._stop = StopSignal()
+        self._throttle = Throttle(requests_per_second=requests_per_second, stop=self._stop)
+        self._retries = RetryPolicy(budget=retry_budget)
+        self._deadline = read_timeout * DEADLINE_IN_TIMEOUTS
+        self._http = HttpSession(
+            service="Mode",
+            timeout=timeout,
+            verify=verify,
+            proxies=proxies,
+            pool_size=max_in_flight,
+            max_bytes=max_response_bytes,
+            stop=self._stop,
+            figures=self.figures,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def verify(self) -> dict[str, Any]:
+        """Check host, credential and workspace with ``GET /api/verify``; must be the first call.
+
+        :return: Mode's answer: ``workspace``, ``workspace_token``, ``_links``, mostly ``api_key_scope``.
+        :raises ModeAuthenticationError: the credential is refused.
+        :raises WrongHostError: the host answers, but is not Mode.
+        :raises ConfigurationError: the credential is of another workspace.
+        :raises ServiceUnavailableError: the host cannot be reached.
+        """
+        # A mistyped host will not come up however long one waits.
+        policy = RetryPolicy(
+            budget=self._retries.budget, few_for=(MalformedResponseError, UnreachableError), few=3
+        )
+        try:
+            body = self._read("/api/verify", policy=policy)
+        except (NotFoundError, MalformedResponseError) as error:
+            raise self._not_mode() from error
+        workspace = body.get("workspace")
+        if not isinstance(workspace, str):
+            raise self._not_mode()
+        if workspace.lower() != self.workspace:
+            raise ConfigurationError(
+                f"API token {self._credentials.current().suffix} is of Mode workspace '{workspace}', but "
+                f"'{self.workspace}' is configured ('{self._connection}'). Correct the workspace, or use a "
+                "token of that one."
+            )
+        return body
+
+    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Read one resource or one page of a listing.
+
+        :param path: below ``/api/{workspace}/``, or from the host's root when it starts with a slash.
+        :param params: query parameters.
+        :return: the JSON object of the answer, ``{}`` for an answer without body (204).
+        :raises ForbiddenError: 403. :raises NotFoundError: 404, gone or invisible.
+        :raises RequestRefusedError: any other 4xx. :raises ModeAuthenticationError: 401.
+        :raises RateLimitedError: still 429 after the whole retry budget.
+        :raises ServiceUnavailableError: still 5xx, reset or silent after the whole retry budget.
+        :raises MalformedResponseError: not JSON, or too large.
+        :raises CancelledError: :meth:`cancel` was called.
+        """
+        return self._read(path, params=params, policy=self._retries)
+
+    def pages(
+        self,
+        path: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        confirm: bool = True,
+        repeats: int = 0,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Walk a listing; yields the new rows of each page, each row once. Always ends.
+
+        :param path: as for :meth:`get`.
+        :param key: name of the rows under ``_embedded``; a page without it is empty.
+        :param params: query parameters sent with each page.
+        :param confirm: see :class:`~mode_catalog_provider.mode.pages.PageWalk`, as for ``repeats``.
+        :raises MalformedResponseError: the listing does not end, or keeps changing.
+        """
+        walk = PageWalk(path, key, params=params, confirm=confirm, repeats=repeats)
+        while not walk.done:
+            if rows := walk.take(self.get(walk.path, params=walk.params)):
+                yield rows
+
+    def post_once(self, path: str, json: Any = None) -> dict[str, Any]:
+        """Start something that must not be started twice; as :meth:`send_once` with POST."""
+        return self.send_once("POST", path, json)
+
+    def send_once(self, method: str, path: str, json: Any = None) -> dict[str, Any]:
+        """Send a request that changes something, and never repeat it unless it surely was not carried out.
+
+        Repeated are a request that found no connection, one answered 429, and one answered 401 when there is
+        a new credential.
+
+        :param method: HTTP method.
+        :param path: as for :meth:`get`.
+        :param json: body, ``None`` for none.
+        :return: the JSON object of the answer, ``{}`` for an answer without body.
+        :raises AmbiguousRequestError: there was no clear answer; look what happened before asking again.
+        :raises RequestRefusedError: 4xx, not carried out.
+        """
+
+        def attempt() -> dict[str, Any]:
+            try:
+                return json_object(self._ask(method, path, json=json), may_be_empty=True)
+            except UnreachableError:
+                raise
+            except (ServiceUnavailableError, MalformedResponseError) as error:
+                raise AmbiguousRequestError(
+                    f"{error} Nobody can tell whether it was carried out; look before asking again.",
+                    status=error.status,
+                ) from error
+
+        policy = RetryPolicy(budget=self._retries.budget, few_for=())
+        return self._with_retries(attempt, policy, passing=(RateLimitedError, UnreachableError))
+
+    def cancel(self) -> None:
+        """Make every call under way and every later one raise ``CancelledError`` at once.
+
+        Callable from any thread and from a signal handler.
+        """
+        self._stop.set()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # -- one request ---------------------------------------------------------------------------------------
+
+    def _read(
+        self, path: str, *, policy: RetryPolicy, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        def attempt() -> dict[str, Any]:
+            return json_object(self._ask("GET", path, params=params))
+
+        return self._with_retries(attempt, policy)
+
+    def _with_retries(
+        self, attempt: Callable[[], dict[str, Any]], policy: RetryPolicy, **options: Any
+    ) -> dict[str, Any]:
+        def before_wait(error: Exception, seconds: float) -> None:
+            if isinstance(error, RateLimitedError):
+                self._throttle.back_off(seconds)
+
+        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=before_wait, **options)
+
+    def _ask(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> Answer:
+        """Send one request, again where Mode wants another credential or address; return a good answer."""
+        url = self._address.url(path)
+        for _ in range(MOST_HOPS):
+            credentials = self._credentials.current()
+            answer = self._send(method, url, credentials, params, json)
+            if answer.status == 401:
+                self._credentials.replace(credentials)
+            elif answer.status in (301, 302, 307, 308) and "Location" in answer.headers:
+                url = self._address.follow(url, answer.headers["Location"])
+                # The location repeats the query.
+                params = None
+            elif 200 <= answer.status < 300:
+                return answer
+            else:
+                self.figures.count(refused_by_limiter=int(answer.status == 429))
+                raise refusal(answer, credentials)
+        raise MalformedResponseError(f"Mode {method} {path}: more than {MOST_HOPS} redirects and refusals.")
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        credentials: ModeCredentials,
+        params: Mapping[str, Any] | None,
+        json: Any,
+    ) -> Answer:
+        with self._throttle.turn() as waited:
+            self.figures.count(throttled_seconds=waited)
+            answer = self._http.exchange(
+                method,
+                url,
+                authorization=credentials.authorization,
+                headers={"Accept": ACCEPT},
+                params=params,
+                json=json,
+                deadline=self._deadline,
+            )
+            limit, remaining = rate_headers(answer)
+            self._throttle.learn(limit=limit, remaining=remaining)
+        return answer
+
+    def _not_mode(self) -> WrongHostError:
+        return WrongHostError(
+            f"{self._address.current} answers but is not Mode: /api/verify is no route of Mode's API there. "
+            f"Correct the host ('{self._connection}'); Mode's own is https://app.mode.com."
+        )

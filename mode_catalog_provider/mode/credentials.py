@@ -1,0 +1,103 @@
+"""The API token of one client: asked for when needed, and once more when Mode refuses it."""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError
+
+
+@dataclass(frozen=True)
+class ModeCredentials:
+    """An API key of Mode.
+
+    :param token: "Key ID"; only its last four characters are ever shown.
+    :param secret: never shown.
+    :raises ConfigurationError: when one of them is empty.
+    """
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.token or not self.secret:
+            missing = "token" if not self.token else "secret"
+            raise ConfigurationError(f"Mode's API key is not complete: its {missing} is empty.")
+
+    def __str__(self) -> str:
+        return self.suffix
+
+    @property
+    def suffix(self) -> str:
+        """The end of the token, enough to tell keys apart in a message: ``…4f2a``."""
+        return f"…{self.token[-4:]}" if len(self.token) >= 8 else "…"
+
+    @property
+    def authorization(self) -> str:
+        """Value of the ``Authorization`` header."""
+        return "Basic " + b64encode(f"{self.token}:{self.secret}".encode()).decode("ascii")
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Texts that must not appear in a message, should the service echo them."""
+        return self.token, self.secret, self.authorization.removeprefix("Basic ")
+
+
+CredentialsSource: TypeAlias = Callable[[], ModeCredentials]
+
+
+class CredentialKeeper:
+    """What all threads of a client authenticate with.
+
+    :param source: reads the credential where it is kept; called again after a 401, never by two threads at
+        once.
+    :param kept_in: name of the Airflow connection, or a phrase such as "the command line", for messages.
+    """
+
+    def __init__(self, source: CredentialsSource, *, kept_in: str) -> None:
+        self._source = source
+        self._kept_in = kept_in
+        self._lock = threading.Lock()
+        self._current: ModeCredentials | None = None
+        self._refused: ModeCredentials | None = None
+
+    def current(self) -> ModeCredentials:
+        """Return the credential to send.
+
+        :raises ModeAuthenticationError: Mode refused it, and there was no other.
+        """
+        with self._lock:
+            if self._refused is not None:
+                raise self._error(self._refused)
+            if self._current is None:
+                self._current = self._source()
+            return self._current
+
+    def replace(self, refused: ModeCredentials) -> None:
+        """React to a 401: one thread asks for the credential again, the others wait for what it finds.
+
+        :param refused: what was sent; nothing is asked if another thread has found a different one meanwhile.
+        :raises ModeAuthenticationError: the credential is still the same, so nobody rotated it.
+        """
+        with self._lock:
+            if self._refused is None and self._current == refused:
+                found = self._source()
+                if found == refused:
+                    self._refused = refused
+                self._current = found
+            if self._refused is not None:
+                raise self._error(self._refused)
+
+    def _error(self, refused: ModeCredentials) -> ModeAuthenticationError:
+        # An Airflow connection id has no spaces; anything else is a phrase that names another place.
+        if " " in self._kept_in:
+            cure = f"give the new token on {self._kept_in} and run it again."
+        else:
+            cure = f"put the new token into connection '{self._kept_in}' and clear this task."
+        return ModeAuthenticationError(
+            f"Mode refused API token {refused.suffix} (401). It was rotated or has expired; {cure}"
+        )

@@ -1,0 +1,190 @@
+"""Walking a listing page by page without believing what the server says about where it ends.
+
+Mode's listings disagree with each other: some count their rows and some do not, some ignore ``page``, and
+after the last page comes an empty one, one without the key, or the last one again. And rows move: a report
+deleted from a page that was read pulls a report from a page that was not read into its place, where nobody
+looks. So a walk ends when a page shows nothing new, and what filled more than a short page is looked over
+once more: a single change, whatever it is and whenever it happens, then cannot hide a row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from mode_catalog_provider.errors import MalformedResponseError
+
+SHORTEST_FULL_PAGE = 30
+"""No listing of Mode has been seen to cut off at fewer rows."""
+
+MOST_PASSES = 6
+BARREN_PAGES_BEFORE_COUNTED_ONES = 2
+
+
+class PageWalk:
+    """The state of one walk; it asks for nothing itself.
+
+    .. code-block:: python
+
+        walk = PageWalk("spaces", "spaces", params={"filter": "all"})
+        while not walk.done:
+            new_rows = walk.take(client.get(walk.path, params=walk.params))
+
+    :param path: the listing, as :meth:`ModeClient.get` takes it.
+    :param key: name of the rows under ``_embedded``.
+    :param params: query parameters sent with each page.
+    :param confirm: look over listings of more than a short page until a pass shows nothing new, default true.
+        Without it, rows that move while pages are read can be missed; pass false only where something else
+        proves completeness.
+    :param repeats: pages in a row that may show nothing new before the walk believes that it is over, default
+        0. ``data_sources/{t}/reports`` has a row per report *and query*, so that one report of 160 queries
+        fills several identical pages: 6 there.
+    :param most_pages: give up beyond so many pages in one pass, default 5,000 (150,000 rows).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        confirm: bool = True,
+        repeats: int = 0,
+        most_pages: int = 5_000,
+    ) -> None:
+        self.path = path
+        self.key = key
+        self.done = False
+        self._params = dict(params or {})
+        self._confirm = confirm
+        self._repeats = repeats
+        self._most_pages = most_pages
+        self._seen: set[Hashable] = set()
+        self._passes = 0
+        self._pages_before = 0
+        self._begin_pass()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Query parameters of the next page; ``page`` is always sent, it turns counting on in places."""
+        return {**self._params, "page": self._number}
+
+    def take(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Take in the answer for :attr:`params`, and set :attr:`done` or move on to the next page.
+
+        :return: the rows that no page has shown before.
+        :raises MalformedResponseError: not a listing, or one that does not come to an end.
+        """
+        rows = embedded_rows(body, self.key, what=self.path, required=self._number == 1)
+        block = body.get("pagination")
+        counters = block if isinstance(block, Mapping) else {}
+        new = self._note(rows, counters)
+        if self._pass_is_over(rows, counters):
+            self._end_pass(ended_empty=not rows)
+        elif self._number >= self._most_pages:
+            raise MalformedResponseError(
+                f"Mode's listing {self.path} does not end after {self._number} pages."
+            )
+        else:
+            self._number += 1
+        return new
+
+    def _begin_pass(self) -> None:
+        self._passes += 1
+        self._number = 1
+        self._in_pass: set[Hashable] = set()
+        self._new_rows = 0
+        self._rows = 0
+        self._last_page_with_rows = 0
+        self._barren = 0
+        self._claimed: int | None = None
+
+    def _note(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        before = len(self._in_pass)
+        new = []
+        for row in rows:
+            identity = _identity(row)
+            self._in_pass.add(identity)
+            if identity not in self._seen:
+                self._seen.add(identity)
+                new.append(row)
+        self._new_rows += len(new)
+        if len(self._in_pass) > before:
+            self._last_page_with_rows, self._barren = self._number, 0
+            self._rows += len(rows)
+        else:
+            self._barren += 1
+        claimed = _count(counters.get("total_count"))
+        self._claimed = self._claimed if claimed is None else claimed
+        return new
+
+    def _pass_is_over(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> bool:
+        if self._passes > 1 and not self._new_rows and self._number >= self._pages_before:
+            return True
+        tolerated = self._repeats if rows else 0
+        # Counters may keep a walk going past a page without rows, never end it.
+        if (_count(counters.get("total_pages")) or 0) > self._number:
+            tolerated = max(tolerated, BARREN_PAGES_BEFORE_COUNTED_ONES)
+        return self._barren > tolerated
+
+    def _end_pass(self, *, ended_empty: bool) -> None:
+        missing = max(0, (self._claimed or 0) - self._rows)
+        if self._passes == 1:
+            short = ended_empty and self._last_page_with_rows <= 1 and self._rows < SHORTEST_FULL_PAGE
+            self.done = not missing and (short or not self._confirm)
+        elif not self._new_rows:
+            if missing:
+                raise MalformedResponseError(
+                    f"Mode's listing {self.path} counts {self._claimed} rows but shows only {self._rows}."
+                )
+            self.done = True
+        if self.done:
+            return
+        if self._passes == MOST_PASSES:
+            raise MalformedResponseError(
+                f"Mode's listing {self.path} kept changing: pass {MOST_PASSES} over it still shows new rows."
+            )
+        self._pages_before = self._last_page_with_rows
+        self._begin_pass()
+
+
+def embedded_rows(
+    body: Mapping[str, Any], key: str, *, what: str, required: bool = False
+) -> list[dict[str, Any]]:
+    """Return the rows of a listing; a missing key, or ``null``, is an empty page.
+
+    :param body: the answer.
+    :param key: name of the rows under ``_embedded``.
+    :param what: what was asked for, for messages.
+    :param required: refuse a body that is no resource at all (neither ``_embedded`` nor ``_links``), so that
+        an error page in JSON is not read as "nothing there".
+    :raises MalformedResponseError: the answer is not shaped like a listing.
+    """
+    embedded = body.get("_embedded")
+    rows = embedded.get(key) if isinstance(embedded, Mapping) else None
+    wrong = embedded is not None and not isinstance(embedded, Mapping)
+    if wrong or (required and "_embedded" not in body and "_links" not in body):
+        raise MalformedResponseError(f"Mode answered {what} with JSON that is not a listing.")
+    if rows is None:
+        return []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise MalformedResponseError(f"Mode answered {what} with '{key}' that are not rows.")
+    return rows
+
+
+def _identity(row: Mapping[str, Any]) -> Hashable:
+    for name in ("token", "id"):
+        value = row.get(name)
+        if isinstance(value, str | int):
+            return name, str(value)
+    return "row", json.dumps(row, sort_keys=True)
+
+
+def _count(value: Any) -> int | None:
+    """Read a counter; documentation and wire disagree on numbers or strings."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() else None

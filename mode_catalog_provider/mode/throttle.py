@@ -1,0 +1,175 @@
+"""Mode's rate limit, kept by the client itself: 40 requests in any 10 seconds, for all threads together.
+
+A token bucket alone cannot both use the limit and keep it: at 4 requests a second with a burst of two, 42
+leave in some windows of 10 s, and what leaves evenly does not arrive evenly. So two rules hold at once. The
+bucket (burst of two: a thread that wakes late may catch up, no more) spreads the requests. And a request
+leaves only when fewer than 40 others can still be in one window of the server with it: a request has arrived,
+at the latest, when its answer is here, or half a second after it left, whichever is first. With answers
+within 100 ms this reaches 3.96 requests a second, and jitter of up to half a second cannot make any window
+see 41.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mode_catalog_provider.errors import CancelledError, ConfigurationError
+from mode_catalog_provider.http.stop import StopSignal
+
+PUBLISHED_REQUESTS = 40
+PUBLISHED_WINDOW = 10.0
+BURST = 2
+LONGEST_WAY = 0.5
+"""Seconds after which a request that left is taken to have arrived, answered or not."""
+
+BELIEVABLE_LIMIT = 10_000
+
+
+class Pace:
+    """When the next request may leave. Knows no threads and no clock: times, in seconds, are given to it.
+
+    :param requests: most requests in any window of the server.
+    :param window: its length in seconds.
+    """
+
+    def __init__(self, *, requests: int = PUBLISHED_REQUESTS, window: float = PUBLISHED_WINDOW) -> None:
+        self.requests = requests
+        self.window = window
+        self.paused_until = float("-inf")
+        # Times at which the requests that left will have left the server's window, earliest first.
+        self._over: list[float] = []
+        self._saved = float(BURST)
+        self._saved_at = float("-inf")
+
+    @classmethod
+    def of(cls, requests_per_second: float) -> Pace:
+        """Return the pace that keeps to a rate, in windows like Mode's (shorter ones for higher rates).
+
+        :raises ConfigurationError: the rate is not above zero.
+        """
+        if not requests_per_second > 0:
+            raise ConfigurationError(f"requests_per_second must be above 0, not {requests_per_second}.")
+        window = min(PUBLISHED_WINDOW, PUBLISHED_REQUESTS / requests_per_second)
+        window = max(window, 1 / requests_per_second)
+        return cls(requests=max(1, int(requests_per_second * window + 1e-9)), window=window)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a request may leave, 0 if it may now."""
+        del self._over[: bisect.bisect_right(self._over, now)]
+        crowded = len(self._over) - self.requests
+        in_window = self._over[crowded] - now if crowded >= 0 else 0.0
+        # Rounding must not leave a wait too short for the clock to notice.
+        lacking = 1 - self._bucket(now)
+        in_bucket = lacking * self.window / self.requests if lacking > 1e-9 else 0.0
+        return max(0.0, in_window, in_bucket, self.paused_until - now)
+
+    def leave(self, now: float) -> float:
+        """Note that a request leaves; returns what :meth:`answered` wants to know of it."""
+        self._saved, self._saved_at = self._bucket(now) - 1, now
+        over = now + LONGEST_WAY + self.window
+        bisect.insort(self._over, over)
+        return over
+
+    def answered(self, departure: float, now: float) -> None:
+        """Note that the answer, or the failure, of a request is here."""
+        over = now + self.window
+        at = bisect.bisect_left(self._over, departure)
+        if over < departure and at < len(self._over) and self._over[at] == departure:
+            del self._over[at]
+            bisect.insort(self._over, over)
+
+    def pause(self, until: float) -> None:
+        """Let nothing leave before ``until``, and then only one request to begin with."""
+        if until > self.paused_until:
+            self.paused_until = until
+            self._saved, self._saved_at = 1.0, until
+
+    def in_window(self, now: float) -> int:
+        """How many of our own requests may be in the server's present window."""
+        return len(self._over) - bisect.bisect_right(self._over, now)
+
+    def _bucket(self, now: float) -> float:
+        elapsed = max(0.0, now - self._saved_at)
+        return min(float(min(BURST, self.requests)), self._saved + elapsed * self.requests / self.window)
+
+
+class Throttle:
+    """Makes the threads of a client leave at one :class:`Pace`, in the order in which they came.
+
+    :param requests_per_second: never go above this, whatever the service says; ``None`` for the published 4,
+        or what the service's rate limit headers say instead.
+    :param stop: ends all waits.
+    """
+
+    def __init__(self, *, requests_per_second: float | None, stop: StopSignal) -> None:
+        self._adapts = requests_per_second is None
+        self._pace = Pace() if requests_per_second is None else Pace.of(requests_per_second)
+        self._highest = BELIEVABLE_LIMIT
+        self._stop = stop
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+        stop.when_set(self._wake)
+
+    @contextmanager
+    def turn(self) -> Iterator[float]:
+        """Wait for this thread's turn; send, and read the answer, inside the ``with`` block.
+
+        :return: seconds waited.
+        :raises CancelledError: the stop signal was set.
+        """
+        came = self._stop.now()
+        departure, left = self._wait_and_leave()
+        try:
+            yield left - came
+        finally:
+            with self._changed:
+                self._pace.answered(departure, self._stop.now())
+                self._changed.notify_all()
+
+    def learn(self, *, limit: int | None, remaining: int | None) -> None:
+        """Take in ``X-RateLimit-Limit`` (requests in 10 s) and ``X-RateLimit-Remaining`` of an answer."""
+        with self._changed:
+            now = self._stop.now()
+            if self._adapts and limit is not None and 1 <= limit <= BELIEVABLE_LIMIT:
+                self._pace.requests = min(limit, self._highest)
+            # At full use "0 remaining" is what our own requests leave; else somebody shares the key.
+            if remaining == 0 and self._pace.in_window(now) < 0.9 * self._pace.requests:
+                self._pace.pause(now + self._pace.window / 10)
+            self._changed.notify_all()
+
+    def back_off(self, seconds: float) -> None:
+        """Hold all threads: the service answered 429."""
+        with self._changed:
+            now = self._stop.now()
+            # Answers that were on their way together are one refusal.
+            if self._adapts and now >= self._pace.paused_until and self._pace.requests > PUBLISHED_REQUESTS:
+                self._highest = max(PUBLISHED_REQUESTS, self._pace.requests // 2)
+                self._pace.requests = self._highest
+            self._pace.pause(now + seconds)
+            self._changed.notify_all()
+
+    def _wait_and_leave(self) -> tuple[float, float]:
+        place = object()
+        with self._changed:
+            self._queue.append(place)
+            try:
+                while True:
+                    if self._stop.is_set:
+                        raise CancelledError("Stopped: the caller asked to cancel.")
+                    first = self._queue[0] is place
+                    now = self._stop.now()
+                    wait = self._pace.wait(now) if first else None
+                    if wait == 0:
+                        return self._pace.leave(now), now
+                    self._changed.wait(wait)
+            finally:
+                self._queue.remove(place)
+                self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
