@@ -21,15 +21,19 @@ latency=0.3)``.
 
 The truth. ``sandbox.mode.world`` is the workspace; change it with its methods (``add_report``,
 ``move_report``, ``edit_queries``, ...) or by setting fields. ``sandbox.mode.expected(include_personal=...,
-include_archived=..., members=...)`` gives the rows a complete extraction has by the file contract, ``expected_left_out`` what it
-must list. Collections that are listed but refused, and reports that vanish or are refused, are in the world
-but not in the rows.
+include_archived=..., members=...)`` gives the rows a complete extraction has by the file contract,
+``expected_left_out(...)`` what it must list as left out: collections that are listed but refused, reports that
+vanish or are refused, members without a profile.
 
 Faults. ``sandbox.mode.fault("reports/*/queries", nth=3, status=503)``; likewise ``reset=True``,
 ``close=True``, ``truncate=True``, ``html=True``, ``hang=2.0``, ``drip=0.1``, ``body=b"..."``, ``headers=``,
-``method=``, ``times=`` (``None`` = from then on); ``after=True`` carries the call out and spoils only the answer (file stored, run started,
-answer lost). ``sandbox.mode.when("spaces", do=sandbox.mode.rotate, nth=2)`` runs code in the middle of
-somebody's walk.
+``method=``, ``times=`` (``None`` = from then on). ``after=True`` carries the call out and spoils only the
+answer (file stored, run started, answer lost). ``sandbox.mode.when("spaces", do=sandbox.mode.rotate, nth=2)``
+runs code in the middle of somebody's walk.
+
+Runs. ``sandbox.mode.runs.script(report, outcome="failed", error_message="...")`` says how the next run of a
+report or dataset goes, ``sandbox.mode.runs.started()`` lists what was started, ``.end(run, "cancelled")`` ends
+one at once, ``.start(report, by="somebody")`` is somebody else at work.
 
 Credentials. ``rotate()`` makes a new key (the old one gets 401), ``revoke_after(n)`` lets the present one
 die.
@@ -49,11 +53,12 @@ from tests.sandbox.credentials import Credentials
 from tests.sandbox.faults import Fault
 from tests.sandbox.generate import WorkspaceShape, generate_workspace
 from tests.sandbox.mode import ModeSandbox
+from tests.sandbox.objects import Collection, DataSource, Member, Query, Report
 from tests.sandbox.record import RecordedRequest, peak_in_flight, peak_rate, span
 from tests.sandbox.sandbox import Sandbox
 from tests.sandbox.switches import CatalogSwitches, ModeSwitches
 from tests.sandbox.uploads import Upload
-from tests.sandbox.world import Collection, DataSource, Member, Query, Report, World
+from tests.sandbox.world import World
 
 __all__ = [
     "CatalogSandbox",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.sandbox.objects import Collection, Member, Report
 from tests.sandbox.switches import ModeSwitches
 from tests.sandbox.wire import Wire
-from tests.sandbox.world import Collection, Member, Report, World
+from tests.sandbox.world import World
 
 CONTRACT_KEYS: dict[str, tuple[str, ...]] = {
     "datasource": (

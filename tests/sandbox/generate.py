@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from tests.sandbox.maker import NON_ASCII, Maker
-from tests.sandbox.world import Collection, DataSource, Member, Report, World, stamp_of_day
+from tests.sandbox.maker import Maker
+from tests.sandbox.nasty import NASTY_REPORTS, NON_ASCII, ONLY_ONCE, RARE, spoil_member
+from tests.sandbox.objects import Collection, DataSource, Member, Report, stamp_of_day
+from tests.sandbox.world import World
 
 _MOST_QUERIES_OF_A_REPORT = 160
 _NASTY_AGAIN_EVERY = 40
@@ -43,42 +44,6 @@ class WorkspaceShape:
     seed: int = 1
     sql_bytes: int = 600
     workspace: str = "acme"
-
-
-# What each nasty report sets on itself; those about queries are in maker.py under the same names.
-NASTY_REPORTS: dict[str, dict[str, Any]] = {
-    "null name": {"name": None},
-    "no creator link": {"creator": None},
-    "archived": {"archived": True},
-    "vanishes": {"vanishes": True},
-    "200 kB of SQL": {},
-    "Liquid and definitions": {},
-    "non-ASCII name": {"name": NON_ASCII, "description": NON_ASCII},
-    "forbidden queries": {"refused": 403},
-    "claims no queries": {"query_count": 0},
-    "claims too many queries": {"query_count": 99},
-    "query_count absent": {"absent": frozenset({"query_count"})},
-    "awkward characters": {},
-    "query without SQL": {},
-    "query with null SQL and null name": {},
-    "empty SQL": {},
-    "query on a deleted connection": {},
-    "query on no connection": {},
-    "no optional keys": {
-        "absent": frozenset(
-            {"description", "is_embedded", "chart_count", "space_token", "published_at", "view_count"}
-        )
-    },
-    "null stamps": {"last_saved_at": None, "edited_at": None, "published_at": None},
-    "creator has left": {"creator": "somebody.who.left"},
-    "same name as the first": {"name": "Same name"},
-    "same name as the second": {"name": "Same name"},
-    "notebook": {"notebook": True},
-    "public and embedded": {"public": True, "is_embedded": True, "published_at": stamp_of_day(60)},
-    "no queries": {},
-}
-_ONLY_ONCE = {"vanishes", "forbidden queries"}
-_RARE = {"200 kB of SQL"}
 
 
 def generate_workspace(shape: WorkspaceShape) -> World:
@@ -128,23 +93,8 @@ def _members(shape: WorkspaceShape, maker: Maker) -> Iterator[Member]:
             admin=index == 0,
         )
         if shape.nasty:
-            _spoil_member(member, index)
+            spoil_member(member, index)
         yield member
-
-
-def _spoil_member(member: Member, index: int) -> None:
-    if index == 1:
-        member.profile = 404
-    elif index == 2:
-        member.name = NON_ASCII
-    elif index == 3:
-        member.username, member.state, member.profile = None, "invited", 404
-    elif index == 4:
-        member.name = None
-    elif index == 5:
-        member.email = None
-    elif index == 6:
-        member.profile, member.state = 403, "banned"
 
 
 def _collections(shape: WorkspaceShape, maker: Maker, world: World) -> Iterator[Collection]:
@@ -246,7 +196,7 @@ def _nasty_plan(shape: WorkspaceShape, counts: list[int]) -> dict[int, str]:
         if place >= len(kinds):
             continue
         kind = kinds[place]
-        if round_number and (kind in _ONLY_ONCE or (kind in _RARE and round_number % 25)):
+        if round_number and (kind in ONLY_ONCE or (kind in RARE and round_number % 25)):
             continue
         plan[index] = kind
         if kind == "no queries" and index:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
 from uuid import UUID
 
-from tests.sandbox.world import DataSource, Query, Report, stamp_of_day
+from tests.sandbox.nasty import NASTY_QUERIES, leave
+from tests.sandbox.objects import DataSource, Query, Report, stamp_of_day
 
 _SUBJECTS = ("orders", "customers", "sessions", "invoices", "shipments", "tickets", "budgets", "campaigns")
 _MEASURES = ("revenue", "margin", "retention", "latency", "conversion", "churn", "headcount", "stock")
 _SCOPES = ("by region", "per week", "by channel", "year on year", "by team", "per plan", "funnel", "overview")
-
-NON_ASCII = "Ümsätze “gut” 売上 🚀 \u2028 عربى"
-LIQUID = """{% form %}
-region:
-  type: select
-  options: [['north', 1], ['south', 2]]
-{% endform %}
-select * from {{ @orders_enriched as o }} where o.region = {{ region }} and o.note <> '{% raw %}{{x}}{% endraw
-%}'
-"""
-AWKWARD = "select \"a\\b\", 'tab\there', 'nul\\u0000:\x00', '</script>', 'line\r\nend' -- " + NON_ASCII
 
 
 class Maker:
@@ -67,7 +56,7 @@ class Maker:
             updated_at=stamp_of_day(400 + serial % 300),
         )
         if report.nasty and index == 0:
-            _NASTY_QUERIES.get(report.nasty, _leave)(query)
+            NASTY_QUERIES.get(report.nasty, leave)(query)
         return query
 
     def sql(self, number: int) -> str:
@@ -81,31 +70,3 @@ class Maker:
         line = f"  and t.attribute_{number % 13} <> 'value {number % 1009}'\n"
         wanted = self.sql_bytes // 2 + number % max(1, self.sql_bytes)
         return f"{head}where 1 = 1\n{line * max(1, (wanted - len(head)) // len(line))}group by 1\norder by 1"
-
-
-def _leave(query: Query) -> None:
-    pass
-
-
-def _huge(query: Query) -> None:
-    query.raw_query = "select '" + "x'' || '" * 25_600 + "' -- " + NON_ASCII
-
-
-def _set(**fields: object) -> Callable[[Query], None]:
-    def change(query: Query) -> None:
-        for name, value in fields.items():
-            setattr(query, name, value)
-
-    return change
-
-
-_NASTY_QUERIES: dict[str, Callable[[Query], None]] = {
-    "200 kB of SQL": _huge,
-    "Liquid and definitions": _set(raw_query=LIQUID),
-    "awkward characters": _set(raw_query=AWKWARD, name=NON_ASCII),
-    "query without SQL": _set(raw_query=None, absent=frozenset({"raw_query"})),
-    "query with null SQL and null name": _set(raw_query=None, name=None),
-    "empty SQL": _set(raw_query=""),
-    "query on a deleted connection": _set(data_source_id=424_242),
-    "query on no connection": _set(data_source_id=None),
-}

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.credentials import Key
 from tests.sandbox.mode_answers import TOKEN, Route, mode_error
+from tests.sandbox.objects import Collection, Member, Query, Report, stamp
 from tests.sandbox.pages import clamp, positive
 from tests.sandbox.wire import wire_id
-from tests.sandbox.world import Collection, Member, Query, Report, stamp
 
 if TYPE_CHECKING:
     from tests.sandbox.mode import ModeSandbox

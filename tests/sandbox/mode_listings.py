@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.mode_answers import TOKEN, Route, mode_error
+from tests.sandbox.objects import Collection, Report
 from tests.sandbox.pages import FIXED_PAGE, clamp, paged_with_block, paged_without_block, positive
 from tests.sandbox.wire import Wire
-from tests.sandbox.world import Collection, Report
 
 if TYPE_CHECKING:
     from tests.sandbox.mode import ModeSandbox

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tests.sandbox.answers import Answer, Request, json_answer
 from tests.sandbox.mode_answers import TOKEN, Route, mode_error
 from tests.sandbox.mode_listings import ModeListings
+from tests.sandbox.objects import Report, stamp
 from tests.sandbox.pages import clamp, paged_with_block, positive
 from tests.sandbox.runs import GOOD_ENDS, Run
 from tests.sandbox.wire import wire_id
-from tests.sandbox.world import Report, stamp
 
 if TYPE_CHECKING:
     from tests.sandbox.mode import ModeSandbox

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.sandbox.objects import Report, stamp
 from tests.sandbox.switches import ModeSwitches
-from tests.sandbox.world import Report, World, stamp
+from tests.sandbox.world import World
 
 GOOD_ENDS = ("succeeded", "completed")
 

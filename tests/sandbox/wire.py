@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from tests.sandbox.objects import Collection, DataSource, Member, Query, Report
 from tests.sandbox.switches import ModeSwitches
-from tests.sandbox.world import Collection, DataSource, Member, Query, Report, World
+from tests.sandbox.world import World
 
 # Signed things in Mode's answers that must never be stored or logged: secret scans look for this.
 SIGNED_MARKER = "sandbox-signed-do-not-store"
