@@ -95,7 +95,7 @@ class CatalogApi:
         self.figures = RequestFigures()
         self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=allow_http)
         self._credential = CatalogCredential(token, connection=connection)
-        self._policy = RetryPolicy(budget=retry_budget)
+        self._policy = RetryPolicy(budget=retry_budget, few_for=(MalformedResponseError, _EmptyAnswerError))
         self._stop = stop or StopSignal()
         self._session = HttpSession(
             service="Catalog",
@@ -252,7 +252,7 @@ class CatalogApi:
 
 
 class _SourcesWalk:
-    """The place in the listing of sources; starts again with smaller pages when Catalog answers with nothing."""
+    """The place in the listing of sources; an answer with nothing in it starts again with smaller pages."""
 
     def __init__(self, api: CatalogApi, document: str) -> None:
         self._api = api

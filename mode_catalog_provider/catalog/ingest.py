@@ -18,6 +18,7 @@ from mode_catalog_provider.catalog.zones import other_zone, resolve
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ForbiddenError,
+    MalformedResponseError,
     NotFoundError,
     RequestRefusedError,
     ServiceError,
@@ -147,6 +148,7 @@ class CatalogIngest:
         :raises UploadConflictError: Catalog holds a file of this name that no attempt of ours stored.
         :raises CatalogAuthenticationError: the token was refused, and asking for it again gave the same.
         :raises SnapshotAlteredError: the file is not the expected one; Catalog did not get it whole.
+        :raises MalformedResponseError: answers that are web pages, of a proxy or a sign-in.
         :raises RateLimitedError: still 429 when the retry budget was spent.
         :raises ServiceUnavailableError: still failing when the retry budget was spent.
         """
@@ -175,12 +177,18 @@ class CatalogIngest:
                 deadline=deadline,
             )
         finally:
-            if answer is None or answer.status >= 500:
+            if answer is None or answer.status >= 500 or _is_web_page(answer):
                 file.maybe_stored |= body.handed_over
         return answer
 
     def _outcome(self, file: OutgoingFile, answer: Answer) -> Outcome:
         if 200 <= answer.status < 300:
+            if _is_web_page(answer):
+                raise MalformedResponseError(
+                    f"The upload of {file.name} was answered with a web page: a sign-in or proxy page stands "
+                    f"in front of {self._root}, and the file may not have arrived.",
+                    status=answer.status,
+                )
             file.maybe_stored = True
             return "stored"
         if answer.status == 409 and file.maybe_stored:
@@ -234,6 +242,11 @@ def _known_type(file_type: str) -> str:
             f"Mode's files are VIZ."
         )
     return name
+
+
+def _is_web_page(answer: Answer) -> bool:
+    # by its text alone: what Catalog says about a stored file, and as which type, is not documented
+    return answer.body[:256].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _log_wait(error: ServiceError, seconds: float) -> None:

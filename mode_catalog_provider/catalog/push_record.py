@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
 from mode_catalog_provider.snapshot.layout import (
     StoragePath,
+    entries,
     parse_directory_name,
     parse_push_record_name,
     push_record_name,
@@ -201,7 +202,7 @@ def _candidates(snapshot: Snapshot, source_id: str) -> Iterator[tuple[int, Stora
                 yield timestamp, directory / push_record_name(timestamp, source_id)
 
 
-def _children(directory: StoragePath) -> Iterator[StoragePath]:
-    # a stray file, a folder of somebody else, or one that retention removes at this moment
-    with contextlib.suppress(NotADirectoryError, FileNotFoundError, PermissionError):
-        yield from directory.iterdir()
+def _children(directory: StoragePath) -> Iterable[StoragePath]:
+    with contextlib.suppress(PermissionError):  # a folder of somebody else
+        return entries(directory).values()
+    return ()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.ingest import CatalogIngest
+from mode_catalog_provider.http.stop import StopSignal
+from tests.sandbox import CatalogSandbox, CatalogSwitches
+from tests.sandbox.credentials import CredentialBook
+
+
+class QuickStop(StopSignal):
+    """Waits take no time, but the clock says that they did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return super().now() + sum(self.waits)
+
+    def sleep(self, seconds: float) -> None:
+        self.check()
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+def stop() -> QuickStop:
+    return QuickStop()
+
+
+@pytest.fixture
+def catalog() -> Iterator[CatalogSandbox]:
+    sandbox = CatalogSandbox(switches=CatalogSwitches(), book=CredentialBook())
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def new_ingest(catalog: CatalogSandbox, stop: QuickStop) -> Iterator[Callable[..., CatalogIngest]]:
+    made: list[CatalogIngest] = []
+
+    def make(**changes: Any) -> CatalogIngest:
+        arguments: dict[str, Any] = {
+            "token": lambda: catalog.token,
+            "source_id": catalog.source_id,
+            "ingest_url": catalog.ingest_url,
+            "connection": "catalog_prod",
+            "timeout": 5,
+            "stop": stop,
+        }
+        made.append(CatalogIngest(**{**arguments, **changes}))
+        return made[-1]
+
+    yield make
+    for ingest in made:
+        ingest.close()
+
+
+@pytest.fixture
+def new_api(catalog: CatalogSandbox, stop: QuickStop) -> Iterator[Callable[..., CatalogApi]]:
+    made: list[CatalogApi] = []
+
+    def make(**changes: Any) -> CatalogApi:
+        arguments: dict[str, Any] = {
+            "token": lambda: catalog.token,
+            "api_url": catalog.api_url,
+            "connection": "catalog_prod",
+            "timeout": 5,
+            "stop": stop,
+        }
+        made.append(CatalogApi(**{**arguments, **changes}))
+        return made[-1]
+
+    yield make
+    for api in made:
+        api.close()
