@@ -35,7 +35,7 @@ class Finding:
 
 
 def check(arguments: argparse.Namespace, output: Output) -> int:
-    """Try both services, as far as their credentials are given; the exit code is that of the first failure."""
+    """Try the services whose credentials are given; the exit code is that of the first failure."""
     sides: list[Callable[[argparse.Namespace], Iterator[Finding]]] = []
     if arguments.workspace or arguments.mode_token:
         sides.append(_check_mode)

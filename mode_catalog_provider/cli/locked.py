@@ -32,7 +32,7 @@ def locked(
     holder = Holder(host=socket.gethostname(), pid=os.getpid(), program=f"mode-catalog {arguments.command}")
     lease = lock.acquire(holder, timeout=timedelta(seconds=arguments.lock_timeout))
     try:
-        with LeaseKeeper(lock, lease, on_lost=on_lost) as keeper:
+        with LeaseKeeper(lease, lock, on_lost=on_lost) as keeper:
             yield keeper.check
     finally:
         lock.release(lease)

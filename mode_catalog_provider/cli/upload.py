@@ -68,4 +68,4 @@ def _open(folder: Path) -> Snapshot:
 def _upload_file(arguments: argparse.Namespace) -> PushResult:
     path = Path(arguments.file_path).expanduser().absolute()
     with catalog_ingest(arguments) as ingest, catalog_api(arguments) as api:
-        return push_file(path, ingest=ingest, api=api, dry_run=arguments.dry_run, log=log)
+        return push_file(path=path, ingest=ingest, api=api, dry_run=arguments.dry_run, log=log)

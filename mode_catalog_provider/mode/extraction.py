@@ -38,7 +38,7 @@ class Extraction:
         self, *, client: ModeClient, options: ExtractionOptions, progress: Progress | None = None
     ) -> None:
         self._client = client
-        self._options = options
+        self.options = options
         self._progress = progress
         self._ledger = Ledger()
         #: The route really used: ``"rest"``.
@@ -69,12 +69,12 @@ class Extraction:
         :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
             the client with them.
         """
-        pipeline = Pipeline(max_in_flight=self._options.max_in_flight, cancel=self._client.cancel)
+        pipeline = Pipeline(max_in_flight=self.options.max_in_flight, cancel=self._client.cancel)
         # The two lists without which there is no extraction come first.
         pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
         for reading in (ReportReading, MemberReading):
             reading(
-                client=self._client, options=self._options, pipeline=pipeline, ledger=self._ledger
+                client=self._client, options=self.options, pipeline=pipeline, ledger=self._ledger
             ).start()
         count: Counter[str] = Counter()
         # Closed here and now, not when the collector comes by: threads hang on it.
