@@ -1,0 +1,234 @@
+"""Once a day: wait for the warehouse, extract Mode, upload to Catalog, refresh Mode's stored results.
+
+Settings come from section ``[mode_catalog]`` of Airflow's configuration; the form of a manual run starts from
+them. Nothing is connected to, and no database is read, while this file is parsed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.lock import run_lock
+from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
+from mode_catalog_provider.settings import read_settings
+
+settings = read_settings()
+
+
+def words(default: tuple[str, ...], title: str, description: str, section: str) -> Param:
+    """A list in the form: one entry per line."""
+    return Param(
+        list(default),
+        type=["array", "null"],
+        items={"type": "string"},
+        title=title,
+        description_md=description,
+        section=section,
+    )
+
+
+RUN, CONTENT, UPLOAD, AFTER = "This run", "What is extracted", "Upload", "Afterwards"
+
+PARAMS = {
+    "skip_warehouse_check": Param(
+        False,
+        type="boolean",
+        title="Do not wait for the warehouse",
+        description_md="Start at once, even if Catalog has not ingested the warehouse lately.",
+        section=RUN,
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Dry run",
+        description_md="Extract and check everything, but upload and refresh nothing.",
+        section=RUN,
+    ),
+    "strategy": Param(
+        settings.strategy,
+        type="string",
+        enum=["auto", "rest", "hybrid"],
+        values_display={
+            "auto": "auto: the cheapest way that gives the same rows",
+            "rest": "rest: everything from Mode's REST API",
+            "hybrid": "hybrid: queries and members from Mode's Discovery API",
+        },
+        title="Strategy",
+        description_md="How Mode is read.",
+        section=CONTENT,
+    ),
+    "incremental": Param(
+        settings.incremental,
+        type="boolean",
+        title="Incremental",
+        description_md="Read only the queries of reports that changed since the last snapshot.",
+        section=CONTENT,
+    ),
+    "include_collections": words(
+        (),
+        "Only these collections",
+        "Names or tokens, one per line; empty: all. Mind the upload: what is not extracted **disappears from "
+        "Catalog**, so a smaller set is refused unless you accept it below.",
+        CONTENT,
+    ),
+    "exclude_collections": words((), "Without these collections", "Names or tokens, one per line.", CONTENT),
+    "include_personal": Param(
+        settings.include_personal,
+        type="boolean",
+        title="Personal collections",
+        description_md="Extract members' personal collections as well.",
+        section=CONTENT,
+    ),
+    "include_archived": Param(
+        settings.include_archived,
+        type="boolean",
+        title="Archived reports",
+        description_md="Extract archived reports as well.",
+        section=CONTENT,
+    ),
+    "members": Param(
+        settings.members,
+        type="string",
+        enum=["full", "lite"],
+        values_display={
+            "full": "full: with id and creation time (one request per member)",
+            "lite": "lite: names and e-mail addresses only",
+        },
+        title="Members",
+        section=CONTENT,
+    ),
+    "accept_shrink": Param(
+        False,
+        type="boolean",
+        title="Accept a smaller snapshot",
+        description_md=f"Upload even if more than {settings.max_shrink:.0%} of the rows of an asset are gone "
+        "since the last upload. Look at the log of the refused upload first: it says what is missing.",
+        section=UPLOAD,
+    ),
+    "keep_snapshots": Param(
+        settings.keep_snapshots,
+        type="integer",
+        minimum=0,
+        maximum=1000,
+        title="Snapshots to keep",
+        description_md="How many complete snapshots stay in the staging area; 0 keeps all.",
+        section=UPLOAD,
+    ),
+    "reports": words(
+        settings.reports,
+        "Reports to refresh",
+        "Tokens of the reports that Mode runs again after the upload, one per line; the token is the last part "
+        "of a report's address. Each run costs warehouse time.",
+        AFTER,
+    ),
+    "datasets": words(
+        settings.datasets,
+        "Datasets to refresh",
+        "Tokens of the datasets that Mode runs again before those reports, one per line.",
+        AFTER,
+    ),
+}
+
+with DAG(
+    dag_id="mode_catalog_sync",
+    dag_display_name="Mode to Catalog",
+    description="Extracts a Mode workspace and uploads it to Coalesce Catalog.",
+    doc_md=__doc__,
+    schedule=settings.schedule,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["mode", "catalog"],
+    params=PARAMS,
+    default_args={
+        "retries": settings.retries,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": True,
+        # Nobody renews the lock between two tries, so that wait must stay below its ttl.
+        "max_retry_delay": timedelta(minutes=10),
+    },
+) as dag:
+    wait_for_warehouse = WarehouseIngestedSensor(
+        task_id="wait_for_warehouse",
+        catalog_conn_id=settings.catalog_conn_id,
+        source_id=list(settings.warehouse_ids),
+        source_name=list(settings.warehouse_names),
+        max_age=settings.warehouse_max_age,
+        timeout=settings.warehouse_timeout,
+        skip_when=dag.param("skip_warehouse_check"),
+        deferrable=True,
+    )
+
+    lock = run_lock(
+        settings.lock_path,
+        ttl=settings.lock_ttl,
+        timeout=settings.lock_timeout,
+        output_conn_id=settings.output_conn_id,
+    )
+    # A run that was asked not to wait for the warehouse goes on; one whose warehouse never came does not.
+    lock.acquire.trigger_rule = "none_failed"
+
+    extract = ModeExtractOperator(
+        task_id="extract",
+        output_dir=settings.output_dir,
+        output_conn_id=settings.output_conn_id,
+        mode_conn_id=settings.mode_conn_id,
+        strategy=dag.param("strategy"),
+        incremental=dag.param("incremental"),
+        include_collections=dag.param("include_collections"),
+        exclude_collections=dag.param("exclude_collections"),
+        include_personal=dag.param("include_personal"),
+        include_archived=dag.param("include_archived"),
+        members=dag.param("members"),
+        keep=dag.param("keep_snapshots"),
+        lease=lock.lease,
+        execution_timeout=timedelta(hours=12),
+    )
+
+    upload = CatalogUploadOperator(
+        task_id="upload",
+        manifest=extract.output,
+        catalog_conn_id=settings.catalog_conn_id,
+        max_shrink=settings.max_shrink,
+        accept_shrink=dag.param("accept_shrink"),
+        dry_run=dag.param("dry_run"),
+        lease=lock.lease,
+        execution_timeout=timedelta(hours=6),
+    )
+
+    refresh_mode_results = ModeCacheRefreshOperator(
+        task_id="refresh_mode_results",
+        mode_conn_id=settings.mode_conn_id,
+        reports="{{ [] if params.dry_run else params.reports }}",
+        datasets="{{ [] if params.dry_run else params.datasets }}",
+        timeout=settings.refresh_timeout,
+        deferrable=True,
+    )
+
+    @task
+    def confirm_outcome() -> None:
+        """Fail unless the upload succeeded and nothing else failed.
+
+        A run that is marked as failed still runs its teardowns, its other tasks become skipped, and Airflow
+        then judges it by its last task: skipped would be green. So the last task is this teardown.
+        """
+        ti = get_current_context()["ti"]
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+        failed = sorted(
+            task_id for task_id, state in states.items() if state in {"failed", "upstream_failed"}
+        )
+        if failed or states.get("upload") != "success":
+            why = f"failed: {', '.join(failed)}" if failed else "it was stopped before the upload was done"
+            raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")
+
+    outcome = confirm_outcome().as_teardown(on_failure_fail_dagrun=True)
+
+    wait_for_warehouse >> lock.acquire >> extract >> upload >> lock.release
+    [upload, lock.release] >> refresh_mode_results
+    [lock.release, refresh_mode_results] >> outcome
