@@ -59,7 +59,7 @@ def capture(
     :param extraction: what to read, not yet begun.
     :param layout: where the files go.
     :param log: logger for the course of events.
-    :param fence: called before the manifest becomes visible; raises when the run lock was lost. Default: none.
+    :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
     :return: the manifest and where it lies.

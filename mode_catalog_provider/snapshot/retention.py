@@ -94,9 +94,9 @@ class _Set:
 
 def _sets(layout: Layout) -> list[_Set]:
     home = entries(layout.home)
-    timestamps = {(timestamp_of if layout.is_flat else parse_directory_name)(name) for name in home}
+    parse = timestamp_of if layout.is_flat else parse_directory_name
     sets = []
-    for timestamp in timestamps - {None}:
+    for timestamp in {found for name in home if (found := parse(name)) is not None}:
         files = home if layout.is_flat else entries(layout.directory(timestamp))
         sets.append(_Set(timestamp, {n: path for n, path in files.items() if timestamp_of(n) == timestamp}))
     return sets

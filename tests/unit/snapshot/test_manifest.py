@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.snapshot.layout import data_file
+from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
+
+HASH = "ab" * 32
+
+MANIFEST = Manifest(
+    timestamp=1700000000,
+    workspace="acme",
+    host="https://modeanalytics.com",
+    provider_version="0.1.0",
+    started_at="2023-11-14T22:13:20+00:00",
+    finished_at="2023-11-14T22:14:00+00:00",
+    strategy="rest",
+    options={"members": "full", "include_collections": ["Fin*"]},
+    files=tuple(
+        FileEntry(asset, data_file(1700000000, asset), 10, None if asset == SUMMARY else 2, HASH)
+        for asset in (*DATA_ASSETS, SUMMARY)
+    ),
+    left_out=(
+        {"asset": "report", "token": "r1", "name": "Zoë", "reason": "gone", "detail": "404"},
+        {"asset": "report", "token": "r2", "name": None, "reason": "forbidden", "detail": "403"},
+        {"asset": "member", "token": None, "name": None, "reason": "forbidden", "detail": "403"},
+    ),
+    filtered={"personal": 3},
+    figures={"requests": 12, "seconds": 1.25},
+)
+
+
+def test_a_manifest_is_read_back_as_it_was_written() -> None:
+    assert Manifest.from_bytes(MANIFEST.to_bytes()) == MANIFEST
+    assert Manifest.from_json(json.loads(json.dumps(MANIFEST.to_json()))) == MANIFEST
+
+
+def test_rows_are_told_for_the_data_assets_only() -> None:
+    assert MANIFEST.rows == dict.fromkeys(DATA_ASSETS, 2)
+
+
+def test_left_out_objects_are_counted_for_every_asset() -> None:
+    assert MANIFEST.left_out_counts == {
+        "datasource": 0,
+        "collection": 0,
+        "report": 2,
+        "query": 0,
+        "member": 1,
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b"{}"])
+def test_what_is_no_manifest_is_refused(content: bytes) -> None:
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_bytes(content)
+
+
+def test_a_newer_format_is_refused_with_advice() -> None:
+    with pytest.raises(SnapshotError, match="Upgrade"):
+        Manifest.from_json({**MANIFEST.to_json(), "format_version": 2})
+
+
+@pytest.mark.parametrize("key", [key for key in MANIFEST.to_json() if key != "format_version"])
+def test_a_manifest_with_any_changed_or_missing_value_is_refused(key: str) -> None:
+    document = MANIFEST.to_json()
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_json({**document, key: "changed"})
+    del document[key]
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_json(document)
+
+
+def _replace_first(**changes: Any) -> Callable[[Manifest], Manifest]:
+    return lambda manifest: replace(
+        manifest, files=(replace(manifest.files[0], **changes), *manifest.files[1:])
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _replace_first(name="../../etc/passwd"),
+        _replace_first(name="1700000001-datasource.json"),
+        _replace_first(bytes=-1),
+        _replace_first(rows=None),
+        _replace_first(rows=True),
+        _replace_first(rows="2"),
+        _replace_first(sha256="x" * 64),
+        _replace_first(sha256=None),
+        _replace_first(asset="report"),
+        lambda manifest: replace(manifest, files=manifest.files[:-1]),
+        lambda manifest: replace(manifest, files=manifest.files[::-1]),
+        lambda manifest: replace(manifest, files=manifest.files * 2),
+    ],
+)
+def test_a_manifest_that_lists_anything_but_the_six_files_is_refused(
+    change: Callable[[Manifest], Manifest],
+) -> None:
+    # with a checksum that fits: not damage, but a manifest that nobody should have written
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_bytes(change(MANIFEST).to_bytes())
