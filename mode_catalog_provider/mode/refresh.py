@@ -161,7 +161,7 @@ class Refresh:
         try:
             run = read_run(self._client, path)
         except RequestRefusedError as refusal:
-            self._end(one, REFUSED, str(refusal))
+            self._end(one, REFUSED, str(refusal).rstrip("."))
             return
         if one.recovered and (run is None or run.state == "cancelled"):
             # It ended with the try that started it (its kill cancels it): this try needs one of its own.
@@ -187,7 +187,7 @@ class Refresh:
             self._keep()
             self._start(one)
         except RequestRefusedError as refusal:
-            self._end(one, REFUSED, str(refusal))
+            self._end(one, REFUSED, str(refusal).rstrip("."))
 
     def _start(self, one: Progress) -> None:
         for _ in range(_ATTEMPTS):

@@ -48,7 +48,7 @@ class ModeRunsTrigger(BaseTrigger):
         deadline: float,
         check_interval: float,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.mode_conn_id = mode_conn_id
         self.runs = runs
         self.cancellable = cancellable
