@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from mode_catalog_provider.catalog.answers import raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.answers import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.catalog.zones import resolve
@@ -17,7 +16,6 @@ from mode_catalog_provider.errors import (
     GraphQLError,
     MalformedResponseError,
     RequestRefusedError,
-    ServiceError,
     WrongHostError,
 )
 from mode_catalog_provider.http.figures import RequestFigures
@@ -25,8 +23,6 @@ from mode_catalog_provider.http.response import Answer, read_json
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.stop import StopSignal
-
-logger = logging.getLogger(__name__)
 
 # 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
 _PAGE_SIZES = (500, 100, 20)
@@ -137,7 +133,7 @@ class CatalogApi:
             lambda: self._ask(document, variables, field),
             stop=self._stop,
             figures=self.figures,
-            on_wait=_log_wait,
+            on_wait=log_wait,
         )
 
     def sources(self, type: str | None = None, *, with_deleted: bool = True) -> Iterator[CatalogSource]:
@@ -156,7 +152,7 @@ class CatalogApi:
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
             rows, total = self._policy.call(
-                walk.next_page, stop=self._stop, figures=self.figures, on_wait=_log_wait
+                walk.next_page, stop=self._stop, figures=self.figures, on_wait=log_wait
             )
             for source in map(CatalogSource.from_graphql, rows):
                 if source.id not in seen:
@@ -276,7 +272,3 @@ class _SourcesWalk:
         self._page += 1
         total = answer.get("totalCount")
         return rows, total if isinstance(total, int) else None
-
-
-def _log_wait(error: ServiceError, seconds: float) -> None:
-    logger.warning("%s Next attempt in %.1f s.", error, seconds)

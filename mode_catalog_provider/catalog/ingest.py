@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from types import MappingProxyType
 from typing import BinaryIO, Literal, Self
 from urllib.parse import quote
 
-from mode_catalog_provider.catalog.answers import raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.answers import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
 from mode_catalog_provider.catalog.multipart import FileBody
 from mode_catalog_provider.catalog.sources import parse_source_id
@@ -21,7 +20,6 @@ from mode_catalog_provider.errors import (
     MalformedResponseError,
     NotFoundError,
     RequestRefusedError,
-    ServiceError,
     UploadConflictError,
 )
 from mode_catalog_provider.http.figures import RequestFigures
@@ -29,8 +27,6 @@ from mode_catalog_provider.http.response import Answer
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import DEADLINE, HttpSession, base_url
 from mode_catalog_provider.http.stop import StopSignal
-
-logger = logging.getLogger(__name__)
 
 #: How the upload path begins, per file type. The path of LOOKML is documented nowhere, so it is not offered.
 PATH_PREFIXES: Mapping[str, str] = MappingProxyType(
@@ -161,7 +157,7 @@ class CatalogIngest:
                 answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
             return self._outcome(file, answer)
 
-        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=_log_wait)
+        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=log_wait)
 
     def _send(self, file: OutgoingFile, before_attempt: Callable[[], None], *, deadline: float) -> Answer:
         before_attempt()
@@ -247,7 +243,3 @@ def _known_type(file_type: str) -> str:
 def _is_web_page(answer: Answer) -> bool:
     # by its text alone: what Catalog says about a stored file, and as which type, is not documented
     return answer.body[:256].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _log_wait(error: ServiceError, seconds: float) -> None:
-    logger.warning("%s Next attempt in %.1f s.", error, seconds)

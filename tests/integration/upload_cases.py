@@ -1,0 +1,111 @@
+"""Snapshots and clients for the upload tests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.ingest import CatalogIngest
+from mode_catalog_provider.catalog.push import PushResult, push_snapshot
+from mode_catalog_provider.http.stop import StopSignal
+from mode_catalog_provider.snapshot.assets import DATA_ASSETS, contract_row
+from mode_catalog_provider.snapshot.layout import Layout, StoragePath
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from tests.sandbox import CatalogSandbox, CatalogSwitches
+from tests.sandbox.credentials import CredentialBook
+
+HOST = "https://modeanalytics.com"
+AT = 1_795_000_000
+NOW = datetime.fromtimestamp(AT, tz=UTC) + timedelta(hours=1)
+ROWS = {"datasource": 1, "collection": 3, "report": 10, "query": 20, "member": 4}
+ORDER = [f"{AT}-{asset}.json" for asset in (*DATA_ASSETS, "summary")]
+
+
+class QuickStop(StopSignal):
+    """Waits take no time, but the clock says that they did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._skipped = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        self.check()
+        self._skipped += seconds
+
+
+@contextmanager
+def running_catalog() -> Iterator[CatalogSandbox]:
+    sandbox = CatalogSandbox(switches=CatalogSwitches(), book=CredentialBook())
+    sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+def make_snapshot(
+    output: StoragePath,
+    *,
+    rows: Mapping[str, int] = ROWS,
+    at: int = AT,
+    workspace: str = "acme",
+    host: str = HOST,
+    flat: bool = False,
+    left_out: list[dict[str, Any]] | None = None,
+) -> Snapshot:
+    layout = Layout.flat(output) if flat else Layout.nested(output, workspace)
+    with SnapshotWriter(layout=layout, workspace=workspace, host=host, timestamp=at) as writer:
+        for asset, count in rows.items():
+            for number in range(count):
+                token = f"{asset}-{number:06d}"
+                writer.add(asset, contract_row(asset, {"token": token, "name": f"näme of {token}"}))
+        _, path = writer.finish(
+            strategy="rest", options={}, left_out=left_out or [], filtered={}, figures={"requests": 1}
+        )
+    return open_snapshot(path)
+
+
+def new_ingest(catalog: CatalogSandbox, **changes: Any) -> CatalogIngest:
+    arguments: dict[str, Any] = {
+        "token": lambda: catalog.token,
+        "source_id": catalog.source_id,
+        "ingest_url": catalog.ingest_url,
+        "connection": "catalog_prod",
+        "timeout": 5,
+        "stop": QuickStop(),
+    }
+    return CatalogIngest(**{**arguments, **changes})
+
+
+def new_api(catalog: CatalogSandbox, **changes: Any) -> CatalogApi:
+    arguments: dict[str, Any] = {
+        "token": lambda: catalog.token,
+        "api_url": catalog.api_url,
+        "timeout": 5,
+        "stop": QuickStop(),
+    }
+    return CatalogApi(**{**arguments, **changes})
+
+
+def push(catalog: CatalogSandbox, snapshot: Snapshot, **changes: Any) -> PushResult:
+    arguments: dict[str, Any] = {"snapshot": snapshot, "now": lambda: NOW, "log": logging.getLogger("push")}
+    if "ingest" not in changes:
+        arguments["ingest"] = new_ingest(catalog)
+    return push_snapshot(**{**arguments, **changes})
+
+
+def stored(catalog: CatalogSandbox) -> dict[str, bytes]:
+    """What Catalog holds: names and bytes."""
+    return {upload.name: upload.content for upload in catalog.uploads}
+
+
+def on_disk(snapshot: Snapshot) -> dict[str, bytes]:
+    return {entry.name: snapshot.file_path(entry).read_bytes() for entry in snapshot.manifest.files}
