@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,14 +90,15 @@ def capture(
 def _transfer(extraction: Extraction, writer: SnapshotWriter, log: logging.Logger) -> None:
     counts: Counter[str] = Counter()
     news_at = time.monotonic() + _NEWS_EVERY
-    for asset, row in extraction.rows():
-        if asset not in counts:
-            log.info("Extracting %s", asset)
-        counts[asset] += 1
-        writer.add(asset, row)
-        if time.monotonic() >= news_at:
-            news_at += _NEWS_EVERY
-            log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
+    with closing(extraction.rows()) as rows:  # a row that cannot be written stops the requests under way
+        for asset, row in rows:
+            if asset not in counts:
+                log.info("Extracting %s", asset)
+            counts[asset] += 1
+            writer.add(asset, row)
+            if time.monotonic() >= news_at:
+                news_at += _NEWS_EVERY
+                log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
     for asset in DATA_ASSETS:
         log.info("%d %s rows extracted", counts[asset], asset)
 

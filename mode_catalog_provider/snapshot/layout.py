@@ -137,3 +137,8 @@ class Layout:
     def directory(self, timestamp: int) -> StoragePath:
         """Return the directory that holds, or will hold, the snapshot of ``timestamp``."""
         return self.home if self.is_flat else self.home / str(timestamp)
+
+    def timestamps(self) -> set[int]:
+        """Return the timestamps of all that lies there: complete sets, unfinished ones, push records."""
+        parse = timestamp_of if self.is_flat else parse_directory_name
+        return {timestamp for name in entries(self.home) if (timestamp := parse(name)) is not None}

@@ -15,7 +15,6 @@ from mode_catalog_provider.snapshot.layout import (
     claim_name,
     entries,
     manifest_name,
-    parse_directory_name,
     parse_push_record_name,
     timestamp_of,
 )
@@ -93,10 +92,9 @@ class _Set:
 
 
 def _sets(layout: Layout) -> list[_Set]:
-    home = entries(layout.home)
-    parse = timestamp_of if layout.is_flat else parse_directory_name
     sets = []
-    for timestamp in {found for name in home if (found := parse(name)) is not None}:
+    home = entries(layout.home) if layout.is_flat else {}
+    for timestamp in layout.timestamps():
         files = home if layout.is_flat else entries(layout.directory(timestamp))
         sets.append(_Set(timestamp, {n: path for n, path in files.items() if timestamp_of(n) == timestamp}))
     return sets

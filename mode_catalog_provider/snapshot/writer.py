@@ -54,8 +54,8 @@ class SnapshotWriter:
     :param layout: where the files go.
     :param workspace: name of the Mode workspace.
     :param host: base URL of Mode as configured.
-    :param timestamp: Unix seconds to name the set; default ``None`` takes the time of entering. The next free
-        second is taken when there is a set of that time already.
+    :param timestamp: Unix seconds to name the set; the next free second is taken when there is a set of that
+        time already. Default ``None`` takes the time of entering, or the second after the newest set there.
     """
 
     def __init__(self, *, layout: Layout, workspace: str, host: str, timestamp: int | None = None) -> None:
@@ -68,9 +68,9 @@ class SnapshotWriter:
     def __enter__(self) -> Self:
         self._started = datetime.now(UTC)
         self._begun = time.monotonic()
-        wanted = int(self._started.timestamp()) if self._wanted is None else self._wanted
         self._spool = RowSpool()
-        self.timestamp = next(second for second in itertools.count(wanted) if self._claim(second))
+        first = self._present_second() if self._wanted is None else self._wanted
+        self.timestamp = next(second for second in itertools.count(first) if self._claim(second))
         return self
 
     def __exit__(
@@ -163,6 +163,10 @@ class SnapshotWriter:
         with suppress(OSError):  # the manifest is the truth; a marker left beside it harms nobody
             remove_file(self.directory / claim_name(self.timestamp))
         return manifest, self.directory / manifest_name(self.timestamp)
+
+    def _present_second(self) -> int:
+        # A clock that was set back, or two extractions within a second, must not make the new set the older.
+        return max([int(self._started.timestamp()), *(known + 1 for known in self._layout.timestamps())])
 
     def _claim(self, timestamp: int) -> bool:
         """Reserve a timestamp, against other processes and hosts too; return whether it was free."""

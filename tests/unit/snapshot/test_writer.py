@@ -201,6 +201,13 @@ def test_without_a_timestamp_the_present_second_names_the_set(tmp_path: Path) ->
         assert before <= writer.timestamp <= time.time()
 
 
+def test_a_new_set_is_never_named_older_than_one_that_lies_there(layout: Layout) -> None:
+    ahead = int(time.time()) + 3600
+    write_set(layout, ahead)
+    with new_writer(layout, None) as writer:
+        assert writer.timestamp == ahead + 1
+
+
 def test_nothing_of_a_failed_extraction_stays(layout: Layout) -> None:
     def rows_that_break_off() -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ROWS
