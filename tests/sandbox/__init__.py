@@ -22,8 +22,8 @@ latency=0.3)``.
 The truth. ``sandbox.mode.world`` is the workspace; change it with its methods (``add_report``,
 ``move_report``, ``edit_queries``, ...) or by setting fields. ``sandbox.mode.expected(include_personal=...,
 include_archived=..., members=...)`` gives the rows a complete extraction has by the file contract,
-``expected_left_out(...)`` what it must list as left out: collections that are listed but refused, reports that
-vanish or are refused, members without a profile.
+``expected_left_out(...)`` what it must list as left out: collections that are listed but refused, reports
+that vanish or are refused, members without a profile.
 
 Faults. ``sandbox.mode.fault("reports/*/queries", nth=3, status=503)``; likewise ``reset=True``,
 ``close=True``, ``truncate=True``, ``html=True``, ``hang=2.0``, ``drip=0.1``, ``body=b"..."``, ``headers=``,
@@ -32,8 +32,8 @@ answer (file stored, run started, answer lost). ``sandbox.mode.when("spaces", do
 runs code in the middle of somebody's walk.
 
 Runs. ``sandbox.mode.runs.script(report, outcome="failed", error_message="...")`` says how the next run of a
-report or dataset goes, ``sandbox.mode.runs.started()`` lists what was started, ``.end(run, "cancelled")`` ends
-one at once, ``.start(report, by="somebody")`` is somebody else at work.
+report or dataset goes, ``sandbox.mode.runs.started()`` lists what was started, ``.end(run, "cancelled")``
+ends one at once, ``.start(report, by="somebody")`` is somebody else at work.
 
 Credentials. ``rotate()`` makes a new key (the old one gets 401), ``revoke_after(n)`` lets the present one
 die.

@@ -50,7 +50,7 @@ class Control:
         :raises ValueError: the body does not fit.
         """
         service, _, rest = path.partition("/")
-        if path == "state":
+        if path in ("", "state"):
             return self._state()
         if service not in ("mode", "catalog"):
             raise LookupError(path)

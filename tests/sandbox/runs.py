@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import threading
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from tests.sandbox.objects import Report, stamp
 from tests.sandbox.switches import ModeSwitches
 from tests.sandbox.world import World
 
+# A clock value long past, yet finite: the difference of two infinities is not a number.
+_BEFORE_THE_SANDBOX = -1e12
 GOOD_ENDS = ("succeeded", "completed")
 
 
@@ -189,7 +190,7 @@ class RunBook:
             token=report.last_run_token or "",
             report=report,
             script=RunScript(),
-            begun=-math.inf,
+            begun=_BEFORE_THE_SANDBOX,
             seconds=0.0,
             first_state="enqueued",
             created_at=begun,

@@ -111,7 +111,7 @@ class Sandbox:
         }
         if self.requests_per_second != ModeSwitches.rate_limit / ModeSwitches.rate_window:
             mode["extra"]["requests_per_second"] = self.requests_per_second
-        catalog = {
+        catalog: dict[str, Any] = {
             "conn_type": "coalesce_catalog",
             "password": self.catalog.token,
             "extra": {
@@ -121,6 +121,8 @@ class Sandbox:
                 "api_url": self.catalog.api_url,
             },
         }
+        if not self.mode.loopback:
+            mode["extra"]["allow_http"] = catalog["extra"]["allow_http"] = True
         return {"mode_default": json.dumps(mode), "coalesce_catalog_default": json.dumps(catalog)}
 
     def environment(self) -> dict[str, str]:

@@ -103,6 +103,10 @@ class SandboxServer:
         return f"http://{self._advertised}:{self.port}"
 
     @property
+    def loopback(self) -> bool:
+        return self._advertised in ("localhost", "127.0.0.1", "::1")
+
+    @property
     def port(self) -> int:
         if self._http is None:
             raise RuntimeError("the sandbox is not started: use it as a context manager or call start()")
