@@ -31,19 +31,21 @@ def upload(arguments: argparse.Namespace, output: Output) -> int:
         result = _upload_directory(arguments)
     else:
         raise UsageError("Nothing to upload: give -d/--directory_path or -f/--file_path.")
-    done = "Would push" if arguments.dry_run else "Pushed"
-    count = len(result.pushed)
-    lines = [f"{done} {count} files, {result.bytes:,} bytes; {len(result.already_there)} were there already."]
-    output.result(result.to_json(), lines)
+    if arguments.dry_run:
+        line = "Dry run: everything is in order, nothing was sent."
+    else:
+        line = f"Pushed {len(result.pushed)} files, {result.bytes:,} bytes"
+        line += f"; {len(result.already_there)} were there already." if result.already_there else "."
+    output.result(result.to_json(), [line])
     return DONE
 
 
 def _upload_directory(arguments: argparse.Namespace) -> PushResult:
     folder = Path(arguments.directory_path).expanduser().absolute()
-    snapshot = _open(folder)
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
+        snapshot = _open(folder)
         fence = stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
         return push_snapshot(
             snapshot=snapshot,
