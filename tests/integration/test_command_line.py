@@ -263,7 +263,7 @@ def test_two_commands_on_one_folder_do_not_overlap(mode_catalog: CommandLine, tm
 def test_an_interrupted_extraction_leaves_no_set_and_no_lock(
     mode_catalog: CommandLine, tmp_path: Path, kill: signal.Signals
 ) -> None:
-    mode_catalog.sandbox.mode.fault("reports/*/queries", nth=3, hang=30.0)
+    mode_catalog.sandbox.mode.fault("reports/*/queries", nth=3, hang=3.0)
     with subprocess.Popen(
         mode_catalog.command("extract", "-o", tmp_path),
         env=mode_catalog.environment,
@@ -307,7 +307,9 @@ def test_a_refused_key_is_a_matter_of_configuration(mode_catalog: CommandLine, t
     assert "wrong-secret-wrong" not in done.stderr
 
 
-def test_a_service_that_answers_nonsense_is_not_the_users_fault(mode_catalog: CommandLine, tmp_path: Path) -> None:
+def test_a_service_that_answers_nonsense_is_not_the_users_fault(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
     mode_catalog.sandbox.mode.fault("data_sources", times=None, status=418)
     done = mode_catalog("extract", "-o", tmp_path)
     assert done.returncode == 4, done.stderr
