@@ -144,20 +144,14 @@ class ModeCacheRefreshOperator(BaseOperator):
             raise AirflowSkipException("There is nothing to refresh: no reports and no datasets were given.")
         return self._go_on(context, policy, targets, deadline=time.time() + policy.timeout)
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any] | None, progress: list[dict[str, Any]], deadline: float
-    ) -> dict[str, Any]:
-        """Go on after the trigger saw something happen; it is looked at once more here.
-
-        :param progress: where the deferred task was.
-        :param deadline: when to stop waiting, seconds since the epoch.
-        """
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Go on after the trigger saw something happen; it is looked at once more here."""
         with airflow_errors():
             if not event or event.get("status") not in {"changed", "timeout", "error"}:
                 raise ConfigurationError(f"The trigger sent an event that is not understood: {event!r}.")
             policy = _Policy.of(self)
-        self.log.info("%s.", event["message"])
-        return self._go_on(context, policy, from_json(progress), deadline)
+        self.log.info(event["message"])
+        return self._go_on(context, policy, from_json(event["progress"]), deadline=event["deadline"])
 
     def on_kill(self) -> None:
         """Stop working, and cancel the runs that this task started."""
@@ -208,19 +202,17 @@ class ModeCacheRefreshOperator(BaseOperator):
         return refresh.over or not policy.wait
 
     def _wait_in_triggerer(self, policy: _Policy, refresh: Refresh, deadline: float) -> None:
-        runs = [one.run for one in refresh.in_flight if one.run]
-        self.log.info("Waiting for %s Mode runs.", len(runs))
+        self.log.info("Waiting for %s Mode runs.", len(refresh.in_flight))
         self.defer(
             trigger=ModeRunsTrigger(
                 mode_conn_id=self.mode_conn_id,
-                runs=runs,
-                cancellable=refresh.started_runs if policy.cancel_on_kill else [],
+                progress=to_json(refresh.progress),
                 each=refresh.each_end_counts,
                 deadline=deadline,
                 check_interval=policy.check_interval,
+                cancel_on_kill=policy.cancel_on_kill,
             ),
             method_name="execute_complete",
-            kwargs={"progress": to_json(refresh.progress), "deadline": deadline},
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
         )
 

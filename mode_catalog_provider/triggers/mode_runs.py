@@ -15,6 +15,7 @@ from mode_catalog_provider.errors import RequestRefusedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.refresh import cancel_quietly
+from mode_catalog_provider.mode.refresh_progress import Progress, from_json
 from mode_catalog_provider.mode.runs import read_run
 
 # Polls that may fail in a row before a worker is asked to look into it.
@@ -26,35 +27,37 @@ _RETRY_SECONDS = 20.0
 class ModeRunsTrigger(BaseTrigger):
     """Look at Mode runs from time to time; start nothing, change nothing.
 
-    The event only says that it is worth looking again: ``{"status": "changed" | "timeout" | "error",
-    "message": sentence}``. What became of the runs is read by the worker, so that the deferred and the
-    waiting operator decide by the same code.
+    The event only says that it is worth looking again, and carries back what the task needs to go on:
+    ``{"status": "changed" | "timeout" | "error", "message": sentence, "progress": ..., "deadline": ...}``.
+    What became of the runs is read by the worker, so that the deferred and the waiting operator decide by the
+    same code.
 
     :param mode_conn_id: Airflow connection of type ``mode``.
-    :param runs: paths of the runs to watch (``reports/<report>/runs/<run>``).
-    :param cancellable: those of them to cancel when a person ends the task (Airflow 3.3+).
+    :param progress: how far the refresh has come, as of
+        :func:`mode_catalog_provider.mode.refresh_progress.to_json`; its runs in flight are watched.
     :param each: fire when any of them is over; else when all are.
     :param deadline: when to stop waiting, seconds since the epoch.
     :param check_interval: seconds between two looks, varied by a tenth.
+    :param cancel_on_kill: cancel those of them that the task started when a person ends the task (3.3+).
     """
 
     def __init__(
         self,
         *,
         mode_conn_id: str,
-        runs: list[str],
-        cancellable: list[str],
+        progress: list[dict[str, Any]],
         each: bool,
         deadline: float,
         check_interval: float,
+        cancel_on_kill: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.mode_conn_id = mode_conn_id
-        self.runs = runs
-        self.cancellable = cancellable
+        self.progress = progress
         self.each = each
         self.deadline = deadline
         self.check_interval = check_interval
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments."""
@@ -62,18 +65,36 @@ class ModeRunsTrigger(BaseTrigger):
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "mode_conn_id": self.mode_conn_id,
-                "runs": self.runs,
-                "cancellable": self.cancellable,
+                "progress": self.progress,
                 "each": self.each,
                 "deadline": self.deadline,
                 "check_interval": self.check_interval,
+                "cancel_on_kill": self.cancel_on_kill,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the runs until there is something to tell, once."""
+        status, message = await self._watch([one.run for one in self._in_flight() if one.run])
+        yield TriggerEvent(
+            {"status": status, "message": message, "progress": self.progress, "deadline": self.deadline}
+        )
+
+    async def on_kill(self) -> None:
+        """Cancel the runs that the task started, when a person ends the deferred task (Airflow 3.3+)."""
+        runs = [one.run for one in self._in_flight() if one.run and one.ours and self.cancel_on_kill]
+        if not runs:
+            return
+        try:
+            client = await self._get_client()
+            await asyncio.gather(*(asyncio.to_thread(cancel_quietly, client, run) for run in runs))
+            client.close()
+        except Exception as error:
+            self.log.warning("The Mode runs %s could not be cancelled: %s", runs, error)
+
+    async def _watch(self, runs: list[str]) -> tuple[str, str]:
         client: ModeClient | None = None
-        going, failed_polls = list(self.runs), 0
+        going, failed_polls = runs, 0
         try:
             while True:
                 try:
@@ -84,18 +105,13 @@ class ModeRunsTrigger(BaseTrigger):
                     failed_polls += 1
                     self.log.warning("Looking at the Mode runs failed (%s in a row): %s", failed_polls, error)
                     if failed_polls >= _FAILED_POLLS or getattr(error, "permanent", False):
-                        yield TriggerEvent({"status": "error", "message": f"{type(error).__name__}: {error}"})
-                        return
-                over = len(self.runs) - len(going)
+                        return "error", f"Looking at the Mode runs failed: {error}"
+                over = len(runs) - len(going)
                 if not going or (self.each and over):
-                    message = f"{over} of {len(self.runs)} Mode runs are over"
-                    yield TriggerEvent({"status": "changed", "message": message})
-                    return
+                    return "changed", f"{over} of {len(runs)} Mode runs are over."
                 left = self.deadline - time.time()
                 if left <= 0:
-                    message = f"{len(going)} of {len(self.runs)} Mode runs are not over in time"
-                    yield TriggerEvent({"status": "timeout", "message": message})
-                    return
+                    return "timeout", f"{len(going)} of {len(runs)} Mode runs are not over in time."
                 await asyncio.sleep(min(left, self.check_interval * random.uniform(0.9, 1.1)))  # noqa: S311
         finally:
             if client is not None:
@@ -103,20 +119,8 @@ class ModeRunsTrigger(BaseTrigger):
                 client.cancel()
                 client.close()
 
-    async def on_kill(self) -> None:
-        """Cancel the runs that the task started, when a person ends the deferred task (Airflow 3.3+)."""
-        if not self.cancellable:
-            return
-        try:
-            client = await self._get_client()
-            try:
-                await asyncio.gather(
-                    *(asyncio.to_thread(cancel_quietly, client, run) for run in self.cancellable)
-                )
-            finally:
-                client.close()
-        except Exception as error:
-            self.log.warning("The Mode runs %s could not be cancelled: %s", self.cancellable, error)
+    def _in_flight(self) -> list[Progress]:
+        return [one for one in from_json(self.progress) if one.in_flight]
 
     async def _get_client(self) -> ModeClient:
         # The shield keeps the reason of a cancellation, by which Airflow tells a person's action from its own
