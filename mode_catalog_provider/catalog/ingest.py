@@ -173,7 +173,7 @@ class CatalogIngest:
                 deadline=deadline,
             )
         finally:
-            if answer is None or answer.status >= 500 or _is_web_page(answer):
+            if _leaves_doubt(answer):
                 file.maybe_stored |= body.handed_over
         return answer
 
@@ -238,6 +238,13 @@ def _known_type(file_type: str) -> str:
             f"Mode's files are VIZ."
         )
     return name
+
+
+def _leaves_doubt(answer: Answer | None) -> bool:
+    """Whether a file that was handed over may be stored although Catalog did not say so."""
+    if answer is None or answer.status >= 500 or answer.status == 408:
+        return True
+    return 200 <= answer.status < 300 and _is_web_page(answer)
 
 
 def _is_web_page(answer: Answer) -> bool:

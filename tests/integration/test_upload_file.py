@@ -1,0 +1,110 @@
+"""A single file, of any kind and size."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from mode_catalog_provider.catalog.push import push_file
+from mode_catalog_provider.errors import (
+    LockLostError,
+    SnapshotIncompleteError,
+    SnapshotNotFoundError,
+    UnknownSourceError,
+    UploadConflictError,
+)
+from tests.integration.upload_cases import new_api, new_ingest, running_catalog, stored
+
+MB = 1024 * 1024
+
+
+@pytest.fixture
+def catalog():
+    with running_catalog() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "1795000000-Ünusual name.CSV"
+    path.write_bytes(b"a,b\n1,2\n")
+    return path
+
+
+def test_a_file_of_any_extension_is_pushed_under_its_own_name(catalog, file):
+    result = push_file(path=file, ingest=new_ingest(catalog), api=new_api(catalog))
+    assert stored(catalog) == {file.name: b"a,b\n1,2\n"}
+    assert result.to_json() == {
+        "source_id": catalog.source_id,
+        "snapshot": str(file),
+        "pushed": [file.name],
+        "already_there": [],
+        "bytes": 8,
+        "seconds": result.seconds,
+    }
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_second_push_is_a_conflict(catalog, file):
+    push_file(path=file, ingest=new_ingest(catalog))
+    with pytest.raises(UploadConflictError):
+        push_file(path=file, ingest=new_ingest(catalog))
+
+
+def test_a_lost_answer_within_one_push_is_no_conflict(catalog, file):
+    catalog.fault("*/visualization-*", reset=True, after=True)
+    result = push_file(path=file, ingest=new_ingest(catalog))
+    assert (result.pushed, result.already_there, result.bytes) == ([], [file.name], 0)
+
+
+def test_a_dry_run_sends_nothing(catalog, file):
+    result = push_file(path=file, ingest=new_ingest(catalog), dry_run=True)
+    assert (result.pushed, result.already_there, result.bytes) == ([], [], 0)
+    assert catalog.requests == []
+
+
+def test_the_fence_is_passed_before_the_file_is_sent(catalog, file):
+    def fence():
+        raise LockLostError("another holder")
+
+    with pytest.raises(LockLostError):
+        push_file(path=file, ingest=new_ingest(catalog), fence=fence)
+    assert catalog.requests == []
+
+
+def test_a_file_that_is_not_there_is_said_so(catalog, tmp_path):
+    for missing in (tmp_path / "nothing.json", tmp_path):
+        with pytest.raises(SnapshotNotFoundError, match="There is no file"):
+            push_file(path=missing, ingest=new_ingest(catalog))
+
+
+def test_an_empty_file_would_block_the_real_one_and_is_refused(catalog, file):
+    file.write_bytes(b"")
+    with pytest.raises(SnapshotIncompleteError, match="is empty"):
+        push_file(path=file, ingest=new_ingest(catalog))
+    assert catalog.requests == []
+
+
+def test_a_file_of_another_tool_may_go_to_its_source_but_one_of_mode_may_not(catalog, file):
+    looker = next(source.id for source in catalog.sources if source.technology == "LOOKER")
+    push_file(path=file, ingest=new_ingest(catalog, source_id=looker), api=new_api(catalog))
+    of_mode = file.rename(file.with_name("1795000000-report.json"))
+    with pytest.raises(UnknownSourceError, match="technology LOOKER, not MODE"):
+        push_file(path=of_mode, ingest=new_ingest(catalog, source_id=looker), api=new_api(catalog))
+
+
+def test_a_large_file_is_sent_in_constant_memory_even_when_it_is_sent_twice(catalog, tmp_path):
+    large = tmp_path / "1795000000-query.json"
+    with large.open("wb") as file:
+        file.truncate(100 * MB)
+    catalog.fault("*/visualization-*", status=503)
+    tracemalloc.start()
+    try:
+        push_file(path=large, ingest=new_ingest(catalog))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (upload,) = catalog.uploads
+    assert upload.size == 100 * MB
+    assert peak < 16 * MB
