@@ -73,9 +73,7 @@ class Extraction:
         # The two lists without which there is no extraction come first.
         pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
         for reading in (ReportReading, MemberReading):
-            reading(
-                client=self._client, options=self.options, pipeline=pipeline, ledger=self._ledger
-            ).start()
+            reading(client=self._client, options=self.options, pipeline=pipeline, ledger=self._ledger).start()
         count: Counter[str] = Counter()
         # Closed here and now, not when the collector comes by: threads hang on it.
         with closing(pipeline.rows()) as rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,3 +129,34 @@ def test_an_error_of_the_consumer_stops_everything_too(sandbox: Sandbox) -> None
     with pytest.raises(OSError, match="no space"):
         extract(sandbox, progress=full_disk)
     assert request_threads() == []
+
+
+class TaskTimeoutError(Exception):
+    """Stands in for what Airflow raises from a signal handler."""
+
+
+def test_an_exception_out_of_a_signal_handler_ends_the_rows(sandbox: Sandbox) -> None:
+    def ring(_: int, __: object) -> None:
+        raise TaskTimeoutError
+
+    sandbox.mode.fault("reports/*/queries", hang=60, times=None)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with client_of(sandbox) as client:
+            rows = Extraction(client=client, options=ExtractionOptions(members="lite")).rows()
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            with pytest.raises(TaskTimeoutError):
+                list(rows)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert request_threads() == []
+
+
+def test_the_rows_can_be_read_again_from_the_start(sandbox: Sandbox) -> None:
+    with client_of(sandbox) as client:
+        extraction = Extraction(client=client, options=ExtractionOptions())
+        first = sorted(row["token"] for _, row in extraction.rows())
+        filtered = extraction.filtered
+        assert sorted(row["token"] for _, row in extraction.rows()) == first
+        assert extraction.filtered == filtered

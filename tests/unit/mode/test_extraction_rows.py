@@ -8,6 +8,7 @@ import pytest
 
 from mode_catalog_provider.mode.rows import (
     collection_row,
+    completed_member,
     creator_of,
     datasource_row,
     member_row,
@@ -129,4 +130,6 @@ PROFILE = {"id": 5, "token": "u1", "username": "ann", "name": "Ann P.", "email":
 def test_a_member_is_the_membership_filled_up_from_the_profile(
     membership: dict[str, Any], profile: dict[str, Any] | None, expected: tuple[object, ...]
 ) -> None:
-    assert tuple(member_row(membership, profile).values()) == expected
+    row = member_row(membership) if profile is None else completed_member(member_row(membership), profile)
+    assert tuple(row) == KEYS["member"]
+    assert tuple(row.values()) == expected
