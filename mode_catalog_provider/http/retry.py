@@ -112,7 +112,8 @@ class RetryPolicy:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, ServiceError) and error.retry_after is not None:
+            # "Come back at once" from a service that refuses would make a hot loop.
+            if isinstance(error, ServiceError) and error.retry_after:
                 return error.retry_after
             doubled: float = self.first_wait * 2 ** min(state.attempt_number - 1, 32)
             return jitter(0.0, min(self.longest_wait, doubled))

@@ -112,9 +112,11 @@ class PageWalk:
         self._new_rows += len(new)
         if len(self._in_pass) > before:
             self._last_page_with_rows, self._barren = self._number, 0
-            self._rows += len(rows)
         else:
             self._barren += 1
+        # A page shown again after the last one is not what the server counted.
+        if not self._barren or self._number <= (_count(counters.get("total_pages")) or 0):
+            self._rows += len(rows)
         claimed = _count(counters.get("total_count"))
         self._claimed = self._claimed if claimed is None else claimed
         return new

@@ -165,10 +165,13 @@ class Throttle:
                     wait = self._pace.wait(now) if first else None
                     if wait == 0:
                         return self._pace.leave(now), now
-                    self._changed.wait(wait)
+                    self._wait(wait)
             finally:
                 self._queue.remove(place)
                 self._changed.notify_all()
+
+    def _wait(self, seconds: float | None) -> None:
+        self._changed.wait(seconds)
 
     def _wake(self) -> None:
         with self._changed:

@@ -1,0 +1,83 @@
+"""A server whose answers a test writes byte by byte."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+Script = Callable[[socket.socket], None]
+
+
+@dataclass
+class RawServer:
+    """Hands each connection's first request to a script; keeps what was received."""
+
+    script: Script = lambda connection: None
+    received: list[bytes] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def answers(self, *parts: bytes) -> None:
+        """Send these bytes as they are, then close."""
+
+        def script(connection: socket.socket) -> None:
+            for part in parts:
+                connection.sendall(part)
+
+        self.script = script
+
+    def hangs_after(self, *parts: bytes) -> None:
+        """Send these bytes, then say nothing until the test is over."""
+
+        def script(connection: socket.socket) -> None:
+            for part in parts:
+                connection.sendall(part)
+            self.reached.set()
+            self.released.wait(30)
+
+        self.script = script
+
+    def close(self) -> None:
+        self.released.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                block = connection.recv(65536)
+                if not block:
+                    return
+                request += block
+            self.received.append(request)
+            try:
+                self.script(connection)
+            except OSError:
+                return
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    running = RawServer()
+    yield running
+    running.close()

@@ -1,0 +1,80 @@
+"""Bodies turned into JSON, and what is quoted of a refusal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mode_catalog_provider.errors import MalformedResponseError, ResponseTruncatedError
+from mode_catalog_provider.http.response import EXCERPT_CHARACTERS, Answer, excerpt, read_json
+
+
+def answer(body: bytes | str, *, status: int = 200, kind: str = "application/json") -> Answer:
+    raw = body.encode() if isinstance(body, str) else body
+    return Answer(status=status, headers={"Content-Type": kind}, body=raw, asked="Mode GET /api/x")
+
+
+def test_json_is_read() -> None:
+    assert read_json(answer('{"a": [1, "é"]}')) == {"a": [1, "é"]}
+
+
+def test_an_empty_body_is_none() -> None:
+    assert read_json(answer("", status=204)) is None
+
+
+@pytest.mark.parametrize("body", ["<!DOCTYPE html><p>Sign in", "  <html></html>", "<HTML>"])
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json"])
+def test_a_web_page_is_named_as_what_it_is_also_with_status_200(body: str, kind: str) -> None:
+    with pytest.raises(
+        MalformedResponseError, match="a web page instead of JSON: a sign-in or proxy page"
+    ) as caught:
+        read_json(answer(body, kind=kind))
+    assert caught.value.status == 200
+
+
+@given(cut=st.integers(1, 40))
+def test_text_that_breaks_off_is_truncated(cut: int) -> None:
+    whole = json.dumps({"rows": [{"token": "a"}, {"token": "b"}], "n": 12345})
+    if whole[:cut][-1] in "}]":
+        return
+    with pytest.raises(ResponseTruncatedError, match="breaks off"):
+        read_json(answer(whole[:cut]))
+
+
+@pytest.mark.parametrize("body", ["Bad gateway", b"\xff\xfe\x00", "{]", "'a'"])
+def test_what_is_not_json_is_malformed(body: bytes | str) -> None:
+    with pytest.raises(MalformedResponseError, match="not JSON"):
+        read_json(answer(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"id": "not_found", "message": "report not found"}', "report not found"),
+        ('{"message": {"name": ["is too long"]}}', '{"name": ["is too long"]}'),
+        ('{"errors": [{"message": "no"}]}', '[{"message": "no"}]'),
+        ('{"id": "forbidden"}', ""),
+        ("", ""),
+        ("upstream\r\n  failed\t\x00!", "upstream failed !"),
+        ("<html><body>Sign in</body></html>", "a web page, not an answer of the API"),
+    ],
+)
+def test_a_refusal_is_quoted_by_its_message(body: str, said: str) -> None:
+    assert excerpt(answer(body, status=404)) == said
+
+
+@given(st.binary(max_size=2000))
+def test_a_quotation_is_short_and_one_line_whatever_comes(body: bytes) -> None:
+    said = excerpt(answer(body))
+    assert len(said) <= EXCERPT_CHARACTERS
+    assert said.isprintable() or not set(said) & {"\n", "\r", "\x1b", "\x00"}
+
+
+@given(st.text("abcdef", min_size=4, max_size=30), st.text(max_size=150), st.text(max_size=150))
+def test_an_echoed_secret_is_not_quoted_not_even_in_part(secret: str, before: str, after: str) -> None:
+    body = json.dumps({"message": f"{before}{secret}{after}"})
+    if secret not in before + after:
+        assert secret not in excerpt(answer(body), hide=[secret])

@@ -1,0 +1,95 @@
+"""Where the Mode client does not go, and how it stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import requests_mock
+
+from mode_catalog_provider.errors import (
+    CancelledError,
+    MalformedResponseError,
+    WrongHostError,
+)
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from tests.sandbox import Sandbox, WorkspaceShape
+from tests.unit.mode.conftest import Connect
+
+# -- redirects -------------------------------------------------------------------------------------------
+
+
+def test_a_redirect_to_another_host_is_told_and_that_host_sees_nothing(
+    sandbox: Sandbox, connect: Connect
+) -> None:
+    with Sandbox(shape=WorkspaceShape(collections=1, reports=1, members=1)) as other:
+        sandbox.mode.switches.redirect_to = other.mode.url
+        with pytest.raises(WrongHostError, match=other.mode.url):
+            connect().verify()
+        assert other.mode.requests == []
+
+
+def test_among_modes_hosts_the_client_moves_once_and_stays() -> None:
+    client = ModeClient(workspace="acme", credentials=lambda: ModeCredentials(token="t" * 12, secret="s"))
+    with requests_mock.Mocker() as service, client:
+        moved = {"Location": "https://app.mode.com/api/verify"}
+        service.get("https://modeanalytics.com/api/verify", status_code=302, headers=moved)
+        service.get("https://app.mode.com/api/verify", json={"workspace": "acme"})
+        service.get("https://app.mode.com/api/acme/spaces", json={"_embedded": {"spaces": []}})
+        client.verify()
+        client.get("spaces", params={"page": 1})
+        asked = [(one.hostname, one.path, "Authorization" in one.headers) for one in service.request_history]
+    assert asked == [
+        ("modeanalytics.com", "/api/verify", True),
+        ("app.mode.com", "/api/verify", True),
+        ("app.mode.com", "/api/acme/spaces", True),
+    ]
+    assert client.host == "https://modeanalytics.com"
+
+
+def test_redirects_in_a_circle_end(sandbox: Sandbox, connect: Connect) -> None:
+    sandbox.mode.switches.redirect_to = sandbox.mode.url
+    with pytest.raises(MalformedResponseError, match="redirects"):
+        connect(retry_budget=0).get("spaces")
+
+
+# -- stopping --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["an answer that does not come", "its turn", "the next attempt"])
+def test_cancelling_frees_every_thread_at_once(sandbox: Sandbox, connect: Connect, state: str) -> None:
+    if state == "an answer that does not come":
+        sandbox.mode.fault("spaces", hang=30.0, times=None)
+        client = connect(timeout=60)
+    elif state == "its turn":
+        client = connect(requests_per_second=0.01)
+    else:
+        sandbox.mode.fault("spaces", status=429, times=None, headers={"Retry-After": "60"})
+        client = connect()
+    ended: list[float] = []
+
+    def ask() -> None:
+        with pytest.raises(CancelledError):
+            list(map(client.get, ["spaces"] * 2))
+        ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while not sandbox.mode.requests or (state == "the next attempt" and not client.figures.retries):
+        time.sleep(0.001)
+    asked = time.monotonic()
+    client.cancel()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 4
+    assert max(ended) - asked < 1.0
+
+
+def test_after_cancelling_nothing_is_asked(sandbox: Sandbox, connect: Connect) -> None:
+    client = connect()
+    client.cancel()
+    with pytest.raises(CancelledError):
+        client.get("spaces")
+    assert sandbox.mode.requests == []
