@@ -30,7 +30,7 @@ class Extraction:
     """One reading of a whole workspace, as far as the API token may see it and the options want it.
 
     :param client: asks Mode; its credential should have been verified before.
-    :param options: what to extract.
+    :param options: what to extract; kept as ``options``.
     :param progress: told of every row.
     """
 
@@ -69,6 +69,7 @@ class Extraction:
         :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
             the client with them.
         """
+        self._ledger = Ledger()
         pipeline = Pipeline(max_in_flight=self.options.max_in_flight, cancel=self._client.cancel)
         # The two lists without which there is no extraction come first.
         pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
