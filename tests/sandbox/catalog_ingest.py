@@ -50,7 +50,9 @@ class CatalogIngest:
             target = self._folder / f"{self._count:06d}"
         try:
             boundary = boundary_of(request.headers.get("Content-Type", ""))
-            filename, size = store_single_part(request.blocks(), boundary, target)
+            filename, size = store_single_part(
+                request.blocks(), boundary, target, typed=switches.part_type == "accepted"
+            )
         except MultipartError as error:
             target.unlink(missing_ok=True)
             return ingest_error(400, str(error))

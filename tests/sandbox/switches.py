@@ -122,6 +122,7 @@ class CatalogSwitches(_Switches):
     :param conflict: a file name that a source holds already is answered with 409 (else it is replaced).
     :param stored_status: status of a stored upload.
     :param max_bytes: larger files are answered with 413, ``None`` = no limit.
+    :param part_type: a ``Content-Type`` on the part is refused (no client seen sends one), or accepted.
     :param unknown_source: upload to a UUID that is no source: ``accept`` (as a blind proxy would), or this
         status.
     :param read_only_status: status of an upload with the read-only token.
@@ -142,6 +143,7 @@ class CatalogSwitches(_Switches):
     conflict: bool = True
     stored_status: int = 200
     max_bytes: int | None = None
+    part_type: Literal["refused", "accepted"] = "refused"
     unknown_source: Literal["accept"] | int = "accept"
     read_only_status: int = 401
     wrong_zone_status: int = 401

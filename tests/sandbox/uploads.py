@@ -52,14 +52,17 @@ def boundary_of(content_type: str) -> bytes:
     return match[1].encode("latin-1")
 
 
-def store_single_part(blocks: Iterator[bytes], boundary: bytes, target: Path) -> tuple[str, int]:
+def store_single_part(
+    blocks: Iterator[bytes], boundary: bytes, target: Path, *, typed: bool = False
+) -> tuple[str, int]:
     """Write the content of the one part to ``target``.
 
+    :param typed: let the part have a Content-Type.
     :returns: file name of the part, and bytes written.
     :raises MultipartError: anything but exactly one part ``file`` with a file name and no Content-Type.
     """
     head, rest = _part_head(blocks, boundary)
-    filename = _checked_filename(head)
+    filename = _checked_filename(head, typed=typed)
     delimiter = b"\r\n--" + boundary
     size = 0
     with target.open("wb") as stream:
@@ -91,12 +94,14 @@ def _part_head(blocks: Iterator[bytes], boundary: bytes) -> tuple[str, bytes]:
     return head.decode("utf-8"), content
 
 
-def _checked_filename(head: str) -> str:
-    headers = dict(line.split(": ", 1) for line in head.split("\r\n") if ": " in line)
-    names = {name.lower() for name in headers}
-    if names != {"content-disposition"}:
-        raise MultipartError(f"the part must have no header but Content-Disposition, it has {sorted(names)}")
-    match = _DISPOSITION.fullmatch(next(iter(headers.values())))
+def _checked_filename(head: str, *, typed: bool) -> str:
+    lines = (line.partition(": ") for line in head.split("\r\n"))
+    headers = {name.lower(): value for name, _, value in lines}
+    if headers.keys() - ({"content-type"} if typed else set()) != {"content-disposition"}:
+        raise MultipartError(
+            f"the part must have no header but Content-Disposition, it has {sorted(headers)}"
+        )
+    match = _DISPOSITION.fullmatch(headers["content-disposition"])
     if match is None or match[1] != "file":
         raise MultipartError('the part must be name="file" with a filename')
     return match[2]

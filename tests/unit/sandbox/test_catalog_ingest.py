@@ -187,6 +187,12 @@ def test_a_body_that_is_not_exactly_one_part_called_file_is_refused(caller, cata
     assert catalog.uploads == []
 
 
+def test_a_type_on_the_part_is_accepted_if_the_switch_says_so(caller, catalog):
+    catalog.switches.throw(part_type="accepted")
+    head = f'Content-Disposition: form-data; name="file"; filename="{NAME}"\r\nContent-Type: text/csv'
+    assert _raw(caller, _part(head)).status_code == 200
+
+
 def test_a_body_that_is_no_multipart_is_refused(caller):
     assert _raw(caller, b"[]", "application/json").status_code == 400
 
