@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from airflow.sdk.module_loading import import_string
+from airflow.triggers.base import TriggerEvent
+
+from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.mode.refresh_progress import Progress, to_json
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
+from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.sandbox.mode import ModeSandbox
+from tests.sandbox.runs import Run
+
+SHAPE = WorkspaceShape(collections=1, reports=4, members=1, datasets=0, personal_reports=0, nasty=False)
+
+
+@pytest.fixture
+def mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModeSandbox]:
+    """A Mode whose runs never end by themselves, behind the default connection."""
+    with Sandbox(shape=SHAPE, mode=ModeSwitches(limiter="off", run_seconds=math.inf)) as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        yield sandbox.mode
+
+
+@pytest.fixture
+def runs(mode: ModeSandbox) -> list[Run]:
+    return [mode.runs.start(report, by="the task") for report in mode.world.reports]
+
+
+def trigger_for(runs: list[Run], *, joined: tuple[Run, ...] = (), **options: Any) -> ModeRunsTrigger:
+    progress = [
+        Progress(
+            target=f"reports/{run.report.token}",
+            run=f"reports/{run.report.token}/runs/{run.token}",
+            ours=run not in joined,
+            state="enqueued",
+        )
+        for run in runs
+    ]
+    arguments = {"each": False, "deadline": time.time() + 30, "check_interval": 0.02, **options}
+    return ModeRunsTrigger(mode_conn_id="mode_default", progress=to_json(progress), **arguments)
+
+
+def fire(trigger: ModeRunsTrigger, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Any]:
+    """Run the trigger until its event, with something going on beside it."""
+
+    async def first_event() -> TriggerEvent:
+        event = asyncio.ensure_future(anext(trigger.run()))
+        await asyncio.to_thread(meanwhile)
+        return await event
+
+    return asyncio.run(first_event()).payload
+
+
+def polled(mode: ModeSandbox, times: int) -> None:
+    """Wait until Mode was asked so many more times."""
+    goal = len(mode.requests) + times
+    for _ in range(500):
+        if len(mode.requests) >= goal:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the trigger does not ask")
+
+
+def test_the_trigger_survives_being_stored_and_made_again(runs):
+    trigger = trigger_for(runs, each=True, cancel_on_kill=False)
+    path, arguments = trigger.serialize()
+    again = import_string(path)(**json.loads(json.dumps(arguments)))
+    assert again.serialize() == trigger.serialize()
+
+
+def test_the_trigger_fires_when_all_runs_are_over_and_gives_back_what_it_was_given(mode, runs):
+    trigger = trigger_for(runs)
+
+    def end_one_after_the_other() -> None:
+        for run in runs:
+            polled(mode, 4)
+            mode.runs.end(run)
+
+    event = fire(trigger, end_one_after_the_other)
+    assert event["status"] == "changed"
+    assert event["progress"] == trigger.progress
+    assert event["deadline"] == trigger.deadline
+
+
+def test_the_trigger_fires_at_the_first_end_when_each_one_counts(mode, runs):
+    event = fire(trigger_for(runs, each=True), lambda: mode.runs.end(runs[2], "failed"))
+    assert event["status"] == "changed"
+    assert event["message"] == "1 of 4 Mode runs are over."
+
+
+def test_the_trigger_starts_nothing_and_changes_nothing(mode, runs):
+    fire(trigger_for(runs), lambda: [mode.runs.end(run) for run in runs])
+    assert {request.method for request in mode.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_run_that_cannot_be_seen_any_more_is_over_for_the_trigger(mode, runs, status):
+    mode.fault("*/runs*", status=status, times=None)
+    assert fire(trigger_for(runs))["status"] == "changed"
+
+
+def test_the_deadline_is_the_triggers_own_and_comes_with_an_event(runs):
+    event = fire(trigger_for(runs, deadline=time.time() - 1))
+    assert event["status"] == "timeout"
+    assert event["message"] == "4 of 4 Mode runs are not over in time."
+
+
+def test_a_run_that_ended_before_the_deadline_was_seen_still_counts(mode, runs):
+    for run in runs:
+        mode.runs.end(run)
+    assert fire(trigger_for(runs, deadline=time.time() - 1))["status"] == "changed"
+
+
+def test_a_brief_error_is_waited_out(mode, runs):
+    mode.fault("*/runs/*", html=True, times=4)
+    assert fire(trigger_for(runs), lambda: [mode.runs.end(run) for run in runs])["status"] == "changed"
+
+
+def test_a_refused_key_is_handed_to_a_worker_at_once(mode, runs):
+    mode.rotate()
+    event = fire(trigger_for(runs))
+    assert event["status"] == "error"
+    assert mode.secret not in json.dumps(event)
+
+
+def test_a_missing_connection_is_handed_to_a_worker(mode, runs, monkeypatch, airflow_home):
+    monkeypatch.delenv("AIRFLOW_CONN_MODE_DEFAULT")
+    assert fire(trigger_for(runs))["status"] == "error"
+
+
+def test_a_task_that_a_person_ends_cancels_its_runs_and_not_the_joined_ones(mode, runs):
+    asyncio.run(trigger_for(runs, joined=(runs[1],)).on_kill())
+    states = [run.state(mode.service_now()) for run in runs]
+    assert states == ["cancelled", "enqueued", "cancelled", "cancelled"]
+
+
+def test_a_task_that_shall_not_cancel_does_not_even_ask(mode, runs):
+    asyncio.run(trigger_for(runs, cancel_on_kill=False).on_kill())
+    assert mode.requests == []
+
+
+def test_a_cancellation_that_fails_is_only_logged(mode, runs):
+    mode.fault("*/cancel", status=403, times=2)
+    asyncio.run(trigger_for(runs).on_kill())
+    assert [run.over(mode.service_now()) for run in runs].count(True) == 2
+
+
+def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(mode, runs):
+    """Whichever moment it comes: while the connection is read, while Mode is asked, while it sleeps."""
+
+    async def cancel_after(seconds: float) -> tuple[Any, ...]:
+        task = asyncio.ensure_future(anext(trigger_for(runs).run()))
+        await asyncio.sleep(seconds)
+        task.cancel("by a person")
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            return error.args
+        raise AssertionError("the trigger was not cancelled")
+
+    mode.switches.throw(latency=0.01)
+    for seconds in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1):
+        assert asyncio.run(cancel_after(seconds)) == ("by a person",)
+
+
+# -- the operator's own on_kill -----------------------------------------------------------------------------
+
+
+class TaskInstance:
+    """As much of one as the operator uses."""
+
+    max_tries = 0
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+
+def execute_and_kill(operator: ModeCacheRefreshOperator, when: Callable[[], object]) -> None:
+    """Run the operator in this thread, and its ``on_kill`` from another as soon as ``when`` returns."""
+    killer = threading.Thread(target=lambda: (when(), operator.on_kill()))
+    killer.start()
+    try:
+        with pytest.raises(CancelledError):
+            operator.execute({"ti": TaskInstance()})  # type: ignore[arg-type,typeddict-item]
+    finally:
+        killer.join()
+
+
+def waiting_operator(mode: ModeSandbox, **arguments: Any) -> ModeCacheRefreshOperator:
+    reports = [report.token for report in mode.world.reports]
+    return ModeCacheRefreshOperator(
+        task_id="refresh", reports=reports, check_interval=30, deferrable=False, **arguments
+    )
+
+
+def test_a_killed_task_stops_at_once_and_cancels_what_it_started(mode):
+    joined = mode.runs.start(mode.world.reports[0], by="a person")
+
+    def all_started() -> None:
+        while len(mode.runs.started()) < 4:
+            time.sleep(0.01)
+
+    begun = time.monotonic()
+    execute_and_kill(waiting_operator(mode), all_started)
+    assert time.monotonic() - begun < 25  # not a whole check_interval
+    states = {run.token: run.state(mode.service_now()) for run in mode.runs.started()}
+    assert states.pop(joined.token) == "enqueued"
+    assert set(states.values()) == {"cancelled"}
+
+
+def test_a_run_whose_start_was_under_way_when_the_kill_came_is_cancelled_too(mode):
+    post_received = threading.Event()
+    mode.when("*/runs", method="POST", nth=2, do=lambda: (post_received.set(), time.sleep(0.3)))
+    execute_and_kill(waiting_operator(mode), post_received.wait)
+    assert len(mode.runs.started()) == 2
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
+
+
+def test_a_killed_task_that_shall_not_cancel_only_stops(mode):
+    post_received = threading.Event()
+    mode.when("*/runs", method="POST", nth=4, do=post_received.set)
+    execute_and_kill(waiting_operator(mode, cancel_on_kill=False), post_received.wait)
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"enqueued"}
+
+
+def test_a_kill_before_anything_was_started_is_no_error(mode):
+    waiting_operator(mode).on_kill()
+    assert mode.requests == []
