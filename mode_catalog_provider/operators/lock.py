@@ -167,13 +167,11 @@ class AcquireLockOperator(BaseOperator):
                     raise AirflowFailException(f"{held} This run does not wait for it.") from held
                 return self._wait(context, held, deadline)
 
-    def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None, deadline: float
-    ) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Try again after the trigger saw something; another waiter may have been quicker.
 
-        :param event: of :class:`~mode_catalog_provider.triggers.lock.RunLockTrigger`.
-        :param deadline: when waiting ends, in seconds since 1970.
+        :param event: of :class:`~mode_catalog_provider.triggers.lock.RunLockTrigger`. It brings the deadline
+            with it, as ``dag.test()`` brings no other arguments here.
         """
         with _lock_errors():
             if not event or event.get("status") not in {"free", "timeout", "blind"}:
@@ -186,7 +184,7 @@ class AcquireLockOperator(BaseOperator):
                 if event["status"] == "blind":
                     kind = ConfigurationError if event["permanent"] else LockError
                     raise kind(f"{message} {held}") from held
-                return self._wait(context, held, deadline)
+                return self._wait(context, held, event["deadline"])
 
     def on_kill(self) -> None:
         """Give back what was taken.
@@ -247,7 +245,6 @@ class AcquireLockOperator(BaseOperator):
                 poll_interval=self.poll_interval.total_seconds(),
             ),
             method_name="execute_complete",
-            kwargs={"deadline": deadline},
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
         )
 

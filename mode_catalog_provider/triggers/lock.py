@@ -30,11 +30,11 @@ class RunLockTrigger(BaseTrigger):
 
     It may be started anew at any time; it then begins to measure anew how long the lease stands still.
 
-    Its one event is ``{"status", "message", "seen"}``. Status ``free``: the lock may be taken, as far as can
-    be seen from here; ``timeout``: the deadline has passed; ``blind``: the lock cannot be watched from here,
-    then ``permanent`` says whether a retry cannot help. ``seen`` is how long the lease was watched standing
-    still (an :class:`~mode_catalog_provider.lock.Observation` as JSON, or ``None``), so that the worker can
-    take it over without a watch of its own.
+    Its one event is ``{"status", "message", "seen", "deadline"}``. Status ``free``: the lock may be taken, as
+    far as can be seen from here; ``timeout``: the deadline has passed; ``blind``: the lock cannot be watched
+    from here, then ``permanent`` says whether a retry cannot help. ``seen`` is how long the lease was watched
+    standing still (an :class:`~mode_catalog_provider.lock.Observation` as JSON, or ``None``), so that the
+    worker can take it over without a watch of its own.
 
     :param path: directory of the lock; with the connection in the URL where it needs one.
     :param ttl: seconds after which an unreadable lease may be taken over.
@@ -127,8 +127,8 @@ class RunLockTrigger(BaseTrigger):
 
     def _event(self, status: str, message: str, watch: Watch, **more: Any) -> TriggerEvent:
         seen = None if watch.seen is None else watch.seen.to_json()
-        payload = {"status": status, "message": message, "seen": seen, **more}
-        return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+        payload = {"status": status, "message": message, "seen": seen, "deadline": self.deadline, **more}
+        return TriggerEvent(payload)
 
 
 def run_is_over(holder: Holder) -> bool:
