@@ -20,7 +20,7 @@ from tests.sandbox import Sandbox, WorkspaceShape
 ROOT = Path(__file__).resolve().parents[2]
 DAG_ID = "mode_catalog_sync"
 CONNECTIONS = ("AIRFLOW_CONN_MODE_DEFAULT", "AIRFLOW_CONN_COALESCE_CATALOG_DEFAULT")
-DEMO_SHAPE = WorkspaceShape(collections=12, reports=120, members=25, nasty=True, seed=1)
+DEMO_SHAPE = WorkspaceShape(collections=8, reports=60, members=12, nasty=True, seed=1)
 ASSETS = ("datasource", "collection", "report", "query", "member")
 
 
@@ -42,6 +42,16 @@ def _connections(folder: Path) -> Iterator[Mapping[str, str]]:
     with Sandbox(shape=DEMO_SHAPE) as sandbox:
         print(f"Sandbox: Mode at {sandbox.mode.url}, Catalog at {sandbox.catalog.ingest_url}")
         yield {f"AIRFLOW_CONN_{conn_id.upper()}": value for conn_id, value in sandbox.connections().items()}
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Return the DAG's settings, as far as the user's environment does not say otherwise."""
+    settings = {
+        "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(folder / "staging"),
+        # Unpausing a scheduled DAG starts a run at once, and this command starts one of its own.
+        "AIRFLOW__MODE_CATALOG__SCHEDULE": "none",
+    }
+    return {name: os.environ.get(name, value) for name, value in settings.items()}
 
 
 def _print_result(airflow: StandaloneAirflow, run_id: str) -> None:
@@ -106,7 +116,7 @@ def main() -> int:
             standalone_airflow(
                 home=folder / "airflow",
                 dags=ROOT / "dags",
-                environment={**connections, "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(folder / "staging")},
+                environment={**connections, **_settings(folder)},
             )
         )
         # Runs first on the way out: a second Ctrl-C while stopping would only leave processes behind.

@@ -53,6 +53,7 @@ class StandaloneAirflow:
         self.dags = dags
         self.port = free_port(8080)
         self.password = secrets.token_urlsafe(9)
+        self._jwt_secret = secrets.token_urlsafe(64)
         self._parallelism = parallelism
         self._extra = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,6 +83,7 @@ class StandaloneAirflow:
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API_AUTH__JWT_SECRET": self._jwt_secret,
             # Workers derive the execution API from the base URL of the configuration they were started with.
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
