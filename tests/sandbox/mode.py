@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import Any
 
@@ -50,6 +51,7 @@ class ModeSandbox(SandboxServer):
         self.switches = switches
         self.limiter = Limiter(switches)
         self._keys: dict[str, Key] = {}
+        self._keys_lock = threading.Lock()
         self._key = self.add_key(credentials or new_credentials())
         self.runs = RunBook(world=world, switches=switches, now=self.service_now, time_scale=self.time_scale)
         self.discovery = ModeDiscovery(self)
@@ -155,10 +157,11 @@ class ModeSandbox(SandboxServer):
         key = self._keys.get(decode_basic(header)[0]) if header.startswith("Basic ") else None
         if key is None or header != basic_header(key.credentials):
             return None
-        if key.good_for is not None:
-            if key.good_for <= 0:
-                return None
-            key.good_for -= 1
+        with self._keys_lock:
+            if key.good_for is not None:
+                if key.good_for <= 0:
+                    return None
+                key.good_for -= 1
         return key
 
     def _too_fast(self, verdict: Verdict) -> Answer:

@@ -115,7 +115,7 @@ class SandboxServer:
     def start(self) -> None:
         self._http = _ThreadedServer((self._host, self._port), self)
         threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox", daemon=True
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.005}, name="sandbox", daemon=True
         ).start()
 
     def stop(self) -> None:
