@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import (
     GraphQLError,
     MalformedResponseError,
     RequestRefusedError,
+    ServiceUnavailableError,
     WrongHostError,
 )
 from mode_catalog_provider.http.figures import RequestFigures
@@ -125,6 +126,7 @@ class CatalogApi:
         :param variables: values of its variables.
         :param field: its only root field.
         :raises GraphQLError: Catalog answered with errors, even if some of the data came along.
+        :raises ServiceUnavailableError: still failing when the retry budget was spent.
         :raises ForbiddenError: the token lacks the right to read this.
         :raises CatalogAuthenticationError: the token was refused, and asking for it again gave the same.
         :raises MalformedResponseError: neither data nor errors, still after some attempts.
@@ -215,9 +217,11 @@ class CatalogApi:
             # a missing right shows in the error's name; which field that stands in is documented nowhere
             if "AuthorizationError" in str(errors):
                 raise self._forbidden(answer, field)
-            raise GraphQLError(
-                f"Catalog refused {field} ({answer.status}): {self._messages(errors)}", status=answer.status
-            )
+            text = f"{field} ({answer.status}): {self._messages(errors)}"
+            # the code that GraphQL servers give to their own failures, which pass; all others stay
+            if "INTERNAL_SERVER_ERROR" in str(errors):
+                raise ServiceUnavailableError(f"Catalog failed at {text}", status=answer.status)
+            raise GraphQLError(f"Catalog refused {text}", status=answer.status)
         if answer.status == 400:
             raise RequestRefusedError(f"Catalog refused {field} (400).{self._said(answer)}", status=400)
         fields = envelope.get("data") if isinstance(envelope, dict) else None

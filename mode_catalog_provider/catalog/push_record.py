@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
+from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotError
 from mode_catalog_provider.snapshot.layout import (
     StoragePath,
     entries,
@@ -159,11 +159,20 @@ def read(path: StoragePath) -> PushRecord | None:
 
 
 def write(path: StoragePath, record: PushRecord) -> None:
-    """Write the record so that a reader finds the old one or the new one, never half of either."""
+    """Write the record so that a reader finds the old one or the new one, never half of either.
+
+    :raises ModeCatalogError: the place cannot be written to.
+    """
     text = json.dumps(record.to_json(), indent=2) + "\n"
-    with OutputFile(path) as file:
-        file.write(text.encode("ascii"))
-    file.publish()
+    try:
+        with OutputFile(path) as file:
+            file.write(text.encode("ascii"))
+        file.publish()
+    except OSError as error:
+        raise ModeCatalogError(
+            f"The push record {path} cannot be written ({error}). Nothing is sent without it, for it tells a "
+            f"later try what Catalog holds: make the folder writable for the task that uploads."
+        ) from error
 
 
 def record_path(snapshot: Snapshot, source_id: str) -> StoragePath:

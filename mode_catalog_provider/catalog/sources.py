@@ -70,7 +70,7 @@ class CatalogSource:
         )
 
     def to_json(self) -> dict[str, str | None]:
-        """Return the fields as JSON scalars, times in ISO format."""
+        """Return what tells a source apart, and its last ingestion in ISO format."""
         return {
             "id": self.id,
             "name": self.name,
@@ -95,14 +95,6 @@ class IngestionState:
     ready: bool
     message: str
     sources: tuple[CatalogSource, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``{"ready", "message", "sources"}`` as JSON."""
-        return {
-            "ready": self.ready,
-            "message": self.message,
-            "sources": [source.to_json() for source in self.sources],
-        }
 
 
 def parse_source_id(value: str | None) -> str:

@@ -13,6 +13,7 @@ from mode_catalog_provider.catalog.push_record import PushRecord, read, record_p
 from mode_catalog_provider.errors import (
     ConfigurationError,
     LockLostError,
+    ModeCatalogError,
     ServiceUnavailableError,
     SnapshotAlteredError,
     SnapshotError,
@@ -34,9 +35,9 @@ from tests.integration.upload_cases import (
     new_ingest,
     on_disk,
     push,
-    running_catalog,
     stored,
 )
+from tests.unit.catalog.serving import running_catalog
 from tests.unit.snapshot.sets import lay, vendor_files
 
 DAY = 86_400
@@ -138,6 +139,16 @@ def test_the_log_names_each_file_and_the_change_since_the_last_push(catalog, tmp
         f"Snapshot {AT} of workspace acme is in Catalog source {catalog.source_id}: "
         "datasource 1 (+0), collection 3 (+0), report 12 (+2), query 19 (-1), member 4 (+0)."
     )
+
+
+def test_without_a_place_for_the_record_nothing_is_sent(catalog, snapshot):
+    in_the_way = snapshot.directory / f"{AT}.{catalog.source_id}.pushed.partial"
+    in_the_way.mkdir()
+    with pytest.raises(ModeCatalogError, match=r"cannot be written .* make the folder writable"):
+        push(catalog, snapshot)
+    assert catalog.requests == []
+    in_the_way.rmdir()
+    assert push(catalog, snapshot).pushed == ORDER
 
 
 # -- the source ---------------------------------------------------------------------------------------------

@@ -21,9 +21,9 @@ from tests.integration.upload_cases import (
     new_ingest,
     on_disk,
     push,
-    running_catalog,
     stored,
 )
+from tests.unit.catalog.serving import running_catalog
 
 ROOT = Path(__file__).parents[2]
 

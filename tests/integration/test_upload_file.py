@@ -14,7 +14,8 @@ from mode_catalog_provider.errors import (
     UnknownSourceError,
     UploadConflictError,
 )
-from tests.integration.upload_cases import new_api, new_ingest, running_catalog, stored
+from tests.integration.upload_cases import new_api, new_ingest, stored
+from tests.unit.catalog.serving import running_catalog
 
 MB = 1024 * 1024
 

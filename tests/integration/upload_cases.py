@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_snapshot
-from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, contract_row
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
-from tests.sandbox import CatalogSandbox, CatalogSwitches
-from tests.sandbox.credentials import CredentialBook
+from tests.sandbox import CatalogSandbox
+from tests.unit.catalog.serving import QuickStop
 
 HOST = "https://modeanalytics.com"
 AT = 1_795_000_000
 NOW = datetime.fromtimestamp(AT, tz=UTC) + timedelta(hours=1)
 ROWS = {"datasource": 1, "collection": 3, "report": 10, "query": 20, "member": 4}
 ORDER = [f"{AT}-{asset}.json" for asset in (*DATA_ASSETS, "summary")]
-
-
-class QuickStop(StopSignal):
-    """Waits take no time, but the clock says that they did."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._skipped = 0.0
-
-    def now(self) -> float:
-        return super().now() + self._skipped
-
-    def sleep(self, seconds: float) -> None:
-        self.check()
-        self._skipped += seconds
-
-
-@contextmanager
-def running_catalog() -> Iterator[CatalogSandbox]:
-    sandbox = CatalogSandbox(switches=CatalogSwitches(), book=CredentialBook())
-    sandbox.start()
-    try:
-        yield sandbox
-    finally:
-        sandbox.stop()
 
 
 def make_snapshot(

@@ -7,24 +7,8 @@ import pytest
 
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
-from mode_catalog_provider.http.stop import StopSignal
-from tests.sandbox import CatalogSandbox, CatalogSwitches
-from tests.sandbox.credentials import CredentialBook
-
-
-class QuickStop(StopSignal):
-    """Waits take no time, but the clock says that they did."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float] = []
-
-    def now(self) -> float:
-        return super().now() + sum(self.waits)
-
-    def sleep(self, seconds: float) -> None:
-        self.check()
-        self.waits.append(seconds)
+from tests.sandbox import CatalogSandbox
+from tests.unit.catalog.serving import QuickStop, running_catalog
 
 
 @pytest.fixture
@@ -34,10 +18,8 @@ def stop() -> QuickStop:
 
 @pytest.fixture
 def catalog() -> Iterator[CatalogSandbox]:
-    sandbox = CatalogSandbox(switches=CatalogSwitches(), book=CredentialBook())
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
+    with running_catalog() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

@@ -216,6 +216,15 @@ def test_errors_are_raised_with_their_messages_whatever_the_status(catalog, new_
     assert len(catalog.requests) == 1
 
 
+def test_an_internal_error_of_catalog_passes_and_is_tried_again(catalog, new_api):
+    error = {"message": "database gone", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+    catalog.fault(GRAPHQL, body=json.dumps({"errors": [error], "data": None}).encode(), times=2)
+    assert len(list(new_api().sources())) == len(catalog.sources)
+    catalog.fault(GRAPHQL, body=json.dumps({"errors": [error], "data": None}).encode(), times=None)
+    with pytest.raises(ServiceUnavailableError, match=r"failed at getSources \(200\): database gone"):
+        list(new_api(retry_budget=10).sources())
+
+
 def test_a_document_that_does_not_validate_gets_the_message_of_its_400(new_api):
     with pytest.raises(GraphQLError, match=r"\(400\): .*nonsense"):
         new_api().query("query getSources { getSources { nonsense } }", field="getSources")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import socket
@@ -10,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
+from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.errors import (
     CancelledError,
     CatalogAuthenticationError,
@@ -24,24 +23,9 @@ from mode_catalog_provider.errors import (
     RequestRefusedError,
     ServiceUnavailableError,
     SnapshotAlteredError,
-    UploadConflictError,
     WrongHostError,
 )
-
-NAME = "1700000000-report.json"
-ROWS = b'[{"id": 1}]'
-UPLOADS = "*/visualization-*"
-
-
-def outgoing(content: bytes = ROWS, *, name: str = NAME, **changes) -> OutgoingFile:
-    fields = {
-        "open": lambda: io.BytesIO(content),
-        "name": name,
-        "size": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    return OutgoingFile(**{**fields, **changes})
-
+from tests.unit.catalog.serving import NAME, ROWS, UPLOADS, outgoing
 
 # -- the request --------------------------------------------------------------------------------------------
 
@@ -206,73 +190,6 @@ def test_each_retry_is_announced(catalog, new_ingest, caplog):
     catalog.fault(UPLOADS, status=503)
     new_ingest().push(outgoing())
     assert "failed (503). Next attempt in" in caplog.text
-
-
-# -- 409 ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "lost",
-    [{"reset": True}, {"close": True}, {"status": 500}, {"status": 504}, {"status": 408}, {"html": True}],
-    ids=str,
-)
-def test_a_lost_answer_of_a_stored_file_followed_by_409_is_success(catalog, new_ingest, lost):
-    catalog.fault(UPLOADS, after=True, **lost)
-    assert new_ingest().push(outgoing()) == "already_there"
-    assert [upload.content for upload in catalog.uploads] == [ROWS]
-    assert [request.status for request in catalog.requests][-1] == 409
-
-
-def test_a_truncated_answer_of_a_stored_file_followed_by_409_is_success(catalog, new_ingest):
-    catalog.fault(UPLOADS, truncate=True)
-    assert new_ingest().push(outgoing()) == "already_there"
-
-
-def test_an_answer_that_never_came_followed_by_409_is_success(catalog, new_ingest):
-    catalog.fault(UPLOADS, after=True, hang=0.4)
-    assert new_ingest(timeout=0.2).push(outgoing()) == "already_there"
-
-
-def test_409_on_the_first_attempt_is_an_error_that_says_what_to_do(catalog, new_ingest):
-    new_ingest().push(outgoing(b"somebody else's"))
-    file = outgoing()
-    with pytest.raises(
-        UploadConflictError, match=r"already holds a file named 1700000000-report\.json.*extract again"
-    ):
-        new_ingest().push(file)
-    assert not file.maybe_stored
-
-
-def test_409_after_an_attempt_that_was_cleanly_refused_is_an_error(catalog, new_ingest):
-    new_ingest().push(outgoing(b"somebody else's"))
-    catalog.fault(UPLOADS, status=429)
-    with pytest.raises(UploadConflictError):
-        new_ingest().push(outgoing())
-
-
-def test_409_after_an_attempt_of_an_earlier_task_try_is_success(catalog, new_ingest):
-    new_ingest().push(outgoing())
-    assert new_ingest().push(outgoing(maybe_stored=True)) == "already_there"
-
-
-def test_409_after_an_attempt_that_never_left_whole_is_an_error(catalog, new_ingest):
-    """Whoever stored that name, it was not us: our first attempt broke off in the middle of the body."""
-    new_ingest().push(outgoing(b"somebody else's"))
-    breaks = [True]
-
-    class Breaking(io.BytesIO):
-        def read(self, size=-1):
-            if breaks and self.tell() > 0:
-                breaks.clear()
-                for connection in list(catalog._http._open):
-                    connection.shutdown(socket.SHUT_RDWR)
-            return super().read(size)
-
-    content = b"x" * 20_000_000
-    file = outgoing(content, open=lambda: Breaking(content))
-    with pytest.raises(UploadConflictError):
-        new_ingest().push(file)
-    assert not breaks
 
 
 # -- refusals -----------------------------------------------------------------------------------------------
