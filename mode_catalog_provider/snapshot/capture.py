@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
-from mode_catalog_provider.snapshot.retention import prune
+from mode_catalog_provider.snapshot.retention import check_keep, prune
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def capture(
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
     :return: the manifest and where it lies.
+    :raises ConfigurationError: ``keep`` is less than 1.
     :raises ModeCatalogError: whatever made the extraction impossible.
     """
+    check_keep(keep)
     begun = time.monotonic()
     client.verify()
     log.info("Authentication succeeded")
@@ -121,8 +123,9 @@ def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
 def _prune(layout: Layout, keep: int | None, timestamp: int, log: logging.Logger) -> tuple[int, ...]:
     try:
         pruned = tuple(prune(layout, keep, spare=timestamp))
-    except OSError as error:
-        # The snapshot is complete and good: what cannot be removed must not make the task fail.
+    except Exception as error:
+        # The snapshot is complete and good: what cannot be removed must not make the task fail. Any
+        # exception: each object store has errors of its own.
         log.warning("Old snapshots in %s could not be removed: %s", layout.home, error)
         return ()
     if pruned:

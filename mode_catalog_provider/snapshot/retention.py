@@ -45,8 +45,7 @@ def prune(
     :return: timestamps of the removed sets.
     :raises ConfigurationError: when ``keep`` is less than 1.
     """
-    if keep is not None and keep < 1:
-        raise ConfigurationError(f"The number of snapshots to keep must be at least 1, not {keep}.")
+    check_keep(keep)
     sets = _sets(layout)
     complete = sorted((one for one in sets if one.is_complete), key=lambda one: one.timestamp, reverse=True)
     old = [one for one in complete[keep:] if one.timestamp != spare] if keep is not None else []
@@ -61,6 +60,15 @@ def prune(
         if remove_set(layout, one.timestamp, keep=kept_records) and not one.is_bare_record:
             removed.append(one.timestamp)
     return sorted(removed)
+
+
+def check_keep(keep: int | None) -> None:
+    """Refuse a number of snapshots to keep that makes no sense.
+
+    :raises ConfigurationError: when it is less than 1; ``None`` (all) is fine.
+    """
+    if keep is not None and keep < 1:
+        raise ConfigurationError(f"The number of snapshots to keep must be at least 1, not {keep}.")
 
 
 @dataclass(frozen=True)

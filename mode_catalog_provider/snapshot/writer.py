@@ -78,8 +78,9 @@ class SnapshotWriter:
     ) -> None:
         self._spool.close()
         if not self._complete:
-            # The error that brought us here matters more; retention removes later what stays.
-            with suppress(OSError):
+            # The error that brought us here matters more; retention removes later what stays. Any exception:
+            # each object store has errors of its own.
+            with suppress(Exception):
                 remove_set(self._layout, self.timestamp)
 
     @property
@@ -160,7 +161,7 @@ class SnapshotWriter:
         output.publish()
         self._complete = True
         sync_directory(self.directory)
-        with suppress(OSError):  # the manifest is the truth; a marker left beside it harms nobody
+        with suppress(Exception):  # the manifest is the truth; a marker left beside it harms nobody
             remove_file(self.directory / claim_name(self.timestamp))
         return manifest, self.directory / manifest_name(self.timestamp)
 
@@ -225,4 +226,4 @@ def remove_set(layout: Layout, timestamp: int, *, keep: frozenset[str] = frozens
         remove_file(directory / name)
     if not layout.is_flat:
         remove_empty_directory(directory)
-    return sorted(ours - {marker})
+    return sorted(ours)

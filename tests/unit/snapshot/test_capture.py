@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from mode_catalog_provider.errors import LockLostError, ModeAuthenticationError, ModeCatalogError
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    LockLostError,
+    ModeAuthenticationError,
+    ModeCatalogError,
+)
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
@@ -104,6 +109,12 @@ def test_a_refused_credential_leaves_no_trace(sandbox: Sandbox, tmp_path: Path) 
     with pytest.raises(ModeAuthenticationError):
         _capture(sandbox, Layout.nested(tmp_path / "out", "acme"))
     assert not (tmp_path / "out").exists()
+
+
+def test_to_keep_nothing_is_refused_before_anything_is_asked(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        _capture(sandbox, Layout.nested(tmp_path, "acme"), keep=0)
+    assert not sandbox.mode.requests
 
 
 def test_an_extraction_that_fails_midway_leaves_nothing(sandbox: Sandbox, layout: Layout) -> None:

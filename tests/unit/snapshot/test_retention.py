@@ -165,6 +165,12 @@ def test_half_a_set_is_removed_when_it_is_older_than_a_day(layout: Layout) -> No
     assert not entries(layout.home)
 
 
+def test_an_extraction_that_died_before_its_first_file_is_removed_as_well(layout: Layout) -> None:
+    lay(layout.directory(AT), {claim_name(AT): b"busy"})
+    assert prune(layout, None, now=lambda: time.time() + DEAD_AFTER + 60) == [AT]
+    assert not entries(layout.home)
+
+
 def test_half_a_set_is_left_alone_as_long_as_it_is_young(root: StoragePath) -> None:
     layout = Layout.nested(root, "acme")
     just_now = int(time.time())
