@@ -13,6 +13,7 @@ from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TriggerEvent
 
 from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.refresh_progress import Progress, to_json
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
@@ -156,22 +157,34 @@ def test_a_cancellation_that_fails_is_only_logged(mode, runs):
     assert [run.over(mode.service_now()) for run in runs].count(True) == 2
 
 
-def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(mode, runs):
-    """Whichever moment it comes: while the connection is read, while Mode is asked, while it sleeps."""
+@pytest.mark.parametrize("busy_with", ["reading the connection", "asking Mode", "sleeping"])
+def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(
+    mode, runs, monkeypatch, busy_with
+):
+    busy = threading.Event()
+    read_credentials = ModeHook.credentials
 
-    async def cancel_after(seconds: float) -> tuple[Any, ...]:
-        task = asyncio.ensure_future(anext(trigger_for(runs).run()))
-        await asyncio.sleep(seconds)
+    def read_slowly(hook: ModeHook) -> Any:
+        busy.set()
+        time.sleep(0.2)
+        return read_credentials(hook)
+
+    if busy_with == "reading the connection":
+        monkeypatch.setattr(ModeHook, "credentials", read_slowly)
+    elif busy_with == "asking Mode":
+        mode.when("*/runs/*", do=lambda: (busy.set(), time.sleep(0.2)))
+    else:
+        mode.when("*/runs/*", nth=len(runs), do=lambda: threading.Timer(0.1, busy.set).start())
+
+    async def cancel() -> tuple[Any, ...]:
+        task = asyncio.ensure_future(anext(trigger_for(runs, check_interval=30).run()))
+        await asyncio.to_thread(busy.wait)
         task.cancel("by a person")
-        try:
+        with pytest.raises(asyncio.CancelledError) as cancelled:
             await task
-        except asyncio.CancelledError as error:
-            return error.args
-        raise AssertionError("the trigger was not cancelled")
+        return cancelled.value.args
 
-    mode.switches.throw(latency=0.01)
-    for seconds in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1):
-        assert asyncio.run(cancel_after(seconds)) == ("by a person",)
+    assert asyncio.run(cancel()) == ("by a person",)
 
 
 # -- the operator's own on_kill -----------------------------------------------------------------------------

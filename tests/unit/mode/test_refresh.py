@@ -193,6 +193,7 @@ def test_completed_is_the_good_end_of_a_notebook_report(mode, refresh, reports):
     work.step()
     end_all(mode, "completed")
     work.step()
+    assert work.over
     assert result_of(work.progress)["failed"] == 0
     assert states(work) == {reports[0]: "completed"}
 
