@@ -101,6 +101,7 @@ PARAMS = {
             "lite": "lite: names and e-mail addresses only",
         },
         title="Members",
+        description_md="How much of each member is read.",
         section=CONTENT,
     ),
     "accept_shrink": Param(
@@ -123,8 +124,8 @@ PARAMS = {
     "reports": words(
         settings.reports,
         "Reports to refresh",
-        "Tokens of the reports that Mode runs again after the upload, one per line; the token is the last part "
-        "of a report's address. Each run costs warehouse time.",
+        "Tokens of the reports that Mode runs again after the upload, one per line; the token is the last "
+        "part of a report's address. Each run costs warehouse time.",
         AFTER,
     ),
     "datasets": words(

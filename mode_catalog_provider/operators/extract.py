@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.compat import Stats
+from mode_catalog_provider.errors import CancelledError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeWorkspaceLink
 from mode_catalog_provider.mode.client import ModeClient, web_url
@@ -97,6 +98,7 @@ class ModeExtractOperator(BaseOperator):
         self.lease = lease
         self.keep = keep
         self._client: ModeClient | None = None
+        self._killed = False
 
     @cached_property
     def hook(self) -> ModeHook:
@@ -117,12 +119,12 @@ class ModeExtractOperator(BaseOperator):
             with self.hook.get_client() as client:
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
-                with held_lease(self.lease, on_lost=client.cancel) as fence:
+                with held_lease(self.lease, on_lost=client.cancel) as holds:
                     captured = capture(
                         client=client,
                         extraction=Extraction(client=client, options=options),
                         layout=Layout.nested(output_dir, client.workspace),
-                        fence=fence,
+                        fence=lambda: self._may_finish(holds),
                         keep=keep,
                         log=log,
                     )
@@ -132,8 +134,14 @@ class ModeExtractOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop all requests; the task then ends by itself, without a snapshot."""
+        self._killed = True
         if self._client is not None:
             self._client.cancel()
+
+    def _may_finish(self, holds: Callable[[], None]) -> None:
+        if self._killed:
+            raise CancelledError("The task was told to stop; no snapshot was made.")
+        holds()
 
     def _options(self) -> ExtractionOptions:
         return ExtractionOptions(

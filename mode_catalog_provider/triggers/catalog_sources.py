@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.sources import IngestionState, ingested_since
 from mode_catalog_provider.errors import ModeCatalogError
@@ -92,9 +93,9 @@ class CatalogSourceTrigger(BaseTrigger):
             spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only scatter
             await asyncio.sleep(min(self.check_interval * spread, left))
             try:
-                # In a thread, because the client waits for its answers. There the hook may read the
-                # connection as well, which it must not do in the event loop.
-                state = await asyncio.to_thread(self.look)
+                # In a thread, because the client waits for its answers. The hook reads the connection there
+                # as well; before Airflow 3.3 that works in threads of this making only.
+                state = await sync_to_async(self.look, thread_sensitive=False)()
             except Exception as error:
                 errors += 1
                 permanent = isinstance(error, ModeCatalogError) and error.permanent

@@ -7,6 +7,7 @@ from tests.airflow.environment import DAG_FOLDERS, prepare
 AIRFLOW_HOME = prepare()
 
 import os  # noqa: E402
+import signal  # noqa: E402
 from collections.abc import Callable, Iterator, Mapping  # noqa: E402
 from dataclasses import dataclass, field  # noqa: E402
 from datetime import datetime, timedelta  # noqa: E402
@@ -14,6 +15,8 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+
+from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,43 @@ def run_dag(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             task.retry_exponential_backoff = 0
         if adjust is not None:
             adjust(dag)
-        return describe(dag.test(run_conf=dict(conf or {}), logical_date=logical_date))
+        # In this process the task runner's own handlers would outlive the run.
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            return describe(dag.test(run_conf=dict(conf or {}), logical_date=logical_date))
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    return run
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small workspace with every nasty row, at a hundred times the speed, and a warehouse just ingested."""
+    shape = WorkspaceShape(collections=4, reports=12, members=5, nasty=True, seed=7)
+    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off"), time_scale=0.01) as started:
+        started.catalog.ingest_warehouse()
+        yield started
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Path:
+    """Where the sync DAG stages its snapshots."""
+    return tmp_path / "staging"
+
+
+@pytest.fixture
+def sync(run_dag: Callable[..., FinishedRun], sandbox: Sandbox, staging: Path) -> Callable[..., FinishedRun]:
+    """Run ``mode_catalog_sync`` against the sandbox: ``sync(conf, env=..., **run_dag_options)``."""
+
+    def run(
+        conf: Mapping[str, Any] | None = None, *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> FinishedRun:
+        output_dir = {"AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging)}
+        return run_dag(
+            "mode_catalog_sync", conf, {**sandbox.environment(), **output_dir, **(env or {})}, **options
+        )
 
     return run
 
