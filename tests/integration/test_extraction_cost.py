@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,13 +51,16 @@ def test_as_many_requests_are_in_flight_as_allowed_and_never_more(
     assert peak_in_flight(sandbox.mode.requests) == max_in_flight
 
 
-def test_members_are_read_beside_the_reports(sandbox: Sandbox) -> None:
+def test_members_are_read_while_the_list_of_collections_is_still_awaited(sandbox: Sandbox) -> None:
+    profile_asked = threading.Event()
+    sandbox.mode.when("/api/person*", do=profile_asked.set)
+    sandbox.mode.when("spaces", nth=2, do=lambda: profile_asked.wait(10))
     extract(sandbox)
-    order = [request.path for request in sandbox.mode.requests]
-    profiles = [place for place, path in enumerate(order) if path.startswith("/api/person")]
+    profiles = sandbox.mode.requests_to("/api/person*")
+    list_ended = sandbox.mode.requests_to("spaces")[-1].ended
     assert len(profiles) == 20
-    # While the list of collections and the first pages are read, the other threads are not idle.
-    assert profiles[0] < order.index(next(path for path in order if path.endswith("/queries")))
+    assert list_ended is not None
+    assert profiles[0].started < list_ended
 
 
 def test_queries_of_a_page_are_read_before_the_page_after_the_next(sandbox: Sandbox) -> None:

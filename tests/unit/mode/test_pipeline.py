@@ -89,14 +89,14 @@ def test_work_that_was_found_is_done_before_more_is_looked_for_and_members_come_
     assert tokens(pool) == [Lane.QUERIES, Lane.QUERIES, Lane.PAGES, Lane.COLLECTIONS, Lane.MEMBERS]
 
 
-def test_a_page_is_read_ahead_while_the_last_queries_are_under_way() -> None:
-    pool = pool_of(2)
-    together = threading.Barrier(2, timeout=PATIENCE)
-    pool.add(answering(1))
-    pool.add(answering(2))
-    pool.add(Call(Lane.QUERIES, together.wait, lambda _: [row("last query")]))
-    pool.add(Call(Lane.PAGES, together.wait, lambda _: [row("next page")]))
-    assert sorted(map(str, tokens(pool))) == ["1", "2", "last query", "next page"]
+def test_a_page_is_read_ahead_before_the_last_queries_are_under_way() -> None:
+    pool, page_begun = pool_of(2), threading.Event()
+    waiting = Call(Lane.QUERIES, lambda: page_begun.wait(PATIENCE), lambda begun: [row(begun)])
+    # Were the page not read ahead, the two that wait for it would take both threads.
+    for query in (answering("quick"), waiting, waiting):
+        pool.add(query)
+    pool.add(Call(Lane.PAGES, page_begun.set, lambda _: []))
+    assert tokens(pool) == ["quick", True, True]
 
 
 def test_only_one_page_is_read_ahead_while_queries_wait() -> None:
@@ -146,6 +146,16 @@ def test_answers_are_settled_in_the_thread_of_the_consumer() -> None:
         pool.add(answering(None, then=lambda _: [row(threading.get_ident())]))
     seen = tokens(pool)
     assert seen.count(threading.get_ident()) == 20
+
+
+def test_the_next_request_is_under_way_while_the_consumer_is_busy_with_a_row() -> None:
+    pool, begun = pool_of(1), threading.Event()
+    pool.add(answering(None, then=lambda _: [row(1), row(2)]))
+    pool.add(Call(Lane.QUERIES, begun.set, lambda _: []))
+    rows = pool.rows()
+    next(rows)
+    assert begun.wait(PATIENCE)
+    assert list(rows) == [row(2)]
 
 
 @pytest.mark.parametrize("error", [ForbiddenError("403", status=403), NotFoundError("404", status=404)])
