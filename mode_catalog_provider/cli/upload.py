@@ -13,8 +13,7 @@ from mode_catalog_provider.cli.exit_codes import DONE
 from mode_catalog_provider.cli.locked import locked
 from mode_catalog_provider.cli.services import catalog_api, catalog_ingest
 from mode_catalog_provider.cli.usage import UsageError
-from mode_catalog_provider.errors import SnapshotNotFoundError
-from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory, open_snapshot
+from mode_catalog_provider.snapshot.reader import open_or_adopt
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
-        snapshot = _open(folder)
+        snapshot = open_or_adopt(folder)
         fence = stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
         return push_snapshot(
             snapshot=snapshot,
@@ -57,14 +56,6 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
             fence=fence,
             log=log,
         )
-
-
-def _open(folder: Path) -> Snapshot:
-    try:
-        return open_snapshot(folder)
-    except SnapshotNotFoundError:
-        # No manifest: the vendor's extractor writes none.
-        return adopt_directory(folder)
 
 
 def _upload_file(arguments: argparse.Namespace) -> PushResult:

@@ -43,11 +43,18 @@ class StandaloneAirflow:
     :param home: AIRFLOW_HOME; created when missing.
     :param dags: folder with the DAG files.
     :param environment: further environment variables (connections, configuration) for every Airflow process.
+    :param inherited: the environment they are added to; default: this process's own.
     :param parallelism: number of LocalExecutor workers; each costs about 60 MB.
     """
 
     def __init__(
-        self, *, home: Path, dags: Path, environment: Mapping[str, str] | None = None, parallelism: int = 4
+        self,
+        *,
+        home: Path,
+        dags: Path,
+        environment: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] | None = None,
+        parallelism: int = 4,
     ) -> None:
         self.home = home
         self.dags = dags
@@ -56,6 +63,7 @@ class StandaloneAirflow:
         self._jwt_secret = secrets.token_urlsafe(64)
         self._parallelism = parallelism
         self._extra = dict(environment or {})
+        self._inherited = dict(os.environ if inherited is None else inherited)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._bearer = ""
@@ -73,9 +81,9 @@ class StandaloneAirflow:
         """The environment of the Airflow processes, for commands such as `airflow backfill` beside them."""
         worker_log_port = free_port(18793)
         return {
-            **os.environ,
+            **self._inherited,
             # `airflow standalone` starts its parts as plain `airflow`: the environment's bin must come first.
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self._inherited.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -142,14 +150,14 @@ class StandaloneAirflow:
         """Call Airflow's public REST API and return the JSON answer."""
         if not self._bearer:
             login = {"username": "admin", "password": self.password}
-            answer = requests.post(f"{self.url}/auth/token", json=login, timeout=30)
+            answer = requests.post(f"{self.url}/auth/token", json=login, timeout=120)
             answer.raise_for_status()
             self._bearer = answer.json()["access_token"]
         answer = requests.request(
             method,
             f"{self.url}/api/v2/{path}",
             headers={"Authorization": f"Bearer {self._bearer}"},
-            timeout=30,
+            timeout=120,
             **kwargs,
         )
         if answer.status_code >= 400:

@@ -1,0 +1,118 @@
+"""The sync DAG in a real `airflow standalone`: scheduler, workers, triggerer, REST API."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.demo.standalone import StandaloneAirflow, standalone_airflow
+from tests.sandbox import Sandbox, WorkspaceShape
+
+DAG_ID = "mode_catalog_sync"
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    shape = WorkspaceShape(collections=5, reports=30, members=6, nasty=True, seed=7)
+    with Sandbox(shape=shape, time_scale=0.01) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("staging")
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    sandbox: Sandbox, staging: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StandaloneAirflow]:
+    # What other tests set for an Airflow in their own process must not reach this one.
+    inherited = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
+    environment = {
+        **sandbox.environment(),
+        "AIRFLOW__MODE_CATALOG__SCHEDULE": "none",
+        "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging),
+        "AIRFLOW__MODE_CATALOG__RETRIES": "0",
+    }
+    with standalone_airflow(
+        home=tmp_path_factory.mktemp("airflow"), dags=DAGS, environment=environment, inherited=inherited
+    ) as airflow:
+        airflow.wait_for_dag(DAG_ID)
+        yield airflow
+
+
+def form_defaults(airflow: StandaloneAirflow) -> dict[str, Any]:
+    """What the form sends when a person changes nothing."""
+    params = airflow.api("GET", f"dags/{DAG_ID}/details")["params"]
+    return {name: param["value"] for name, param in params.items()}
+
+
+def test_a_run_triggered_with_the_forms_json_brings_catalog_up_to_date(
+    airflow: StandaloneAirflow, sandbox: Sandbox, staging: Path
+) -> None:
+    # Taken before the refresh at the end of the run, which moves the report's own times.
+    expected = sandbox.mode.expected()
+    report = expected["report"][0]["token"]
+    conf = {**form_defaults(airflow), "reports": [report]}
+    airflow.trigger(DAG_ID, run_id="form", conf=conf)
+    state = airflow.wait_for_run(DAG_ID, "form", timeout=400)
+    assert state == "success", airflow.task_states(DAG_ID, "form")
+
+    extracted, uploaded = (airflow.xcom(DAG_ID, "form", task) for task in ("extract", "upload"))
+    assert extracted["rows"] == {asset: len(rows) for asset, rows in expected.items()}
+    assert [upload.name for upload in sandbox.catalog.uploads] == uploaded["pushed"]
+    stored = {upload.name.split("-")[1]: upload for upload in sandbox.catalog.uploads}
+    for asset, rows in expected.items():
+        assert json.loads(stored[f"{asset}.json"].content) == rows
+    assert [run.report for run in sandbox.mode.runs.started()] == [report]
+    assert airflow.task_states(DAG_ID, "form")["release_lock"] == "success"
+    assert Path(extracted["manifest"]).is_relative_to(staging)
+
+
+def test_the_form_refuses_a_value_that_is_not_in_its_list(airflow: StandaloneAirflow) -> None:
+    with pytest.raises(requests.HTTPError, match="strategy"):
+        airflow.trigger(DAG_ID, run_id="refused", conf={"strategy": "fastest"})
+
+
+def test_a_person_who_presses_test_is_told_what_is_wrong(
+    airflow: StandaloneAirflow, sandbox: Sandbox
+) -> None:
+    connection = {
+        "connection_id": "mode_try",
+        "conn_type": "mode",
+        "host": sandbox.mode.url,
+        "login": sandbox.mode.credentials().token,
+        "password": "not-the-secret",
+        "extra": json.dumps({"workspace": sandbox.mode.workspace}),
+    }
+    refused = airflow.api("POST", "connections/test", json=connection)
+    assert refused["status"] is False
+    assert "401" in refused["message"]
+    connection["password"] = sandbox.mode.credentials().secret
+    assert airflow.api("POST", "connections/test", json=connection)["status"] is True
+
+
+def test_the_real_run_left_no_secret_anywhere(
+    airflow: StandaloneAirflow, sandbox: Sandbox, staging: Path
+) -> None:
+    secrets = [sandbox.mode.credentials().secret, sandbox.catalog.token, sandbox.catalog.read_token]
+    places = [path for root in (airflow.home, staging) for path in root.rglob("*") if path.is_file()]
+    assert any(path.name == "airflow.db" for path in places)
+    assert any(path.suffix == ".manifest" for path in places)
+    found = [
+        (path, index)
+        for path in places
+        for index, secret in enumerate(secrets)
+        if secret.encode() in path.read_bytes()
+    ]
+    assert found == []
