@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.http.figures import RequestFigures
 from mode_catalog_provider.http.stop import StopSignal
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -124,6 +127,7 @@ class RetryPolicy:
         def before_wait(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             if isinstance(error, ServiceError):
+                log.info("%s Trying again in %.1f s.", error, state.upcoming_sleep)
                 counted.count(retries=1)
                 if isinstance(error, RateLimitedError):
                     counted.count(throttled_seconds=state.upcoming_sleep)

@@ -141,7 +141,6 @@ class HttpSession:
         self._max_bytes = max_bytes
         self._exchanges = Exchanges()
         self._session = requests.Session()
-        self._session.auth = HeaderAuth()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self._session.proxies.update(proxies or {})
         self._session.cookies.set_policy(_NoCookies())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from urllib.parse import quote, urljoin, urlsplit
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError, WrongHostError
 from mode_catalog_provider.http.session import base_url
+
+log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "https://modeanalytics.com"
 
@@ -87,8 +90,12 @@ class Address:
             raise self._elsewhere(target.scheme, target.hostname or "", target.port)
         origin = f"{target.scheme}://{target.netloc}"
         # A redirect of this one call (to a sign-in page, say) must not move all the others.
-        if target.path == source.path:
-            self.current = origin
+        moved = origin + urlsplit(self.current).path
+        if target.path == source.path and moved != self.current:
+            log.info(
+                "Mode sends its callers from %s to %s; it is asked there from now on.", self.current, moved
+            )
+            self.current = moved
         return f"{origin}{target.path}{f'?{target.query}' if target.query else ''}"
 
     def _elsewhere(self, scheme: str, hostname: str, port: int | None) -> WrongHostError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ class RawServer:
     """Hands each connection's first request to a script; keeps what was received."""
 
     script: Script = lambda connection: None
+    tls: ssl.SSLContext | None = None
     received: list[bytes] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
@@ -27,7 +29,7 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def answers(self, *parts: bytes) -> None:
         """Send these bytes as they are, then close."""
@@ -62,6 +64,11 @@ class RawServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self.tls is not None:
+            try:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                return
         with connection:
             request = b""
             while b"\r\n\r\n" not in request:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -85,6 +87,18 @@ def test_cancelling_frees_every_thread_at_once(sandbox: Sandbox, connect: Connec
         thread.join(10)
     assert len(ended) == 4
     assert max(ended) - asked < 1.0
+
+
+def test_a_signal_handler_may_cancel_while_its_own_thread_waits(connect: Connect) -> None:
+    client = connect(requests_per_second=0.01)
+    client.get("spaces")
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: client.cancel())
+    try:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with pytest.raises(CancelledError):
+            client.get("spaces")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_after_cancelling_nothing_is_asked(sandbox: Sandbox, connect: Connect) -> None:

@@ -86,6 +86,18 @@ def test_among_modes_own_hosts_all_calls_move_to_the_new_one(host: str, location
     assert moved.current != moved.configured
 
 
+def test_a_path_in_front_of_the_api_survives_a_move_to_https() -> None:
+    moved = address("http://localhost/analytics")
+    moved.follow(moved.url(VERIFY), "https://localhost/analytics/api/verify")
+    assert moved.current == "https://localhost/analytics"
+
+
+def test_a_redirect_of_one_call_does_not_move_the_others() -> None:
+    moved = address("https://modeanalytics.com")
+    moved.follow(moved.url(VERIFY), "https://app.mode.com/signin")
+    assert moved.current == "https://modeanalytics.com"
+
+
 def test_a_redirect_within_a_host_is_followed_with_its_query() -> None:
     local = address("https://mode.example")
     assert local.follow("https://mode.example/api/acme/spaces", "/api/acme/collections?page=2") == (
