@@ -126,8 +126,9 @@ def test_a_429_holds_back_all_threads(sandbox: Sandbox, connect: Connect) -> Non
     assert client.figures.refused_by_limiter == 1
 
 
-@pytest.mark.parametrize("form", ["seconds", "date", "absent"])
-@pytest.mark.parametrize("limiter", ["window", "leaky"])
+@pytest.mark.parametrize(
+    ("limiter", "form"), [("window", "seconds"), ("leaky", "date"), ("window", "absent")]
+)
 def test_a_limiter_that_is_stricter_than_it_says_is_obeyed_and_everything_arrives(
     limiter: Any, form: Any
 ) -> None:
