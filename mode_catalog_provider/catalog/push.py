@@ -15,7 +15,8 @@ from mode_catalog_provider.catalog.guards import describe_change, refuse_unsuita
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
 from mode_catalog_provider.catalog.multipart import CHUNK
 from mode_catalog_provider.catalog.push_record import FileState, PushRecord
-from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION, check_push_target
+from mode_catalog_provider.catalog.push_target import check_push_target
+from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ModeCatalogError,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from mode_catalog_provider.catalog.sources import check_push_target
+from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import DONE, exit_code
 from mode_catalog_provider.cli.services import catalog_api, mode_client

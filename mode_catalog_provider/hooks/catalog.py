@@ -9,7 +9,7 @@ from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
-from mode_catalog_provider.catalog.sources import check_push_target
+from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
 from mode_catalog_provider.hooks.connection_fields import ExtraFields, field_behaviour, form_widgets
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.catalog.sources import IngestionState, ingested_since
+from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.links import CatalogSourceLink

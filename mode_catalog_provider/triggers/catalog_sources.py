@@ -12,7 +12,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from mode_catalog_provider.catalog.sources import IngestionState, ingested_since
+from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
 from mode_catalog_provider.errors import ModeCatalogError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 
@@ -136,4 +136,4 @@ def state_result(state: IngestionState) -> dict[str, Any]:
 
 
 def _event(status: str, **payload: Any) -> TriggerEvent:
-    return TriggerEvent({"status": status, **payload})  # type: ignore[no-untyped-call]
+    return TriggerEvent({"status": status, **payload})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mode_catalog_provider.catalog.api import CatalogApi
-from mode_catalog_provider.catalog.sources import check_push_target
+from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.errors import (
     CatalogAuthenticationError,
     ConfigurationError,

@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mode_catalog_provider.catalog.sources import (
-    CatalogSource,
-    check_push_target,
-    ingested_since,
-    parse_source_id,
-)
+from mode_catalog_provider.catalog.ingestion import ingested_since
+from mode_catalog_provider.catalog.push_target import check_push_target
+from mode_catalog_provider.catalog.sources import CatalogSource, parse_source_id
 from mode_catalog_provider.catalog.zones import ZONES
 from mode_catalog_provider.errors import (
     ConfigurationError,

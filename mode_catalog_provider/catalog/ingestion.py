@@ -1,0 +1,146 @@
+"""When was a source last ingested: the question that the sensors wait with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mode_catalog_provider.catalog.sources import (
+    WAREHOUSE,
+    CatalogSource,
+    enumerated,
+    parse_source_id,
+    spoken,
+)
+from mode_catalog_provider.errors import ConfigurationError, UnknownSourceError
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class IngestionState:
+    """Whether the wanted sources were ingested since a moment.
+
+    :param ready: ``True`` when the wait is over.
+    :param message: one sentence for the log: which source is ready or late, and since when.
+    :param sources: the sources that were asked for (all of the type when none was named).
+    """
+
+    ready: bool
+    message: str
+    sources: tuple[CatalogSource, ...]
+
+
+def ingested_since(
+    sources: Iterable[CatalogSource],
+    *,
+    since: datetime,
+    source_id: str | Sequence[str] | None = None,
+    source_name: str | Sequence[str] | None = None,
+    type: str = WAREHOUSE,
+) -> IngestionState:
+    """Say whether the wanted sources were ingested at or after a moment.
+
+    :param sources: all sources of the zone, deleted ones included.
+    :param since: the earliest ingestion that counts; must be timezone-aware.
+    :param source_id: id or ids that must all be ready.
+    :param source_name: name or names that must all be ready, as well as the ids. With neither ids nor names,
+        any one source of the type is enough.
+    :param type: the type that the sources must have.
+    :raises UnknownSourceError: a wanted source is absent, deleted, of another type, or its name is ambiguous.
+    :raises ConfigurationError: ``since`` has no time zone, or an id is not a UUID.
+    """
+    if since.tzinfo is None:
+        raise ConfigurationError("The moment to compare ingestions with has no time zone.")
+    known = list(sources)
+    ids, names = _several(source_id), _several(source_name)
+    if not ids and not names:
+        return _any_of(known, since, type)
+    wanted = {
+        source.id: source
+        for source in [
+            *(_by_id(known, parse_source_id(wanted_id), type) for wanted_id in ids),
+            *(_by_name(known, name, type) for name in names),
+        ]
+    }
+    late = [source for source in wanted.values() if not _is_fresh(source, since)]
+    spoken_of = ", ".join(_state(source) for source in late or wanted.values())
+    verb = "Not ingested since" if late else "Ingested since"
+    return IngestionState(
+        ready=not late, message=f"{verb} {spoken(since)}: {spoken_of}.", sources=tuple(wanted.values())
+    )
+
+
+def _any_of(known: list[CatalogSource], since: datetime, type: str) -> IngestionState:
+    living = [source for source in known if source.type == type and source.deleted_at is None]
+    if not living:
+        raise UnknownSourceError(
+            f"Catalog has no {type} source in this zone, so there is nothing to wait for: configure the "
+            f"integration in Catalog first, or check the connection's zone."
+        )
+    latest = max(living, key=lambda source: source.last_refreshed_at or _NEVER)
+    ready = _is_fresh(latest, since)
+    verb = "Ingested since" if ready else f"None of {len(living)} {type} sources ingested since"
+    newest = "" if ready else "the newest is "
+    return IngestionState(
+        ready=ready, message=f"{verb} {spoken(since)}: {newest}{_state(latest)}.", sources=tuple(living)
+    )
+
+
+def _by_id(known: list[CatalogSource], source_id: str, type: str) -> CatalogSource:
+    for source in known:
+        if source.id == source_id:
+            return _usable(source, known, type)
+    raise UnknownSourceError(f"Catalog has no source {source_id} in this zone.{_existing(known, type)}")
+
+
+def _by_name(known: list[CatalogSource], name: str, type: str) -> CatalogSource:
+    namesakes = [source for source in known if source.name.strip() == name.strip()]
+    # an integration that was made again keeps its name: a deleted namesake, or one of another type, yields
+    of_type = [source for source in namesakes if source.type == type]
+    best = [source for source in of_type if source.deleted_at is None] or of_type or namesakes
+    if not best:
+        raise UnknownSourceError(
+            f"Catalog has no source named {name!r} in this zone.{_existing(known, type)}"
+        )
+    if len(best) > 1 and best[0].deleted_at is None:
+        raise UnknownSourceError(
+            f"Catalog has {len(best)} sources named {name!r}: {', '.join(source.id for source in best)}. "
+            f"Name the wanted one by its id."
+        )
+    return _usable(best[0], known, type)
+
+
+def _usable(source: CatalogSource, known: list[CatalogSource], type: str) -> CatalogSource:
+    if source.type != type:
+        raise UnknownSourceError(
+            f"Catalog source {source} is a {source.type} source, not a {type} one.{_existing(known, type)}"
+        )
+    if source.deleted_at is not None:
+        raise UnknownSourceError(
+            f"Catalog source {source} was deleted on {spoken(source.deleted_at)} and will not be ingested "
+            f"again.{_existing(known, type)}"
+        )
+    return source
+
+
+def _existing(known: list[CatalogSource], type: str) -> str:
+    living = [source for source in known if source.type == type and source.deleted_at is None]
+    if not living:
+        return f" There is no {type} source in this zone."
+    return f" {type} sources in this zone: {enumerated(living)}."
+
+
+def _several(value: str | Sequence[str] | None) -> list[str]:
+    values = [value] if isinstance(value, str) else list(value or ())
+    return [item for item in values if item.strip()]
+
+
+def _is_fresh(source: CatalogSource, since: datetime) -> bool:
+    return source.last_refreshed_at is not None and source.last_refreshed_at >= since
+
+
+def _state(source: CatalogSource) -> str:
+    when = spoken(source.last_refreshed_at) if source.last_refreshed_at else "never"
+    return f"{source} was last ingested {when}"

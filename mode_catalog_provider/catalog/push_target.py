@@ -1,0 +1,89 @@
+"""Is this the right source to push to? A wrong one takes every file, and Catalog stays empty."""
+
+from __future__ import annotations
+
+import logging
+
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.sources import (
+    MODE,
+    VISUALIZATION,
+    CatalogSource,
+    enumerated,
+    parse_source_id,
+    spoken,
+)
+from mode_catalog_provider.catalog.zones import Zone, other_zone
+from mode_catalog_provider.errors import ForbiddenError, UnknownSourceError
+
+logger = logging.getLogger(__name__)
+
+
+def check_push_target(
+    api: CatalogApi,
+    source_id: str,
+    *,
+    type: str | None = VISUALIZATION,
+    technology: str | None = MODE,
+) -> CatalogSource | None:
+    """Make sure that what is pushed to a source will not vanish ("Catalog stays empty").
+
+    :param api: the GraphQL API of the zone that is pushed to.
+    :param source_id: UUID of the source.
+    :param type: the type it must have; ``None`` = any.
+    :param technology: the technology it must have; ``None`` = any.
+    :return: the source, or ``None`` (and a warning in the log) when the token may not read sources.
+    :raises UnknownSourceError: the source is absent, deleted or of another kind.
+    """
+    wanted = parse_source_id(source_id)
+    try:
+        sources = list(api.sources())
+    except ForbiddenError:
+        logger.warning(
+            "The token of connection '%s' may not read Catalog's sources, so source id %s is not checked: "
+            "a wrong id or zone would go unnoticed and Catalog would stay empty.",
+            api.connection,
+            wanted,
+        )
+        return None
+    source = next((candidate for candidate in sources if candidate.id == wanted), None)
+    if source is None:
+        raise UnknownSourceError(_absent(wanted, api.zone, sources))
+    if source.deleted_at:
+        raise UnknownSourceError(
+            f"Catalog source {source} was deleted on {spoken(source.deleted_at)}. Nothing pushed to it "
+            f"would be ingested: create the integration again in Catalog and use its new source id."
+        )
+    if type and source.type != type:
+        raise UnknownSourceError(
+            f"Catalog source {source} is a {source.type} source ({source.technology}), not a {type} one. "
+            f"Use the source id of the Mode integration instead.{_candidates(sources)}"
+        )
+    if technology and source.technology != technology:
+        raise UnknownSourceError(
+            f"Catalog source {source} is of technology {source.technology}, not {technology}: Catalog would "
+            f"not understand Mode's files there. Use the source id of the Mode integration instead; an "
+            f"integration set up as generic BI importer must be set up again as Mode.{_candidates(sources)}"
+        )
+    if source.last_refreshed_at is None:
+        logger.info(
+            "Catalog source %s was never ingested so far; the first ingestion can take up to 48 hours.",
+            source,
+        )
+    return source
+
+
+def _absent(source_id: str, zone: Zone, known: list[CatalogSource]) -> str:
+    other = other_zone(zone)
+    return (
+        f"Catalog has no source {source_id} in zone {zone.name} ({zone.api_url}). Either the source id is "
+        f"wrong, or the tenant lives in the other zone, which is {other.name} when people open Catalog at "
+        f"{other.app_url} instead of {zone.app_url}.{_candidates(known)}"
+    )
+
+
+def _candidates(known: list[CatalogSource]) -> str:
+    mode = [source for source in known if source.technology == MODE and source.deleted_at is None]
+    if not mode:
+        return " There is no Mode source in this zone."
+    return f" Mode sources in this zone: {enumerated(mode)}."
