@@ -77,21 +77,24 @@ class RunLock:
         holder: Holder,
         *,
         holder_is_over: Callable[[Holder], bool] | None = None,
-        seen: Observation | None = None,
+        watch: Watch | None = None,
     ) -> Lease:
         """Take the lock if it may be taken now.
 
         :param holder: who takes it.
         :param holder_is_over: tells whether the present holder's run has ended; default: nobody knows.
-        :param seen: how long the present lease was watched standing still, default ``None`` (not watched).
+        :param watch: what this waiter has seen so far; it sees this try as well. Default ``None``: nothing.
         :return: the lease; keep it renewed (:class:`mode_catalog_provider.lock.LeaseKeeper`).
         :raises LockHeldError: when somebody holds it, or was quicker.
         :raises ConfigurationError: when the directory cannot be used, or its store cannot keep a lock.
         """
+        watch = watch or Watch(monotonic=self.clocks.monotonic)
+        asked_at = watch.monotonic()
         record = self.state()
+        watch.note(record, asked_at=asked_at)
         if record is None:
             return self._take(1, holder)
-        reason = self.why_free(record, seen=seen)
+        reason = self.why_free(record, seen=watch.seen)
         if reason is None and record.claim is not None:
             reason = _why_over(record.claim.holder, holder, holder_is_over)
         if reason is None:
@@ -118,20 +121,31 @@ class RunLock:
         :param on_wait: told of the present lease when waiting begins and each time the lease has changed.
         :raises LockTimeoutError: when the time is over; the message names the holder.
         """
-        clock = self.clocks.monotonic
-        deadline = clock() + timeout.total_seconds()
-        watch = Watch(monotonic=clock)
+        watch = Watch(monotonic=self.clocks.monotonic)
+        deadline = watch.monotonic() + timeout.total_seconds()
         while True:
-            asked_at = clock()
             try:
-                return self.try_acquire(holder, holder_is_over=holder_is_over, seen=watch.seen)
+                return self.try_acquire(holder, holder_is_over=holder_is_over, watch=watch)
             except LockHeldError as held:
                 record: LeaseRecord | None = held.state
-                if (left := deadline - clock()) <= 0:
+                if (left := deadline - watch.monotonic()) <= 0:
                     raise LockTimeoutError(f"{held} It did not become free within {timeout}.") from held
-            if watch.note(record, asked_at=asked_at) and record is not None and on_wait is not None:
+            if watch.changed and record is not None and on_wait is not None:
                 on_wait(record)
-            self.clocks.sleep(min(poll.total_seconds(), left))
+            self.clocks.sleep(min(left, self.pause(record, watch, poll)))
+
+    def pause(self, record: LeaseRecord | None, watch: Watch, poll: timedelta) -> float:
+        """Return the seconds after which a waiter should look again.
+
+        :param record: the present lease.
+        :param watch: what the waiter has seen of it.
+        :param poll: time between two looks; shorter where the lease expires before, if nobody renews it.
+        """
+        pause = poll.total_seconds()
+        if record is None or watch.seen is None or not watch.seen.of(record):
+            return pause
+        still = self._ttl_of(record) - watch.seen.unchanged_for
+        return min(pause, still) if still > 0 else pause
 
     def state(self) -> LeaseRecord | None:
         """Return the highest generation as it stands now, ``None`` when the lock was never taken."""
@@ -153,7 +167,7 @@ class RunLock:
         """
         if record.released:
             return "it was released"
-        ttl = record.claim.ttl if record.claim else self.ttl
+        ttl = self._ttl_of(record)
         if seen is not None and seen.of(record) and seen.unchanged_for >= ttl:
             return f"it was not renewed for {seen.unchanged_for:.0f} s, by the clock of the waiter"
         if record.claim is not None:
@@ -256,6 +270,9 @@ class RunLock:
         if record is None or record.claim is None or record.claim.token != lease.token:
             raise self._lost(lease, "its file was replaced by another one.")
         return record.claim
+
+    def _ttl_of(self, record: LeaseRecord) -> float:
+        return record.claim.ttl if record.claim else self.ttl
 
     def _is_mine(self, generation: int, token: str) -> bool:
         record = self._generations.read(generation)

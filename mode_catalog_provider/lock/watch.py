@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mode_catalog_provider.lock.record import LeaseRecord
@@ -24,6 +24,11 @@ class Observation:
     generation: int
     fingerprint: str
     unchanged_for: float
+
+    @classmethod
+    def begin(cls, record: LeaseRecord) -> Observation:
+        """Return the observation of a record that was just seen for the first time."""
+        return cls(generation=record.generation, fingerprint=record.fingerprint, unchanged_for=0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the observation as JSON scalars."""
@@ -50,16 +55,21 @@ class Watch:
     waiter can trust is its own clock: it saw this content then, it sees the same content now, and a living
     holder would have changed it.
 
+    :param seen: what was watched elsewhere already, default ``None``.
     :param monotonic: clock in seconds, default :func:`time.monotonic`.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.seen: Observation | None = None
-        self._monotonic = monotonic
-        self._since = 0.0
+    def __init__(
+        self, *, seen: Observation | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.seen = seen
+        self.monotonic = monotonic
+        #: Whether the latest reading differed from the one before.
+        self.changed = False
+        self._since: float | None = None
 
-    def note(self, record: LeaseRecord | None, *, asked_at: float) -> bool:
-        """Note what was read and return whether it is new.
+    def note(self, record: LeaseRecord | None, *, asked_at: float) -> None:
+        """Note what was read.
 
         The time counts from after the first reading to before the latest one, so a store that answers slowly
         never makes a lease look older than it is.
@@ -67,18 +77,15 @@ class Watch:
         :param record: what was read, ``None`` when there was no lease.
         :param asked_at: this watch's clock just before it was read.
         """
-        if record is not None and self.seen is not None and self.seen.of(record):
-            unchanged_for = max(self.seen.unchanged_for, asked_at - self._since)
-            changed = False
+        if record is None:
+            self.seen, self.changed = None, True
+        elif self.seen is None or not self.seen.of(record):
+            self.seen, self.changed = Observation.begin(record), True
+            self._since = self.monotonic()
+        elif self._since is None:
+            # Watched elsewhere so far; what passed between there and here is not counted.
+            self.changed = False
+            self._since = self.monotonic() - self.seen.unchanged_for
         else:
-            unchanged_for = 0.0
-            changed = True
-            self._since = self._monotonic()
-        self.seen = (
-            None
-            if record is None
-            else Observation(
-                generation=record.generation, fingerprint=record.fingerprint, unchanged_for=unchanged_for
-            )
-        )
-        return changed
+            self.changed = False
+            self.seen = replace(self.seen, unchanged_for=max(self.seen.unchanged_for, asked_at - self._since))

@@ -21,7 +21,7 @@ from mode_catalog_provider.errors import (
     LockTimeoutError,
     ModeCatalogError,
 )
-from mode_catalog_provider.lock import Clocks, Holder, Lease, LeaseRecord, Observation, RunLock
+from mode_catalog_provider.lock import Clocks, Holder, Lease, LeaseRecord, Observation, RunLock, Watch
 from mode_catalog_provider.operators.rendered import rendered_mapping
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.triggers.lock import RunLockTrigger, run_is_over
@@ -179,7 +179,7 @@ class AcquireLockOperator(BaseOperator):
             message, seen = event["message"], event["seen"]
             self.log.info("%s", message)
             try:
-                return self._take(context, seen=None if seen is None else Observation.from_json(seen))
+                return self._take(context, Watch(seen=None if seen is None else Observation.from_json(seen)))
             except LockHeldError as held:
                 if event["status"] == "blind":
                     kind = ConfigurationError if event["permanent"] else LockError
@@ -200,8 +200,8 @@ class AcquireLockOperator(BaseOperator):
             # Airflow kills the task five seconds after it told it to stop.
             done.acquire(timeout=3)
 
-    def _take(self, context: Context, seen: Observation | None = None) -> dict[str, Any]:
-        return self._keep(self._open().try_acquire(_holder(context), holder_is_over=run_is_over, seen=seen))
+    def _take(self, context: Context, watch: Watch | None = None) -> dict[str, Any]:
+        return self._keep(self._open().try_acquire(_holder(context), holder_is_over=run_is_over, watch=watch))
 
     def _keep(self, lease: Lease) -> dict[str, Any]:
         self._lease = lease

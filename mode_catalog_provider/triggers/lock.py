@@ -40,7 +40,7 @@ class RunLockTrigger(BaseTrigger):
     :param ttl: seconds after which an unreadable lease may be taken over.
     :param generation: number of the lease that is waited for; a triggerer that sees less looks elsewhere.
     :param deadline: when waiting ends, in seconds since 1970.
-    :param poll_interval: seconds between two looks, varied by a tenth.
+    :param poll_interval: seconds between two looks, and up to a tenth more.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class RunLockTrigger(BaseTrigger):
         watch = Watch()
         errors = 0
         while True:
-            asked_at = time.monotonic()
+            pause = self.poll_interval
+            asked_at = watch.monotonic()
             try:
                 # Not asyncio.to_thread: from its threads Airflow before 3.3 cannot be asked for connections
                 # and runs. Not thread-sensitive: a disk that hangs must not hold up other triggers.
@@ -94,11 +95,12 @@ class RunLockTrigger(BaseTrigger):
                 if reason is not None:
                     yield self._event("free", f"The lock at {self.path} may be taken: {reason}.", watch)
                     return
+                pause = lock.pause(record, watch, timedelta(seconds=self.poll_interval))
             left = self.deadline - time.time()
             if left <= 0:
                 yield self._event("timeout", f"The lock at {self.path} did not become free in time.", watch)
                 return
-            await asyncio.sleep(min(left, self.poll_interval * random.uniform(0.9, 1.1)))  # noqa: S311
+            await asyncio.sleep(min(left, pause * random.uniform(1.0, 1.1)))  # noqa: S311 - no secret
 
     def _look(self) -> tuple[RunLock, LeaseRecord | None]:
         lock = RunLock(staging_path(self.path), ttl=timedelta(seconds=self.ttl))
@@ -107,7 +109,8 @@ class RunLockTrigger(BaseTrigger):
     async def _why_free(
         self, lock: RunLock, record: LeaseRecord | None, watch: Watch, asked_at: float
     ) -> str | None:
-        if watch.note(record, asked_at=asked_at) and record is not None and not record.released:
+        watch.note(record, asked_at=asked_at)
+        if watch.changed and record is not None and not record.released:
             self.log.info("Waiting: the lock at %s is %s.", self.path, record.describe())
         if record is None:
             return None
