@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 
@@ -166,3 +169,22 @@ def test_an_argument_that_makes_no_sense_fails_the_task_without_a_retry(refresh,
     run = refresh(dag_id, adjust=retry_once, reports=reports, failure="sometimes")
     assert (run.state, run.tries) == ("failed", {"refresh": 1})
     assert mode.requests == []
+
+
+@BOTH_WAYS
+def test_a_shorter_execution_timeout_takes_the_place_of_the_timeout(refresh, mode, reports, dag_id):
+    def allow_one_second(dag: Any) -> None:
+        dag.get_task("refresh").execution_timeout = timedelta(seconds=1)
+
+    mode.runs.script(reports[0], seconds=math.inf)
+    run = refresh(dag_id, adjust=allow_one_second, reports=reports[:1], timeout=3600)
+    assert run.state == "failed"
+    assert "when the time allowed was over" in run.result("refresh")["runs"][0]["error"]
+    assert mode.runs.started(reports[0])[0].state(mode.service_now()) == "cancelled"
+
+
+def test_an_event_that_is_not_understood_is_refused():
+    operator = ModeCacheRefreshOperator(task_id="refresh", reports=["0123456789ab"])
+    for event in (None, {}, {"status": "well"}):
+        with pytest.raises(AirflowFailException, match="not understood"):
+            operator.execute_complete({}, event)  # type: ignore[typeddict-item]

@@ -12,10 +12,8 @@ import pytest
 from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TriggerEvent
 
-from mode_catalog_provider.errors import CancelledError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.refresh_progress import Progress, to_json
-from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
@@ -185,68 +183,3 @@ def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(
         return cancelled.value.args
 
     assert asyncio.run(cancel()) == ("by a person",)
-
-
-# -- the operator's own on_kill -----------------------------------------------------------------------------
-
-
-class TaskInstance:
-    """As much of one as the operator uses."""
-
-    max_tries = 0
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Forget it."""
-
-
-def execute_and_kill(operator: ModeCacheRefreshOperator, when: Callable[[], object]) -> None:
-    """Run the operator in this thread, and its ``on_kill`` from another as soon as ``when`` returns."""
-    killer = threading.Thread(target=lambda: (when(), operator.on_kill()))
-    killer.start()
-    try:
-        with pytest.raises(CancelledError):
-            operator.execute({"ti": TaskInstance()})  # type: ignore[arg-type,typeddict-item]
-    finally:
-        killer.join()
-
-
-def waiting_operator(mode: ModeSandbox, **arguments: Any) -> ModeCacheRefreshOperator:
-    reports = [report.token for report in mode.world.reports]
-    return ModeCacheRefreshOperator(
-        task_id="refresh", reports=reports, check_interval=30, deferrable=False, **arguments
-    )
-
-
-def test_a_killed_task_stops_at_once_and_cancels_what_it_started(mode):
-    joined = mode.runs.start(mode.world.reports[0], by="a person")
-
-    def all_started() -> None:
-        while len(mode.runs.started()) < 4:
-            time.sleep(0.01)
-
-    begun = time.monotonic()
-    execute_and_kill(waiting_operator(mode), all_started)
-    assert time.monotonic() - begun < 25  # not a whole check_interval
-    states = {run.token: run.state(mode.service_now()) for run in mode.runs.started()}
-    assert states.pop(joined.token) == "enqueued"
-    assert set(states.values()) == {"cancelled"}
-
-
-def test_a_run_whose_start_was_under_way_when_the_kill_came_is_cancelled_too(mode):
-    post_received = threading.Event()
-    mode.when("*/runs", method="POST", nth=2, do=lambda: (post_received.set(), time.sleep(0.3)))
-    execute_and_kill(waiting_operator(mode), post_received.wait)
-    assert len(mode.runs.started()) == 2
-    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
-
-
-def test_a_killed_task_that_shall_not_cancel_only_stops(mode):
-    post_received = threading.Event()
-    mode.when("*/runs", method="POST", nth=4, do=post_received.set)
-    execute_and_kill(waiting_operator(mode, cancel_on_kill=False), post_received.wait)
-    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"enqueued"}
-
-
-def test_a_kill_before_anything_was_started_is_no_error(mode):
-    waiting_operator(mode).on_kill()
-    assert mode.requests == []

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.operators.kill_switch import KillSwitch
+from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.sandbox.mode import ModeSandbox
+
+SHAPE = WorkspaceShape(collections=1, reports=4, members=1, datasets=0, personal_reports=0, nasty=False)
+
+
+@pytest.fixture
+def mode(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModeSandbox]:
+    """A Mode whose runs never end by themselves, behind the default connection."""
+    with Sandbox(shape=SHAPE, mode=ModeSwitches(limiter="off", run_seconds=math.inf)) as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        yield sandbox.mode
+
+
+class TaskInstance:
+    """As much of one as the operator uses."""
+
+    max_tries = 0
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+
+def execute_and_kill(operator: ModeCacheRefreshOperator, when: Callable[[], object]) -> None:
+    """Run the operator in this thread, and its ``on_kill`` from another as soon as ``when`` returns."""
+    killer = threading.Thread(target=lambda: (when(), operator.on_kill()))
+    killer.start()
+    try:
+        with pytest.raises(CancelledError):
+            operator.execute({"ti": TaskInstance()})  # type: ignore[arg-type,typeddict-item]
+    finally:
+        killer.join()
+
+
+def waiting_operator(mode: ModeSandbox, **arguments: Any) -> ModeCacheRefreshOperator:
+    reports = [report.token for report in mode.world.reports]
+    return ModeCacheRefreshOperator(
+        task_id="refresh", reports=reports, check_interval=3600, deferrable=False, **arguments
+    )
+
+
+def test_a_killed_task_stops_at_once_and_cancels_what_it_started(mode):
+    joined = mode.runs.start(mode.world.reports[0], by="a person")
+
+    def all_started() -> None:
+        while len(mode.runs.started()) < 4:
+            time.sleep(0.01)
+
+    execute_and_kill(waiting_operator(mode), all_started)
+    states = {run.token: run.state(mode.service_now()) for run in mode.runs.started()}
+    assert states.pop(joined.token) == "enqueued"
+    assert set(states.values()) == {"cancelled"}
+
+
+def test_a_run_whose_start_was_under_way_when_the_kill_came_is_cancelled_too(mode):
+    post_received = threading.Event()
+    mode.when("*/runs", method="POST", nth=2, do=lambda: (post_received.set(), time.sleep(0.3)))
+    execute_and_kill(waiting_operator(mode), post_received.wait)
+    assert len(mode.runs.started()) == 2
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
+
+
+def test_a_killed_task_that_shall_not_cancel_only_stops(mode):
+    post_received = threading.Event()
+    mode.when("*/runs", method="POST", nth=4, do=post_received.set)
+    execute_and_kill(waiting_operator(mode, cancel_on_kill=False), post_received.wait)
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"enqueued"}
+
+
+def test_a_kill_before_anything_was_started_is_no_error(mode):
+    waiting_operator(mode).on_kill()
+    assert mode.requests == []
+
+
+def test_a_task_that_ran_out_of_its_execution_timeout_is_killed_after_its_work_and_still_cancels():
+    """Airflow calls ``on_kill`` after ``execute`` then: nobody else waits for the cancelling."""
+    cancelled: list[str] = []
+    switch = KillSwitch(started=lambda: ["run"], cancel=cancelled.append, abort=lambda: None)
+    with pytest.raises(KeyboardInterrupt), switch:
+        raise KeyboardInterrupt
+    switch.pull()
+    assert cancelled == ["run"]
+
+
+def test_a_second_kill_cancels_nothing_twice():
+    cancelled: list[str] = []
+    switch = KillSwitch(started=lambda: ["run"], cancel=cancelled.append, abort=lambda: None)
+    switch.pull()
+    switch.pull()
+    assert cancelled == ["run"]
+
+
+def test_work_that_does_not_look_at_the_switch_is_broken_off_in_the_end(monkeypatch):
+    monkeypatch.setattr("mode_catalog_provider.operators.kill_switch._SECONDS", 0.05)
+    aborted = threading.Event()
+    switch = KillSwitch(started=list, cancel=print, abort=aborted.set)
+    with switch:
+        switch.pull()
+        assert aborted.wait(5)
