@@ -121,11 +121,11 @@ class Refresh:
             self._sleep(0)
             self._begin(one_more)
 
-    def give_up(self, why: str, *, cancel: bool) -> None:
+    def give_up(self, why: str, *, cancel: Callable[[str], bool]) -> None:
         """End everything that is not over, as failed.
 
         :param why: completes the sentence "it was still enqueued ...".
-        :param cancel: cancel the runs that we started, as far as Mode lets us.
+        :param cancel: called with the path of each run that we started; cancels it and says whether it could.
         """
         for one in self.progress:
             if one.over:
@@ -133,7 +133,7 @@ class Refresh:
             if one.run is None:
                 self._end(one, NOT_STARTED, f"was not started {why}")
                 continue
-            cancelled = cancel and one.ours and cancel_quietly(self._client, one.run)
+            cancelled = one.ours and cancel(one.run)
             ending = "; the run was cancelled" if cancelled else ""
             self._end(one, one.state, f"was still {one.state!r} {why}{ending}")
 

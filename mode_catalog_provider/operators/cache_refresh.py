@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, conf
@@ -52,7 +52,8 @@ class ModeCacheRefreshOperator(BaseOperator):
     before (only what failed or was cancelled is run again), and clearing the task runs everything anew. Below
     3.3 a repeated try joins what is still running and starts the rest again.
 
-    With nothing to refresh the task is skipped.
+    With nothing to refresh the task is skipped. The paths of its runs are pushed as XCom ``runs`` before it
+    waits.
 
     :param reports: tokens of the reports: a list, or text with commas or line ends between them.
     :param datasets: tokens of the datasets, likewise.
@@ -162,11 +163,9 @@ class ModeCacheRefreshOperator(BaseOperator):
         self, context: Context, policy: _Policy, progress: list[Progress], deadline: float
     ) -> dict[str, Any]:
         with airflow_errors(), self.hook.get_client() as client:
-            kill_client = self._get_kill_client()
+            cancel = partial(cancel_quietly, self._get_kill_client()) if policy.cancel_on_kill else _leave
             self._switch = switch = KillSwitch(
-                started=lambda: refresh.started_runs if policy.cancel_on_kill else [],
-                cancel=lambda run: cancel_quietly(kill_client, run),
-                abort=client.cancel,
+                started=lambda: refresh.started_runs, cancel=cancel, abort=client.cancel
             )
             refresh = Refresh(
                 client=client,
@@ -181,7 +180,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                 while not self._step(context, policy, refresh, client):
                     left = deadline - time.time()
                     if left <= 0:
-                        refresh.give_up("when the time allowed was over", cancel=policy.cancel_on_kill)
+                        refresh.give_up("when the time allowed was over", cancel=cancel)
                         break
                     if self.deferrable:
                         self._wait_in_triggerer(policy, refresh, deadline)
@@ -198,7 +197,9 @@ class ModeCacheRefreshOperator(BaseOperator):
         finally:
             if runs := _runs_of(refresh.progress):
                 context["ti"].xcom_push(key="runs", value=runs)
-                ModeRunLink().publish(context, web_url(client.host, client.workspace, *runs[0].split("/")))
+                # A dataset's runs have no page that is known; the dataset has.
+                page = runs[0] if runs[0].startswith("reports/") else runs[0].partition("/runs/")[0]
+                ModeRunLink().publish(context, web_url(client.host, client.workspace, *page.split("/")))
         return refresh.over or not policy.wait
 
     def _wait_in_triggerer(self, policy: _Policy, refresh: Refresh, deadline: float) -> None:
@@ -231,7 +232,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         return result
 
     def _get_kill_client(self) -> ModeClient:
-        """Make a client for the moment of a kill, when nothing can be asked of Airflow any more.
+        """Make a client for cancelling: quick to give up, and with nothing to ask of Airflow any more.
 
         It is not closed with the other: `on_kill` comes after the end of `execute` when that took too long.
         """
@@ -279,6 +280,11 @@ def _runs_of(progress: list[Progress]) -> list[str]:
     """Paths of all runs, those that failed first: the link leads to the first."""
     with_run = sorted((one for one in progress if one.run), key=lambda one: one.error is None)
     return [one.run for one in with_run if one.run]
+
+
+def _leave(run: str) -> bool:
+    """Cancel nothing."""
+    return False
 
 
 def _seconds(name: str, value: timedelta | float | str) -> float:

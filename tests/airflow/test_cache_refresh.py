@@ -125,6 +125,14 @@ def test_out_of_time_the_runs_we_started_are_cancelled_and_the_joined_one_is_not
 
 
 @BOTH_WAYS
+def test_out_of_time_nothing_is_cancelled_when_that_is_not_wanted(refresh, mode, reports, dag_id):
+    mode.runs.script(reports[0], seconds=math.inf)
+    run = refresh(dag_id, reports=reports[:1], timeout=0.3, cancel_on_kill=False)
+    assert run.state == "failed"
+    assert not mode.runs.started()[0].over(mode.service_now())
+
+
+@BOTH_WAYS
 def test_a_retry_runs_again_only_what_failed(refresh, mode, reports, dag_id):
     mode.runs.script(reports[0], outcome="failed")
     run = refresh(dag_id, adjust=retry_once, reports=reports[:3])
