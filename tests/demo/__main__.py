@@ -104,8 +104,9 @@ def main() -> int:
     )
     parser.add_argument("--timeout", type=float, default=900, help="seconds for the DAG run (default 900)")
     arguments = parser.parse_args()
-    # A terminal's hang-up or a `kill` must clean up just as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A hang-up or a `kill` must clean up just as Ctrl-C does, and Ctrl-C also where a shell started
+    # this in the background, with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     folder = arguments.folder.resolve()
     shutil.rmtree(folder / "airflow", ignore_errors=True)
