@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from tests.airflow.environment import DAG_FOLDERS, prepare
+from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.sandbox.credentials import Credentials
 
 AIRFLOW_HOME = prepare()
-
-import os  # noqa: E402
-import signal  # noqa: E402
-from collections.abc import Callable, Iterator, Mapping  # noqa: E402
-from dataclasses import dataclass, field  # noqa: E402
-from datetime import datetime, timedelta  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
-
-import pytest  # noqa: E402
-
-from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,21 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox(shape=shape, mode=ModeSwitches(limiter="off"), time_scale=0.01) as started:
         started.catalog.ingest_warehouse()
         yield started
+
+
+@pytest.fixture
+def rotate_mode_key(sandbox: Sandbox) -> Callable[[], Credentials]:
+    """Do what a person does: make a new key, put it into Airflow's connection, delete the old one."""
+
+    def rotate() -> Credentials:
+        new = sandbox.mode.add_key().credentials
+        connection = json.loads(os.environ["AIRFLOW_CONN_MODE_DEFAULT"])
+        connection.update(login=new.token, password=new.secret)
+        os.environ["AIRFLOW_CONN_MODE_DEFAULT"] = json.dumps(connection)
+        sandbox.mode.revoke_after(0)
+        return new
+
+    return rotate
 
 
 @pytest.fixture

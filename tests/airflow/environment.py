@@ -18,12 +18,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FOLDERS = {"dags": REPOSITORY / "dags", "tests": REPOSITORY / "tests" / "airflow" / "dags"}
 
 
+_INHERITED = "MODE_CATALOG_TESTS_AIRFLOW_HOME"
+
+
 @cache
 def prepare() -> Path:
     """Point Airflow at a fresh home that is removed when the test process ends.
 
+    A process that a test starts works in the home of that test.
+
     :return: the home folder.
     """
+    if _INHERITED in os.environ:
+        return Path(os.environ[_INHERITED])
     home = Path(tempfile.mkdtemp(prefix="mode-catalog-airflow-"))
     atexit.register(_remove, home, os.getpid())
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -37,6 +44,7 @@ def prepare() -> Path:
         del os.environ[name]
     os.environ.update(
         {
+            _INHERITED: str(home),
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",

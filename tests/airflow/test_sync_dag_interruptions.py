@@ -26,17 +26,6 @@ def assert_everything_arrived_once(sandbox):
         assert json.loads(upload.content) == expected[asset], asset
 
 
-@pytest.fixture
-def rotate_mode_key(sandbox):
-    """A person makes a new key in Mode, and puts it into Airflow's connection."""
-
-    def rotate():
-        sandbox.mode.rotate()
-        os.environ.update(sandbox.environment())
-
-    return rotate
-
-
 def test_a_key_rotated_in_the_middle_of_an_extraction_costs_no_row(sync, sandbox, rotate_mode_key):
     sandbox.mode.fault("reports/*/queries", nth=5, do=rotate_mode_key)
     run = sync()
