@@ -24,6 +24,7 @@ class SourceIngestedSensor(BaseSensorOperator):
     """Waits for sources of one type; see the two sensors for users."""
 
     source_type: ClassVar[str]
+    max_age = timedelta(hours=24)
 
     template_fields: Sequence[str] = (
         "source_id",
@@ -39,7 +40,6 @@ class SourceIngestedSensor(BaseSensorOperator):
         *,
         source_id: str | Sequence[str] | None = None,
         source_name: str | Sequence[str] | None = None,
-        max_age: timedelta = timedelta(hours=24),
         ingested_after: str | datetime | None = None,
         catalog_conn_id: str = CatalogHook.default_conn_name,
         skip_when: bool | str = False,
@@ -51,7 +51,6 @@ class SourceIngestedSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.source_id = source_id
         self.source_name = source_name
-        self.max_age = max_age
         self.ingested_after = ingested_after
         self.catalog_conn_id = catalog_conn_id
         self.skip_when = skip_when
