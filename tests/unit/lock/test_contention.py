@@ -16,9 +16,9 @@ from pathlib import Path
 from mode_catalog_provider.lock import Holder, RunLock
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-TTL = 0.3
+TTL = 0.2
 PROCESSES = 4
-KILLS = 6
+KILLS = 5
 ACQUISITIONS = 60
 #: Seconds after which something hangs.
 PATIENCE = 60
