@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+from airflow.exceptions import AirflowRescheduleException, TaskDeferred
 from hypothesis import given
 from hypothesis import strategies as st
 
