@@ -26,8 +26,8 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
         # Imported here: it attaches file systems, which a DAG parse must not do.
         from airflow.sdk import ObjectStoragePath
 
-        path = ObjectStoragePath(location, conn_id=conn_id)
         try:
+            path = ObjectStoragePath(location, conn_id=conn_id)
             _ = path.fs
         except (ValueError, ImportError) as error:
             scheme = location.partition("://")[0]

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fsspec
 import pytest
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.io import attach
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.staging import staging_path
@@ -21,8 +19,7 @@ def test_a_file_url_is_the_local_disk_too():
 
 
 @pytest.fixture(params=[None, "store"])
-def conn_id(request):
-    attach("memory", request.param, fs=fsspec.filesystem("memory"))
+def conn_id(request, memory_store):
     return request.param
 
 
