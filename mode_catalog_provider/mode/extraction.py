@@ -7,9 +7,10 @@ rows decides what comes next, so memory holds what is under way and little more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import chain
 
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
@@ -17,6 +18,7 @@ from mode_catalog_provider.mode.ledger import Ledger, LeftOut
 from mode_catalog_provider.mode.member_reading import MemberReading
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
+from mode_catalog_provider.mode.recollection import NothingKnown, Recollection
 from mode_catalog_provider.mode.report_reading import ReportReading
 from mode_catalog_provider.mode.rows import Wire, datasource_row, token_of
 
@@ -60,11 +62,13 @@ class Extraction:
         """
         return dict(self._ledger.filtered)
 
-    def rows(self) -> Generator[Row, None, None]:
+    def rows(self, recollection: Recollection | None = None) -> Generator[Row, None, None]:
         """Yield each row as soon as it is known: its asset, and the contract's keys in order.
 
         Rows come in any order, and an object that changed while it was read may come twice.
 
+        :param recollection: what is known from an earlier extraction, and is not read again; it is told what
+            was read. Default ``None``: everything is read.
         :raises ConfigurationError: the collections asked for do not exist.
         :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
             the client with them.
@@ -73,12 +77,19 @@ class Extraction:
         pipeline = Pipeline(max_in_flight=self.options.max_in_flight, cancel=self._client.cancel)
         # The two lists without which there is no extraction come first.
         pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
+        known = recollection or NothingKnown()
         for reading in (ReportReading, MemberReading):
-            reading(client=self._client, options=self.options, pipeline=pipeline, ledger=self._ledger).start()
+            reading(
+                client=self._client,
+                options=self.options,
+                pipeline=pipeline,
+                ledger=self._ledger,
+                recollection=known,
+            ).start()
         count: Counter[str] = Counter()
         # Closed here and now, not when the collector comes by: threads hang on it.
         with closing(pipeline.rows()) as rows:
-            for asset, row in rows:
+            for asset, row in chain(rows, _known_queries(known)):
                 self.peak_backlog = pipeline.peak_backlog
                 count[asset] += 1
                 if self._progress:
@@ -91,3 +102,8 @@ class Extraction:
         for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
             token_of(resource, listing)
             yield "datasource", datasource_row(resource)
+
+
+def _known_queries(recollection: Recollection) -> Iterator[Row]:
+    for row in recollection.recalled_queries():
+        yield "query", row

@@ -13,6 +13,7 @@ from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger, LeftOut
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
+from mode_catalog_provider.mode.recollection import Recollection, member_mark
 from mode_catalog_provider.mode.rows import Wire, completed_member, member_row
 from mode_catalog_provider.snapshot.assets import KEYS
 
@@ -24,14 +25,22 @@ class MemberReading:
     :param options: whether user records are read at all, and how many at once.
     :param pipeline: gets the calls.
     :param ledger: is told who was left out or is incomplete.
+    :param recollection: knows some members, whose user records then are not asked for.
     """
 
     def __init__(
-        self, *, client: ModeClient, options: ExtractionOptions, pipeline: Pipeline, ledger: Ledger
+        self,
+        *,
+        client: ModeClient,
+        options: ExtractionOptions,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        recollection: Recollection,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._ledger = ledger
+        self._recollection = recollection
         self._full = options.members == "full"
         self._at_once = options.max_in_flight
         # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
@@ -58,10 +67,12 @@ class MemberReading:
             if keys & self._seen:
                 continue
             self._seen |= keys
-            if self._full and _has_profile(row["username"]):
-                self._incomplete.append(tuple(row.values()))
-            else:
+            if not self._full or not _has_profile(row["username"]):
                 yield from self._finished(row)
+            elif known := self._recollection.recall_member(row["token"], member_mark(row)):
+                yield from self._finished(known)
+            else:
+                self._incomplete.append(tuple(row.values()))
         for _ in range(self._at_once):
             self._ask_next_profile()
 
@@ -76,7 +87,11 @@ class MemberReading:
 
     def _profile(self, row: dict[str, Any], answer: Wire) -> Iterable[Row]:
         self._ask_next_profile()
-        return self._finished(completed_member(row, answer))
+        completed = completed_member(row, answer)
+        # Under the token of the list, for that is what the next extraction knows before it reads the profile.
+        if row["token"] == completed["token"]:
+            self._recollection.note("member", completed["token"], member_mark(row))
+        return self._finished(completed)
 
     def _no_profile(self, row: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
         self._ask_next_profile()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from time import time
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger
 from mode_catalog_provider.mode.pages import PageWalk, embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
+from mode_catalog_provider.mode.recollection import Recollection, report_mark
 from mode_catalog_provider.mode.rows import (
     Wire,
     collection_row,
@@ -54,14 +56,22 @@ class ReportReading:
     :param options: which collections and reports are wanted.
     :param pipeline: gets the calls.
     :param ledger: is told what was left out and filtered.
+    :param recollection: knows the queries of some reports, which then are not asked for.
     """
 
     def __init__(
-        self, *, client: ModeClient, options: ExtractionOptions, pipeline: Pipeline, ledger: Ledger
+        self,
+        *,
+        client: ModeClient,
+        options: ExtractionOptions,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        recollection: Recollection,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._ledger = ledger
+        self._recollection = recollection
         self._include_archived = options.include_archived
         self._filter = CollectionFilter(
             include=options.include_collections,
@@ -128,15 +138,15 @@ class ReportReading:
             partial(self._reports_refused, listing),
         )
 
-    def _reports_page(self, listing: _Listing, answer: Wire) -> Iterable[Row]:
-        self._take_reports(listing, answer)
+    def _reports_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
+        yield from self._take_reports(listing, answer)
         if not listing.walk.done:
             self._ask_reports(listing)
-            return ()
+            return
         self._look_for_datasets(listing.collection)
-        return (("collection", listing.collection),)
+        yield "collection", listing.collection
 
-    def _take_reports(self, listing: _Listing, answer: Wire) -> None:
+    def _take_reports(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         for resource in listing.walk.take(answer):
             token = token_of(resource, f"the reports of {listing}")
             # Listed twice: it moved while its collections were read, or it is a dataset listed as a report.
@@ -147,7 +157,12 @@ class ReportReading:
                 self._ledger.filtered[ARCHIVED] += 1
                 continue
             listing.reports += 1
-            self._ask_queries(report_row(resource, collection_token=listing.collection["token"]))
+            report = report_row(resource, collection_token=listing.collection["token"])
+            mark = report_mark(resource, now=time())
+            if self._recollection.recall_queries(token, mark):
+                yield "report", report
+            else:
+                self._ask_queries(report, mark)
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be listed"
@@ -158,16 +173,13 @@ class ReportReading:
 
     # -- queries -------------------------------------------------------------------------------------------
 
-    def _ask_queries(self, report: dict[str, Any]) -> None:
+    def _ask_queries(self, report: dict[str, Any], mark: str | None) -> None:
         # Whatever query_count says: it is missing, or wrong, on some reports.
         request = partial(self._client.get, f"reports/{quote(report['token'], safe='')}/queries")
-        self._pipeline.add(
-            Call(
-                Lane.QUERIES, request, partial(self._queries, report), partial(self._queries_refused, report)
-            )
-        )
+        then, refused = partial(self._queries, report, mark), partial(self._queries_refused, report)
+        self._pipeline.add(Call(Lane.QUERIES, request, then, refused))
 
-    def _queries(self, report: dict[str, Any], answer: Wire) -> Iterator[Row]:
+    def _queries(self, report: dict[str, Any], mark: str | None, answer: Wire) -> Iterator[Row]:
         token = report["token"]
         listing = f"the queries of report {report['name']!r} ({token})"
         yield "report", report
@@ -179,6 +191,7 @@ class ReportReading:
                 log.warning("Query %s is listed under report %s but belongs to another.", query, token)
                 continue
             yield "query", query_row(resource, report_token=token)
+        self._recollection.note("report", token, mark)
 
     def _queries_refused(self, report: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
         what = f"The queries of report {report['name']!r} ({report['token']}) could not be read"
@@ -205,13 +218,12 @@ class ReportReading:
             partial(self._datasets_refused, listing),
         )
 
-    def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterable[Row]:
-        self._take_reports(listing, answer)
+    def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
+        yield from self._take_reports(listing, answer)
         if not listing.walk.done:
             self._ask_datasets(listing)
         self._has_datasets = True
         self._resume_datasets()
-        return ()
 
     def _datasets_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         if self._has_datasets is None and isinstance(refusal, NotFoundError):

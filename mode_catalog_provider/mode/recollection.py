@@ -1,0 +1,109 @@
+"""What an extraction may take from an earlier one, and what it notes for the next.
+
+A *mark* stands for everything that tells whether an object changed: equal marks, equal object. It is taken
+from the row of a listing *before* the object itself is read, so that a change in between shows as another mark
+the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from mode_catalog_provider.mode.rows import Wire
+
+#: Stamps of a report that move when somebody edits it. Its ``updated_at`` moves with every run as well.
+_EDIT_STAMPS = ("edited_at", "last_saved_at")
+
+#: Seconds after an edit in which the report's stamps prove nothing yet: a second edit may bear the same stamp
+#: as the first, a replica may show the old queries beside the new stamp, and Mode's clock is not ours.
+SETTLING_SECONDS = 600.0
+
+
+class Recollection(Protocol):
+    """What is known of earlier readings. Used from one thread."""
+
+    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+        """Return whether a report's queries are known, and take them over if so: :meth:`recalled_queries` gives them.
+
+        :param report_token: the report.
+        :param mark: its mark as just listed; ``None`` is never known.
+        """
+
+    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+        """Return the complete row of a member whose profile is known, ``None`` when it must be read.
+
+        :param token: the member's token.
+        :param mark: its mark as just listed.
+        """
+
+    def recalled_queries(self) -> Iterable[dict[str, Any]]:
+        """Yield the queries of all reports that :meth:`recall_queries` said yes to."""
+
+    def note(self, asset: str, token: str, mark: str | None) -> None:
+        """Remember for the next extraction what was read just now.
+
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
+        :param token: of the report or member.
+        :param mark: its mark as listed before it was read; ``None``: to be read again in any case.
+        """
+
+
+class NothingKnown:
+    """The recollection of an extraction that stands alone."""
+
+    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+        """No queries are known."""
+        return False
+
+    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+        """No profile is known."""
+        return None
+
+    def recalled_queries(self) -> Iterable[dict[str, Any]]:
+        """There are none."""
+        return ()
+
+    def note(self, asset: str, token: str, mark: str | None) -> None:
+        """Forget it."""
+
+
+def report_mark(resource: Wire, *, now: float) -> str | None:
+    """Return the mark of a report or dataset, ``None`` when nothing proves that its queries stay the same.
+
+    Mode moves ``edited_at`` and ``last_saved_at`` when a report or one of its queries is saved, and not when
+    it is run. Moving to another collection, archiving and renaming need no mark: they show in the listing.
+
+    :param resource: the report as listed.
+    :param now: time before its queries are asked for, in Unix seconds.
+    """
+    edits = [resource.get(name) for name in _EDIT_STAMPS]
+    if not any(edits):
+        return None
+    stamps = [*edits, resource.get("published_at")]
+    try:
+        newest = max(_moment(stamp) for stamp in stamps if stamp)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None if newest > now - SETTLING_SECONDS else _mark([*stamps, resource.get("query_count")])
+
+
+def member_mark(row: Mapping[str, Any]) -> str:
+    """Return the mark of a member: all that the list of members says.
+
+    :param row: the member's row as far as the list goes.
+    """
+    return _mark(list(row.values()))
+
+
+def _moment(stamp: str) -> float:
+    moment = datetime.fromisoformat(stamp)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _mark(parts: list[Any]) -> str:
+    # Eight bytes: that a changed object keeps its mark happens once in 2**64 changes.
+    return hashlib.blake2b(json.dumps(parts).encode("ascii"), digest_size=8).hexdigest()
