@@ -70,12 +70,13 @@ def as_written(rows: Rows) -> dict[str, list[str]]:
     return {asset: [json.dumps(row) for row in rows.get(asset, [])] for asset in assets}
 
 
-def walk_cost(rows: int) -> int:
-    """Requests of one walk: the pages and one that proves the end; from 30 rows on, all pages once more."""
+def walk_cost(rows: int, *, proven: bool = False) -> int:
+    """Requests of one walk: the pages and one that proves the end; from 30 rows on, all pages once more.
+
+    :param proven: counters, or what is known from elsewhere, tell that nothing is missing.
+    """
     pages = ceil(rows / 30)
-    if not rows:
-        return 1
-    return pages + 1 if rows < 30 else 2 * pages + 1
+    return pages + 1 + (pages if rows >= 30 and not proven else 0)
 
 
 def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
@@ -85,7 +86,7 @@ def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
     over its datasets, R for queries, 1 for the list of members, and M profiles unless ``members="lite"``.
     """
     world = sandbox.mode.world
-    cost = 1 + walk_cost(len(world.collections)) + 1
+    cost = 1 + walk_cost(len(world.collections), proven=True) + 1
     for collection in world.collections:
         if collection.personal:
             continue
