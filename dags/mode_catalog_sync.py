@@ -182,6 +182,7 @@ with DAG(
         mode_conn_id=settings.mode_conn_id,
         strategy=dag.param("strategy"),
         incremental=dag.param("incremental"),
+        full_refresh_after=settings.full_refresh_after,
         include_collections=dag.param("include_collections"),
         exclude_collections=dag.param("exclude_collections"),
         include_personal=dag.param("include_personal"),

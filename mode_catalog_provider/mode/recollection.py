@@ -1,8 +1,8 @@
 """What an extraction may take from an earlier one, and what it notes for the next.
 
 A *mark* stands for everything that tells whether an object changed: equal marks, equal object. It is taken
-from the row of a listing *before* the object itself is read, so that a change in between shows as another mark
-the next time.
+from the row of a listing *before* the object itself is read, so that a change in between shows as another
+mark the next time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Recollection(Protocol):
     """What is known of earlier readings. Used from one thread."""
 
     def recall_queries(self, report_token: str, mark: str | None) -> bool:
-        """Return whether a report's queries are known, and take them over if so: :meth:`recalled_queries` gives them.
+        """Return whether a report's queries are known; if so, :meth:`recalled_queries` will give them.
 
         :param report_token: the report.
         :param mark: its mark as just listed; ``None`` is never known.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -94,8 +95,9 @@ def test_why_a_collection_was_dropped_is_told() -> None:
     [
         {"strategy": "fast"},
         {"strategy": "hybrid"},
-        {"incremental": True},
         {"incremental": "False"},
+        {"full_refresh_after": 7},
+        {"full_refresh_after": timedelta(0)},
         {"include_personal": 1},
         {"include_archived": None},
         {"members": "none"},
@@ -123,6 +125,7 @@ def test_options_are_json_by_name() -> None:
     assert json.loads(json.dumps(options.to_json())) == {
         "strategy": "auto",
         "incremental": False,
+        "full_refresh_after": 604800.0,
         "include_collections": ["Sales", "f1"],
         "exclude_collections": None,
         "include_personal": False,
