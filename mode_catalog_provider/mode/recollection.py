@@ -10,17 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from mode_catalog_provider.mode.rows import Wire
 
 #: Stamps of a report that move when somebody edits it. Its ``updated_at`` moves with every run as well.
 _EDIT_STAMPS = ("edited_at", "last_saved_at")
-
-#: Seconds after an edit in which the report's stamps prove nothing yet: a second edit may bear the same stamp
-#: as the first, a replica may show the old queries beside the new stamp, and Mode's clock is not ours.
-SETTLING_SECONDS = 600.0
 
 
 class Recollection(Protocol):
@@ -71,24 +66,19 @@ class NothingKnown:
         """Forget it."""
 
 
-def report_mark(resource: Wire, *, now: float) -> str | None:
-    """Return the mark of a report or dataset, ``None`` when nothing proves that its queries stay the same.
+def report_mark(resource: Wire) -> str | None:
+    """Return the mark of a report or dataset, ``None`` when nothing tells whether its queries changed.
 
     Mode moves ``edited_at`` and ``last_saved_at`` when a report or one of its queries is saved, and not when
-    it is run. Moving to another collection, archiving and renaming need no mark: they show in the listing.
+    it is run. They are compared as they are written, so no clock needs to be right, and count milliseconds,
+    so no two edits share one. Moving, archiving and renaming need no mark: they show in the listing.
 
-    :param resource: the report as listed.
-    :param now: time before its queries are asked for, in Unix seconds.
+    :param resource: the report as listed, before its queries are asked for.
     """
     edits = [resource.get(name) for name in _EDIT_STAMPS]
     if not any(edits):
         return None
-    stamps = [*edits, resource.get("published_at")]
-    try:
-        newest = max(_moment(stamp) for stamp in stamps if stamp)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return None if newest > now - SETTLING_SECONDS else _mark([*stamps, resource.get("query_count")])
+    return _mark([*edits, resource.get("published_at"), resource.get("query_count")])
 
 
 def member_mark(row: Mapping[str, Any]) -> str:
@@ -97,11 +87,6 @@ def member_mark(row: Mapping[str, Any]) -> str:
     :param row: the member's row as far as the list goes.
     """
     return _mark(list(row.values()))
-
-
-def _moment(stamp: str) -> float:
-    moment = datetime.fromisoformat(stamp)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _mark(parts: list[Any]) -> str:

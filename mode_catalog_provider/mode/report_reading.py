@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from time import time
 from typing import Any
 from urllib.parse import quote
 
@@ -158,7 +157,7 @@ class ReportReading:
                 continue
             listing.reports += 1
             report = report_row(resource, collection_token=listing.collection["token"])
-            mark = report_mark(resource, now=time())
+            mark = report_mark(resource)
             if self._recollection.recall_queries(token, mark):
                 yield "report", report
             else:
