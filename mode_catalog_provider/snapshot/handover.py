@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from mode_catalog_provider.snapshot.previous import NoPrevious, PreviousSnapshot
@@ -32,6 +32,15 @@ class Handover:
         self._previous = previous
         self._now = now
         self._taken: Counter[str] = Counter()
+
+    @property
+    def knows_something(self) -> bool:
+        """Whether there is an earlier snapshot to build on."""
+        return self._previous.because is None and self._previous.timestamp is not None
+
+    def reports_of(self, collection_token: str) -> Collection[str] | None:
+        """Return the reports that the earlier snapshot has in a collection."""
+        return self._previous.reports_of(collection_token)
 
     def recall_queries(self, report_token: str, mark: str | None) -> bool:
         """Return whether the queries of a report are known and unchanged."""

@@ -46,6 +46,9 @@ class NoPrevious:
     def recall(self, asset: str, token: str, mark: str) -> None:
         """Nothing is known."""
 
+    def reports_of(self, collection_token: str) -> None:
+        """Nothing is known."""
+
     def queries(self) -> Iterator[dict[str, Any]]:
         """There are none."""
         return iter(())
@@ -78,12 +81,17 @@ class PreviousSnapshot:
                 "CREATE TABLE reading (asset TEXT, token BLOB, mark TEXT, read_at INTEGER, row BLOB, "
                 "recalled INTEGER DEFAULT 0, PRIMARY KEY (asset, token)) WITHOUT ROWID"
             )
+            self._database.execute(
+                "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) WITHOUT ROWID"
+            )
             self._database.execute("BEGIN")
             if snapshot.manifest.readings:
                 with _private_copy(snapshot, snapshot.manifest.readings) as readings:
                     self._load_readings(readings, now() - max_age.total_seconds(), now())
             with _private_copy(snapshot, entries["member"]) as members:
                 self._load_members(members)
+            with _private_copy(snapshot, entries["report"]) as reports:
+                self._load_reports(reports)
             self._queries = opened.enter_context(_private_copy(snapshot, entries["query"]))
             self._opened = opened.pop_all()
 
@@ -113,6 +121,16 @@ class PreviousSnapshot:
         )
         return found[0], None if found[1] is None else json.loads(found[1])
 
+    def reports_of(self, collection_token: str) -> set[str]:
+        """Return the tokens of the reports that were in a collection.
+
+        :param collection_token: the collection; one that was not there had none.
+        """
+        found = self._database.execute(
+            "SELECT token FROM report WHERE collection = ?", (token_bytes(collection_token),)
+        )
+        return {token.decode("utf-8", "surrogatepass") for (token,) in found}
+
     def queries(self) -> Iterator[dict[str, Any]]:
         """Yield the queries of all reports that were recalled."""
         select = "SELECT 1 FROM reading WHERE recalled AND asset = 'report'"
@@ -139,6 +157,15 @@ class PreviousSnapshot:
                 "UPDATE reading SET row = ? WHERE asset = 'member' AND token = ?",
                 (json.dumps(row), token_bytes(row["token"])),
             )
+
+    def _load_reports(self, file: IO[bytes]) -> None:
+        self._database.executemany(
+            "INSERT OR IGNORE INTO report VALUES (?, ?)",
+            (
+                (token_bytes(row["space_token"] or ""), token_bytes(row["token"]))
+                for row in json_rows(_chunks(file))
+            ),
+        )
 
 
 def open_previous(
