@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from mode_catalog_provider.mode.rows import Wire
@@ -21,11 +21,23 @@ _EDIT_STAMPS = ("edited_at", "last_saved_at")
 class Recollection(Protocol):
     """What is known of earlier readings. Used from one thread."""
 
+    @property
+    def knows_something(self) -> bool:
+        """Whether anything at all is known, so that most reports may not have to be asked for."""
+
     def recall_queries(self, report_token: str, mark: str | None) -> bool:
         """Return whether a report's queries are known; if so, :meth:`recalled_queries` will give them.
 
         :param report_token: the report.
         :param mark: its mark as just listed; ``None`` is never known.
+        """
+
+    def reports_of(self, collection_token: str) -> Collection[str] | None:
+        """Return the reports that were in a collection, ``None`` when nobody knows.
+
+        One of them that no listing shows was deleted, or moved, or slipped through while pages were read.
+
+        :param collection_token: the collection.
         """
 
     def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
@@ -50,9 +62,14 @@ class Recollection(Protocol):
 class NothingKnown:
     """The recollection of an extraction that stands alone."""
 
+    knows_something = False
+
     def recall_queries(self, report_token: str, mark: str | None) -> bool:
         """No queries are known."""
         return False
+
+    def reports_of(self, collection_token: str) -> None:
+        """Nobody knows."""
 
     def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """No profile is known."""
