@@ -82,7 +82,8 @@ class PreviousSnapshot:
                 "recalled INTEGER DEFAULT 0, PRIMARY KEY (asset, token)) WITHOUT ROWID"
             )
             self._database.execute(
-                "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) WITHOUT ROWID"
+                "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) "
+                "WITHOUT ROWID"
             )
             self._database.execute("BEGIN")
             if snapshot.manifest.readings:
