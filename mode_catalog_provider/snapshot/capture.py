@@ -55,6 +55,7 @@ def capture(
     log: logging.Logger,
     fence: Callable[[], None] = lambda: None,
     keep: int | None = None,
+    now: Callable[[], float] = time.time,
 ) -> CaptureResult:
     """Write one complete snapshot of the workspace, or raise and leave nothing.
 
@@ -65,6 +66,7 @@ def capture(
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
+    :param now: clock that tells how old a reading is, in Unix seconds.
     :return: the manifest and where it lies.
     :raises ConfigurationError: ``keep`` is less than 1.
     :raises ModeCatalogError: whatever made the extraction impossible.
@@ -73,9 +75,9 @@ def capture(
     begun = time.monotonic()
     client.verify()
     log.info("Authentication succeeded")
-    previous = _previous(client, extraction.options, layout, log)
+    previous = _previous(client, extraction.options, layout, log, now)
     with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
-        handover = Handover(writer=writer, previous=previous)
+        handover = Handover(writer=writer, previous=previous, now=now)
         _transfer(extraction, writer, handover, log)
         manifest, manifest_path = writer.finish(
             strategy=extraction.strategy,
@@ -95,12 +97,16 @@ def capture(
 
 
 def _previous(
-    client: ModeClient, options: ExtractionOptions, layout: Layout, log: logging.Logger
+    client: ModeClient,
+    options: ExtractionOptions,
+    layout: Layout,
+    log: logging.Logger,
+    now: Callable[[], float],
 ) -> PreviousSnapshot | NoPrevious:
     if not options.incremental:
         return NoPrevious()
     previous = open_previous(
-        layout, workspace=client.workspace, host=client.host, max_age=options.full_refresh_after
+        layout, workspace=client.workspace, host=client.host, max_age=options.full_refresh_after, now=now
     )
     if previous.because:
         log.info("Everything is read, for %s.", previous.because)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from mode_catalog_provider import __version__
-from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotStaleError
 from mode_catalog_provider.snapshot.layout import Layout, manifest_name
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
@@ -64,6 +64,7 @@ class PreviousSnapshot:
     :param snapshot: a complete snapshot.
     :param max_age: readings as old as this, or older, are not known.
     :param now: clock, in Unix seconds.
+    :raises SnapshotStaleError: all of it was read too long ago.
     :raises SnapshotAlteredError: a file of it is not the one that was written.
     """
 
@@ -89,6 +90,8 @@ class PreviousSnapshot:
             if snapshot.manifest.readings:
                 with _private_copy(snapshot, snapshot.manifest.readings) as readings:
                     self._load_readings(readings, now() - max_age.total_seconds(), now())
+            if self._database.execute("SELECT 1 FROM reading LIMIT 1").fetchone() is None:
+                raise SnapshotStaleError(f"nothing in it was read less than {max_age} ago")
             with _private_copy(snapshot, entries["member"]) as members:
                 self._load_members(members)
             with _private_copy(snapshot, entries["report"]) as reports:
@@ -189,12 +192,12 @@ def open_previous(
         snapshot = _newest(layout)
         if snapshot is None:
             return NoPrevious(f"there is no earlier snapshot with a manifest in {layout.home}")
-        if reason := _refusal(snapshot, workspace, host.rstrip("/"), max_age, now()):
+        if reason := _refusal(snapshot, workspace, host.rstrip("/")):
             return NoPrevious(f"{snapshot.manifest_path} {reason}")
         return PreviousSnapshot(snapshot, max_age=max_age, now=now)
     except Exception as error:
         # Any exception, for each object store has errors of its own: all can be read from Mode instead.
-        return NoPrevious(f"the snapshot before cannot be read: {error}")
+        return NoPrevious(f"the snapshot before cannot be built on: {error}")
 
 
 def _newest(layout: Layout) -> Snapshot | None:
@@ -205,15 +208,13 @@ def _newest(layout: Layout) -> Snapshot | None:
     return None
 
 
-def _refusal(snapshot: Snapshot, workspace: str, host: str, max_age: timedelta, now: float) -> str | None:
+def _refusal(snapshot: Snapshot, workspace: str, host: str) -> str | None:
     manifest = snapshot.manifest
     if (manifest.host, manifest.workspace) != (host, workspace):
         return f"is of {manifest.host}/{manifest.workspace}"
     if manifest.provider_version != __version__:
         # Another version may make other rows, and other marks, of what Mode sends.
         return f"was written by version {manifest.provider_version} of this package"
-    if now - manifest.timestamp >= max_age.total_seconds():
-        return f"is older than {max_age}"
     if manifest.readings is None:
         return "does not say when its objects were read"
     return None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
@@ -23,11 +23,17 @@ def running(shape: WorkspaceShape, **switches: Any) -> Sandbox:
     return Sandbox(shape=shape, mode=ModeSwitches(limiter="off", **switches), time_scale=0.001)
 
 
-def take(sandbox: Sandbox, layout: Layout, *, keep: int | None = None, **options: Any) -> CaptureResult:
-    """A snapshot, incremental unless the options say otherwise."""
+def take(sandbox: Sandbox, layout: Layout, *, day: float = 0, **options: Any) -> CaptureResult:
+    """A snapshot, so many days from now; incremental unless the options say otherwise."""
     with client_of(sandbox) as client:
         extraction = Extraction(client=client, options=ExtractionOptions(**{"incremental": True, **options}))
-        return capture(client=client, extraction=extraction, layout=layout, log=LOG, keep=keep)
+        return capture(
+            client=client,
+            extraction=extraction,
+            layout=layout,
+            log=LOG,
+            now=lambda: time.time() + day * 86_400,
+        )
 
 
 def contents(result: CaptureResult) -> dict[str, bytes]:
@@ -156,6 +162,3 @@ class Editing:
         return [
             made for name, made in vars(cls).items() if name[0] != "_" and name not in ("saved", "changes")
         ]
-
-
-WEEK = timedelta(days=7)

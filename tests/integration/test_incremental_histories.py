@@ -48,7 +48,7 @@ def begin_again(sandbox: Sandbox) -> Editing:
     return Editing(sandbox)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=days, flat=st.booleans(), first=options)
 def test_after_every_day_the_files_are_those_of_a_full_extraction(
     sandbox: Sandbox, history: list[tuple[list[Change], dict[str, Any]]], flat: bool, first: dict[str, Any]
