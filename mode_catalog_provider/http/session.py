@@ -211,7 +211,13 @@ class HttpSession:
                 self.stop.check()
                 raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
         self.figures.count(bytes_received=len(body))
-        return Answer(status=response.status_code, headers=response.headers, body=body, asked=asked)
+        return Answer(
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            asked=asked,
+            sent_at=exchange.sent_at,
+        )
 
     def close(self) -> None:
         """Close the connections that are not in use."""

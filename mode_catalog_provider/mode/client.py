@@ -272,6 +272,10 @@ class ModeClient:
         finally:
             http.close()
 
+    def in_flight_wanted(self) -> int:
+        """How many requests must be under way at once to use the whole rate, as slow as answers are now."""
+        return self._throttle.in_flight_wanted()
+
     def cancel(self) -> None:
         """Make every call under way and every later one raise ``CancelledError`` at once.
 
@@ -342,8 +346,8 @@ class ModeClient:
         params: Mapping[str, Any] | None,
         json: Any,
     ) -> Answer:
-        with self._throttle.turn() as waited:
-            self.figures.count(throttled_seconds=waited)
+        with self._throttle.turn() as turn:
+            self.figures.count(throttled_seconds=turn.waited)
             answer = self._http.exchange(
                 method,
                 url,
@@ -353,6 +357,7 @@ class ModeClient:
                 json=json,
                 deadline=self._deadline,
             )
+            turn.sent = answer.sent_at
             limit, remaining = rate_headers(answer)
             self._throttle.learn(limit=limit, remaining=remaining)
         return answer

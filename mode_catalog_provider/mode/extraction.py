@@ -90,7 +90,11 @@ class Extraction:
             discovery = self._open_discovery(known)
             if discovery:
                 opened.callback(discovery.close)
-            pipeline = Pipeline(max_in_flight=self.options.max_in_flight, cancel=self._client.cancel)
+            pipeline = Pipeline(
+                max_in_flight=self.options.max_in_flight,
+                cancel=self._client.cancel,
+                wanted=self._client.in_flight_wanted,
+            )
             self._start_readings(pipeline, known, discovery, opened)
             # Closed here and now, not when the collector comes by: threads hang on it.
             rows = opened.enter_context(closing(pipeline.rows()))

@@ -36,8 +36,8 @@ class ExtractionOptions:
     :param include_archived: whether archived reports and their queries are extracted, default ``True``.
     :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those
         two stay null, and the requests are saved.
-    :param max_in_flight: most requests at the same time, 1 to 100, default 8. It hides latency; the rate at
-        which requests are made is limited elsewhere.
+    :param max_in_flight: most requests at the same time, 1 to 100, default 16. As many are made as the
+        latency of answers asks for; the rate at which they are made is limited elsewhere.
     :raises ConfigurationError: a value is not one of these.
     """
 
@@ -49,7 +49,7 @@ class ExtractionOptions:
     include_personal: bool = False
     include_archived: bool = True
     members: Members = "full"
-    max_in_flight: int = 8
+    max_in_flight: int = 16
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, get_args(Strategy))

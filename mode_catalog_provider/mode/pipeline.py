@@ -68,12 +68,17 @@ class Pipeline:
     """Make calls on a bounded pool of threads, in an order that keeps the backlog and the idle time small.
 
     :param max_in_flight: most requests at once; threads are started as they are needed.
+    :param wanted: says how many are worth having at the moment; default: as many as allowed.
     :param cancel: makes requests that are under way fail soon; called when the rows are abandoned or an
         error ends them while requests are still in flight.
     """
 
-    def __init__(self, *, max_in_flight: int, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, *, max_in_flight: int, cancel: Callable[[], None], wanted: Callable[[], int] | None = None
+    ) -> None:
+        self._most_in_flight = max_in_flight
         self._max_in_flight = max_in_flight
+        self._wanted = wanted
         self._cancel = cancel
         self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
         self._in_flight = dict.fromkeys(Lane, 0)
@@ -117,6 +122,8 @@ class Pipeline:
     def _start_calls(self) -> None:
         backlog = self._total_in_flight() + sum(map(len, self._waiting.values()))
         self.peak_backlog = max(self.peak_backlog, backlog)
+        if self._wanted is not None:
+            self._max_in_flight = min(self._most_in_flight, self._wanted())
         while self._total_in_flight() < self._max_in_flight and (call := self._next_call()):
             self._in_flight[call.lane] += 1
             self._calls.put(call)
