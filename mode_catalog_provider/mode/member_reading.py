@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from mode_catalog_provider.errors import ServiceError
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger, LeftOut
-from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.mode.pages import count_of, embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.mode.recollection import Recollection, member_mark
 from mode_catalog_provider.mode.rows import Wire, completed_member, member_row
@@ -26,6 +28,8 @@ class MemberReading:
     :param pipeline: gets the calls.
     :param ledger: is told who was left out or is incomplete.
     :param recollection: knows some members, whose user records then are not asked for.
+    :param discovery: lists members where REST refuses to. It is not asked before that: it has nothing that
+        the short REST list does not have, and lacks names.
     """
 
     def __init__(
@@ -36,11 +40,13 @@ class MemberReading:
         pipeline: Pipeline,
         ledger: Ledger,
         recollection: Recollection,
+        discovery: Discovery | None = None,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._ledger = ledger
         self._recollection = recollection
+        self._discovery = discovery
         self._full = options.members == "full"
         self._at_once = options.max_in_flight
         # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
@@ -56,12 +62,34 @@ class MemberReading:
         return ()
 
     def _refused(self, refusal: Refusal) -> Iterable[Row]:
+        if self._discovery is not None:
+            return self._ask_batch(self._discovery, 1, lambda _: self._listed_nowhere(refusal))
+        return self._listed_nowhere(refusal)
+
+    def _listed_nowhere(self, refusal: Refusal) -> Iterable[Row]:
         what = "The members could not be listed, neither by memberships/lite nor by memberships"
         self._ledger.refused("member", token=None, name=None, what=what, refusal=refusal)
         return ()
 
+    def _ask_batch(
+        self, discovery: Discovery, page: int, failed: Callable[[ServiceError], Iterable[Row]]
+    ) -> Iterable[Row]:
+        def listed(answer: Wire) -> Iterator[Row]:
+            members = answer.get("members")
+            yield from self._take(members if isinstance(members, list) else [])
+            pages = answer["pagination"].get("total_pages") if answer.get("pagination") else None
+            if members and page < (count_of(pages) or 0):
+                yield from self._ask_batch(discovery, page + 1, failed)
+
+        request = partial(discovery.page, "members", page)
+        self._pipeline.add(Call(Lane.MEMBERS, request, listed, failed=failed))
+        return ()
+
     def _listed(self, answer: Wire) -> Iterator[Row]:
-        for membership in embedded_rows(answer, "memberships", what="the list of members", required=True):
+        return self._take(embedded_rows(answer, "memberships", what="the list of members", required=True))
+
+    def _take(self, memberships: Iterable[Wire]) -> Iterator[Row]:
+        for membership in memberships:
             row = member_row(membership)
             keys = {key for key in (row["token"], row["username"]) if key}
             if keys & self._seen:

@@ -5,11 +5,11 @@ after the last page comes an empty one, one without the key, or the last one aga
 shows nothing new.
 
 And rows move while pages are read. Most moves leave evidence: a row on a page that was not read yet slides
-forward only if another one slides back, and is then shown twice; a row that comes or goes changes the counters,
-where there are any. One move leaves none: a report deleted from a page that was read pulls one from a page that
-was not read into its place, where nobody looks. So a pass is made again when there is evidence, and, unless
-something outside the listing can tell that a row is missing, also without: then a single change, whatever it is
-and whenever it happens, cannot hide a row. What fits on one short page needs neither.
+forward only if another one slides back, and is then shown twice; a row that comes or goes changes the
+counters, where there are any. One move leaves none: a report deleted from a page that was read pulls one from
+a page that was not read into its place, where nobody looks. So a pass is made again when there is evidence,
+and, unless something outside the listing can tell that a row is missing, also without: then a single change,
+whatever it is and whenever it happens, cannot hide a row. What fits on one short page needs neither.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PageWalk:
     :param confirm: look over listings of more than a short page until a pass shows nothing new, default true,
         unless constant counters prove that nothing is missing. With false this is done only on evidence that
         rows moved. What then stays hidden is one row for each that was deleted, during the walk, from a page
-        already read: pass false only where something else tells (see :attr:`long`), or the next run may heal.
+        already read: see :attr:`unproven`.
     :param repeats: pages in a row that may show nothing new before the walk believes that it is over, default
         0. ``data_sources/{t}/reports`` has a row per report *and query*, so that one report of 160 queries
         fills several identical pages: 6 there.
@@ -69,8 +69,9 @@ class PageWalk:
         self._seen: set[Hashable] = set()
         self._passes = 0
         self._pages_before = 0
-        #: Whether there was more than one short page, so that a move could hide a row at all.
-        self.long = False
+        #: Whether a row may be hidden that was there all the time: there was more than one short page, it was
+        #: looked over once, without evidence of a move, and no counters prove it complete.
+        self.unproven = False
         self._begin_pass()
 
     @property
@@ -129,9 +130,9 @@ class PageWalk:
         else:
             self._barren += 1
         # A page shown again after the last one is not what the server counted.
-        if not self._barren or self._number <= (_count(counters.get("total_pages")) or 0):
+        if not self._barren or self._number <= (count_of(counters.get("total_pages")) or 0):
             self._rows += len(rows)
-        claimed = _count(counters.get("total_count"))
+        claimed = count_of(counters.get("total_count"))
         self._claims.add(claimed)
         self._claimed = self._claimed if claimed is None else claimed
         return new
@@ -153,7 +154,7 @@ class PageWalk:
             return not self._missing() or self._barren > 0
         tolerated = self._repeats if rows else 0
         # Counters may keep a walk going past a page without rows, never end it.
-        if (_count(counters.get("total_pages")) or 0) > self._number:
+        if (count_of(counters.get("total_pages")) or 0) > self._number:
             tolerated = max(tolerated, BARREN_PAGES_BEFORE_COUNTED_ONES)
         return self._barren > tolerated
 
@@ -163,12 +164,11 @@ class PageWalk:
     def _end_pass(self, *, ended_empty: bool) -> None:
         missing = self._missing()
         if self._passes == 1:
-            self.long = not (
-                ended_empty and self._last_page_with_rows <= 1 and self._rows < SHORTEST_FULL_PAGE
-            )
+            short = ended_empty and self._last_page_with_rows <= 1 and self._rows < SHORTEST_FULL_PAGE
+            proven = short or self._claims == {len(self._in_pass)}
             evidence = self._moved or len(self._claims) > 1
-            proven = self._claims == {len(self._in_pass)}
-            self.done = not missing and (not self.long or proven or not (self._confirm or evidence))
+            self.done = not missing and (proven or not (self._confirm or evidence))
+            self.unproven = self.done and not proven
         elif not self._new_rows:
             # Once may be a row that was deleted while this very pass was made.
             if missing and self._passes > 2:
@@ -218,8 +218,8 @@ def _identity(row: Mapping[str, Any]) -> Hashable:
     return "row", json.dumps(row, sort_keys=True)
 
 
-def _count(value: Any) -> int | None:
-    """Read a counter; documentation and wire disagree on numbers or strings."""
+def count_of(value: Any) -> int | None:
+    """Read a counter; documentation and wire disagree on numbers or strings. ``None``: it is neither."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -7,13 +7,15 @@ only when what belongs to it could be read, so that a refused or vanished object
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from mode_catalog_provider.errors import NotFoundError
+from mode_catalog_provider.mode.batch_queries import BatchQueries, newest_edit
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
@@ -34,6 +36,17 @@ log = logging.getLogger(__name__)
 
 #: Key under which dropped archived reports are counted.
 ARCHIVED = "archived"
+
+#: What Mode says of a route that it does not have at all, whatever the object.
+NO_SUCH_ROUTE = "request path not recognized"
+
+
+class _Undecided(NamedTuple):
+    """A report that was listed before the batch answer was whole."""
+
+    report: dict[str, Any]
+    mark: str | None
+    edited: float | None
 
 
 @dataclass(slots=True)
@@ -56,6 +69,8 @@ class ReportReading:
     :param pipeline: gets the calls.
     :param ledger: is told what was left out and filtered.
     :param recollection: knows the queries of some reports, which then are not asked for.
+    :param batch: gets the queries of most other reports; :meth:`batch_ended` says when. Default ``None``: all
+        are read by REST.
     """
 
     def __init__(
@@ -66,11 +81,18 @@ class ReportReading:
         pipeline: Pipeline,
         ledger: Ledger,
         recollection: Recollection,
+        batch: BatchQueries | None = None,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._ledger = ledger
         self._recollection = recollection
+        self._batch = batch
+        self._batch_ended = batch is None
+        # What came before the batch answer was whole: reports, and collections whose completeness it proves.
+        self._undecided: deque[_Undecided] = deque()
+        self._unchecked: deque[dict[str, Any]] = deque()
+        self._unproven: dict[str, list[str]] = {}
         self._include_archived = options.include_archived
         self._filter = CollectionFilter(
             include=options.include_collections,
@@ -122,10 +144,12 @@ class ReportReading:
             self._wanted.clear()
         return ()
 
-    @staticmethod
-    def _walk(collection: dict[str, Any], route: str) -> PageWalk:
+    def _walk(self, collection: dict[str, Any], route: str) -> PageWalk:
+        # Where somebody else knows what must be there, all is looked over again only if something is missing.
+        alone = self._batch is None and self._recollection.reports_of(collection["token"]) is None
         # Datasets, too, come under the key "reports".
-        return PageWalk(f"spaces/{quote(collection['token'], safe='')}/{route}", "reports")
+        path = f"spaces/{quote(collection['token'], safe='')}/{route}"
+        return PageWalk(path, "reports", confirm=alone)
 
     # -- reports -------------------------------------------------------------------------------------------
 
@@ -142,6 +166,7 @@ class ReportReading:
         if not listing.walk.done:
             self._ask_reports(listing)
             return
+        self._note_unproven(listing, "reports")
         self._look_for_datasets(listing.collection)
         yield "collection", listing.collection
 
@@ -160,14 +185,75 @@ class ReportReading:
             mark = report_mark(resource)
             if self._recollection.recall_queries(token, mark):
                 yield "report", report
-            else:
+            elif self._batch is None:
                 self._ask_queries(report, mark)
+            else:
+                self._undecided.append(_Undecided(report, mark, newest_edit(resource)))
+        yield from self._decide()
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be listed"
         if listing.reports:
             what += f" to the end, only the {listing.reports} that are extracted"
         self._leave_out("collection", listing.collection, what, refusal)
+        return ()
+
+    # -- what batch knows ----------------------------------------------------------------------------------
+
+    def batch_ended(self) -> Iterator[Row]:
+        """Take note that the batch answer is there, as far as it came; returns what waited for it."""
+        self._batch_ended = True
+        yield from self._decide()
+        while self._unchecked:
+            self._check(self._unchecked.popleft())
+
+    def _decide(self) -> Iterator[Row]:
+        while self._batch is not None and self._batch_ended and self._undecided:
+            report, mark, edited = self._undecided.popleft()
+            queries = self._batch.of(report, edited=edited)
+            if queries is None:
+                self._ask_queries(report, mark)
+                continue
+            yield "report", report
+            for query in queries:
+                yield "query", query
+            self._recollection.note("report", report["token"], mark)
+
+    def _note_unproven(self, listing: _Listing, route: str) -> None:
+        if listing.walk.unproven:
+            self._unproven.setdefault(listing.collection["token"], []).append(route)
+
+    def _check(self, collection: dict[str, Any]) -> None:
+        """Look a listed collection over again if somebody knows a report in it that no listing showed."""
+        if not self._batch_ended:
+            self._unchecked.append(collection)
+            return
+        routes = self._unproven.pop(collection["token"], [])
+        known = [self._recollection.reports_of(collection["token"])]
+        if self._batch is not None:
+            known.append(self._batch.reports_of(collection["token"]))
+        # Nobody knows, because the batch answer broke off: then in any case.
+        told = [reports for reports in known if reports is not None]
+        if routes and not (told and all(self._seen_reports.issuperset(reports) for reports in told)):
+            for route in routes:
+                self._ask_again(_Listing(collection, self._walk(collection, route)))
+
+    def _ask_again(self, listing: _Listing) -> None:
+        self._ask_page(
+            Lane.PAGES,
+            listing.walk,
+            partial(self._page_again, listing),
+            partial(self._again_refused, listing),
+        )
+
+    def _page_again(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
+        yield from self._take_reports(listing, answer)
+        if not listing.walk.done:
+            self._ask_again(listing)
+
+    def _again_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
+        what = f"The reports of {listing} could not be looked over again, so one may be missing"
+        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         return ()
 
     # -- queries -------------------------------------------------------------------------------------------
@@ -208,6 +294,8 @@ class ReportReading:
         elif self._has_datasets is not False:
             self._asked_for_datasets = True
             self._ask_datasets(_Listing(collection, self._walk(collection, "datasets")))
+        else:
+            self._check(collection)
 
     def _ask_datasets(self, listing: _Listing) -> None:
         self._ask_page(
@@ -219,34 +307,41 @@ class ReportReading:
 
     def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
-        if not listing.walk.done:
+        if listing.walk.done:
+            self._note_unproven(listing, "datasets")
+            self._check(listing.collection)
+        else:
             self._ask_datasets(listing)
         self._has_datasets = True
         self._resume_datasets()
 
     def _datasets_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         if self._has_datasets is None and isinstance(refusal, NotFoundError):
+            if NO_SUCH_ROUTE in str(refusal):
+                return self._no_datasets_anywhere(listing.collection)
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read. One look tells; taking one for the other would lose the datasets of all others.
             self._ask_page(
                 Lane.PAGES,
                 self._walk(listing.collection, "reports"),
-                self._no_datasets_anywhere,
+                lambda _: self._no_datasets_anywhere(listing.collection),
                 lambda _: self._datasets_left_out(listing, refusal),
             )
             return ()
         return self._datasets_left_out(listing, refusal)
 
-    def _no_datasets_anywhere(self, _: Wire) -> Iterable[Row]:
+    def _no_datasets_anywhere(self, asked: dict[str, Any]) -> Iterable[Row]:
         log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
         self._has_datasets = False
-        self._before_datasets.clear()
+        self._before_datasets.append(asked)
+        self._resume_datasets()
         return ()
 
     def _datasets_left_out(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The datasets of {listing} could not be listed"
         self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         self._asked_for_datasets = self._has_datasets is True
+        self._check(listing.collection)
         self._resume_datasets()
         return ()
 

@@ -14,6 +14,7 @@ from typing import Any
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
 from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions, Progress
+from mode_catalog_provider.mode.extraction_options import Strategy
 from tests.sandbox import Sandbox
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -51,11 +52,13 @@ def extract(
     *,
     progress: Progress | None = None,
     before: Callable[[ModeClient], None] = lambda _: None,
+    strategy: Strategy = "rest",
     **options: Any,
 ) -> Extracted:
     with client_of(sandbox) as client:
         before(client)
-        extraction = Extraction(client=client, options=ExtractionOptions(**options), progress=progress)
+        chosen = ExtractionOptions(strategy=strategy, **options)
+        extraction = Extraction(client=client, options=chosen, progress=progress)
         rows: Rows = defaultdict(list)
         for asset, row in extraction.rows():
             rows[asset].append(row)

@@ -94,7 +94,6 @@ def test_why_a_collection_was_dropped_is_told() -> None:
     "wrong",
     [
         {"strategy": "fast"},
-        {"strategy": "hybrid"},
         {"incremental": "False"},
         {"full_refresh_after": 7},
         {"full_refresh_after": timedelta(0)},

@@ -239,12 +239,12 @@ def test_without_confirming_a_row_shown_twice_is_evidence_enough_to_look_again()
     assert sorted(walk_all(listing, confirm=False)) == sorted(tokens(75))
 
 
-@pytest.mark.parametrize(("count", "long"), [(0, False), (29, False), (30, True), (75, True)])
-def test_only_a_walk_of_more_than_a_short_page_could_have_missed_a_row(count: int, long: bool) -> None:
+@pytest.mark.parametrize(("count", "unproven"), [(0, False), (29, False), (30, True), (75, True)])
+def test_only_a_walk_of_more_than_a_short_page_may_hide_a_row(count: int, unproven: bool) -> None:
     listing, walk = Listing(tokens(count)), PageWalk("spaces/c0/reports", "reports", confirm=False)
     while not walk.done:
         walk.take(listing.answer(walk.params))
-    assert walk.long is long
+    assert walk.unproven is unproven
 
 
 def test_a_listing_that_ignores_page_ends() -> None:
