@@ -26,7 +26,9 @@ def running(shape: WorkspaceShape, **switches: Any) -> Sandbox:
 def take(sandbox: Sandbox, layout: Layout, *, day: float = 0, **options: Any) -> CaptureResult:
     """A snapshot, so many days from now; incremental unless the options say otherwise."""
     with client_of(sandbox) as client:
-        extraction = Extraction(client=client, options=ExtractionOptions(**{"incremental": True, **options}))
+        extraction = Extraction(
+            client=client, options=ExtractionOptions(**{"incremental": True, "strategy": "rest", **options})
+        )
         return capture(
             client=client,
             extraction=extraction,
@@ -63,7 +65,7 @@ class Editing:
 
     def edit_sql(self, report: Report) -> None:
         for query in self.world.edit_queries(report)[:1]:
-            query.raw_query = f"select {next(self._minutes)}"
+            query.raw_query, query.absent = f"select {next(self._minutes)}", frozenset()
         self.saved(report)
 
     def rename_query(self, report: Report) -> None:
@@ -109,10 +111,10 @@ class Editing:
 
     def refuse(self, report: Report) -> None:
         self.edit_sql(report)
-        report.refused = 403
+        report.refused, report.batch = 403, False
 
     def allow(self, report: Report) -> None:
-        report.refused, report.vanishes = None, False
+        report.refused, report.vanishes, report.batch = None, False, True
 
     def move(self, report: Report) -> None:
         shared = [one for one in self.world.collections if not one.personal and not one.refused]

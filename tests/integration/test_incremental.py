@@ -292,6 +292,6 @@ def test_without_the_option_everything_is_read(sandbox: Sandbox, layout: Layout)
 
 def test_rows_without_a_snapshot_to_build_on_are_read_from_mode(sandbox: Sandbox) -> None:
     with client_of(sandbox) as client:
-        options = ExtractionOptions(incremental=True)
+        options = ExtractionOptions(incremental=True, strategy="rest")
         assert len(list(Extraction(client=client, options=options).rows())) > len(shared_reports(sandbox))
     assert len(asked(sandbox, QUERIES)) == len(shared_reports(sandbox))

@@ -28,6 +28,7 @@ options = st.fixed_dictionaries(
         "include_archived": st.booleans(),
         "include_personal": st.booleans(),
         "members": st.sampled_from(["full", "full", "lite"]),
+        "strategy": st.sampled_from(["rest", "rest", "hybrid"]),
     },
 )
 days = st.lists(st.tuples(st.lists(changes, max_size=4), options), min_size=1, max_size=4)
@@ -63,23 +64,26 @@ def test_after_every_day_the_files_are_those_of_a_full_extraction(
             if reports:
                 change(editing, reports[which % len(reports)])
         result = take(sandbox, layout, **chosen)
-        full = take(sandbox, Layout.flat(root / "full"), incremental=False, **chosen)
+        full = take(
+            sandbox, Layout.flat(root / "full"), **{**chosen, "incremental": False, "strategy": "rest"}
+        )
         assert result.manifest.reuse["full_because"] is None
         assert contents(result) == contents(full)
         assert sorted(map(str, result.manifest.left_out)) == sorted(map(str, full.manifest.left_out))
     root.fs.rm(root.path, recursive=True)
 
 
+@pytest.mark.parametrize("strategy", ["rest", "hybrid"])
 @pytest.mark.parametrize("change", Editing.changes(), ids=lambda change: change.__name__)
 def test_after_each_kind_of_change_the_files_are_those_of_a_full_extraction(
-    sandbox: Sandbox, change: Callable[[Editing, Report], None]
+    sandbox: Sandbox, change: Callable[[Editing, Report], None], strategy: str
 ) -> None:
     editing = begin_again(sandbox)
     layout = Layout.flat(UPath(f"memory:///incremental-changes/{next(numbers)}"))
-    before = contents(take(sandbox, layout))
+    before = contents(take(sandbox, layout, strategy=strategy))
     for report in editing.world.reports[::3]:
         if editing.world.report(report.token):
             change(editing, report)
     after = contents(take(sandbox, Layout.flat(layout.home / "full"), incremental=False))
     assert after != before
-    assert contents(take(sandbox, layout)) == after
+    assert contents(take(sandbox, layout, strategy=strategy)) == after
