@@ -110,8 +110,10 @@ class Editing:
         self.lose_stamps(report)
 
     def refuse(self, report: Report) -> None:
+        """Not where the row says that there are no queries: batch agrees, and nobody asks and is refused."""
         self.edit_sql(report)
-        report.refused, report.batch = 403, False
+        if self.world.query_total(report) and report.query_count != 0:
+            report.refused, report.batch = 403, False
 
     def allow(self, report: Report) -> None:
         report.refused, report.vanishes, report.batch = None, False, True
