@@ -1,4 +1,4 @@
-"""A report deleted while pages are read hides another one; whoever knows that one has the pages read again."""
+"""A report deleted while pages are read hides another; whoever knows that one has the pages read again."""
 
 from __future__ import annotations
 
