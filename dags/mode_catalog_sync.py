@@ -57,7 +57,7 @@ PARAMS = {
         values_display={
             "auto": "auto: the cheapest way that gives the same rows",
             "rest": "rest: everything from Mode's REST API",
-            "hybrid": "hybrid: queries and members from Mode's Discovery API",
+            "hybrid": "hybrid: queries from Mode's Discovery API",
         },
         title="Strategy",
         description_md="How Mode is read.",

@@ -18,6 +18,7 @@ from mode_catalog_provider.errors import NotFoundError
 from mode_catalog_provider.mode.batch_queries import BatchQueries, newest_edit
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
+from mode_catalog_provider.mode.completeness import Completeness
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger
 from mode_catalog_provider.mode.pages import PageWalk, embedded_rows
@@ -92,7 +93,6 @@ class ReportReading:
         # What came before the batch answer was whole: reports, and collections whose completeness it proves.
         self._undecided: deque[_Undecided] = deque()
         self._unchecked: deque[dict[str, Any]] = deque()
-        self._unproven: dict[str, list[str]] = {}
         self._include_archived = options.include_archived
         self._filter = CollectionFilter(
             include=options.include_collections,
@@ -102,6 +102,7 @@ class ReportReading:
         self._spaces = PageWalk("spaces", "spaces", params={"filter": "all"})
         self._wanted: list[dict[str, Any]] = []
         self._seen_reports: set[str] = set()
+        self._completeness = Completeness(recollection=recollection, batch=batch, seen=self._seen_reports)
         # Whether the workspace has a listing of datasets: unknown until one collection was asked, while the
         # others wait.
         self._has_datasets: bool | None = None
@@ -145,11 +146,12 @@ class ReportReading:
         return ()
 
     def _walk(self, collection: dict[str, Any], route: str) -> PageWalk:
-        # Where somebody else knows what must be there, all is looked over again only if something is missing.
-        alone = self._batch is None and self._recollection.reports_of(collection["token"]) is None
         # Datasets, too, come under the key "reports".
-        path = f"spaces/{quote(collection['token'], safe='')}/{route}"
-        return PageWalk(path, "reports", confirm=alone)
+        return PageWalk(
+            f"spaces/{quote(collection['token'], safe='')}/{route}",
+            "reports",
+            confirm=self._completeness.only_the_walk_can_tell(collection["token"]),
+        )
 
     # -- reports -------------------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class ReportReading:
         if not listing.walk.done:
             self._ask_reports(listing)
             return
-        self._note_unproven(listing, "reports")
+        self._completeness.note(listing.collection["token"], "reports", listing.walk)
         self._look_for_datasets(listing.collection)
         yield "collection", listing.collection
 
@@ -219,24 +221,13 @@ class ReportReading:
                 yield "query", query
             self._recollection.note("report", report["token"], mark)
 
-    def _note_unproven(self, listing: _Listing, route: str) -> None:
-        if listing.walk.unproven:
-            self._unproven.setdefault(listing.collection["token"], []).append(route)
-
     def _check(self, collection: dict[str, Any]) -> None:
-        """Look a listed collection over again if somebody knows a report in it that no listing showed."""
+        """Look a listed collection over again if something in it may have been missed."""
         if not self._batch_ended:
             self._unchecked.append(collection)
             return
-        routes = self._unproven.pop(collection["token"], [])
-        known = [self._recollection.reports_of(collection["token"])]
-        if self._batch is not None:
-            known.append(self._batch.reports_of(collection["token"]))
-        # Nobody knows, because the batch answer broke off: then in any case.
-        told = [reports for reports in known if reports is not None]
-        if routes and not (told and all(self._seen_reports.issuperset(reports) for reports in told)):
-            for route in routes:
-                self._ask_again(_Listing(collection, self._walk(collection, route)))
+        for route in self._completeness.to_walk_again(collection["token"]):
+            self._ask_again(_Listing(collection, self._walk(collection, route)))
 
     def _ask_again(self, listing: _Listing) -> None:
         self._ask_page(
@@ -308,7 +299,7 @@ class ReportReading:
     def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
         if listing.walk.done:
-            self._note_unproven(listing, "datasets")
+            self._completeness.note(listing.collection["token"], "datasets", listing.walk)
             self._check(listing.collection)
         else:
             self._ask_datasets(listing)

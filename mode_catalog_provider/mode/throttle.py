@@ -5,9 +5,9 @@ leave in some windows of 10 s, and what leaves evenly does not arrive evenly. So
 bucket (burst of two: a thread that wakes late may catch up, no more) spreads the requests. And a request
 leaves only when fewer than 40 others can still be in one window of the server with it. A request has arrived,
 at the latest, when its answer is here, or a moment after its last byte was sent, whichever is first. That
-moment is a fiftieth of the window, 0.2 s: connecting, which takes longest, comes before the sending. So 98 %
-of the limit is used however slow the answers are, and jitter below it cannot make any window see 41. Where a
-way turns out to take longer (a 429 says so), half a second is allowed from then on.
+moment is a fortieth of the window, 0.25 s: connecting, which takes longest, comes before the sending. So 97.5
+% of the limit is used however slow the answers are, and jitter below it cannot make any window see 41. Where
+a way turns out to take longer (a 429 says so), half a second is allowed from then on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mode_catalog_provider.http.stop import StopSignal
 PUBLISHED_REQUESTS = 40
 PUBLISHED_WINDOW = 10.0
 BURST = 2
-WAY = 0.02
+WAY = 0.025
 """Part of the window after which a request that was sent is taken to have arrived, answered or not."""
 LONG_WAY = 0.05
 """The same once the service refused a request that kept to the limit."""
