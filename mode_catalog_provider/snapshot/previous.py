@@ -125,15 +125,15 @@ class PreviousSnapshot:
         )
         return found[0], None if found[1] is None else json.loads(found[1])
 
-    def reports_of(self, collection_token: str) -> set[str]:
-        """Return the tokens of the reports that were in a collection.
+    def reports_of(self, collection_token: str) -> set[str] | None:
+        """Return the tokens of the reports that were in a collection, ``None`` when there were none.
 
-        :param collection_token: the collection; one that was not there had none.
+        :param collection_token: the collection; nothing is known of one that is new.
         """
         found = self._database.execute(
             "SELECT token FROM report WHERE collection = ?", (token_bytes(collection_token),)
         )
-        return {token.decode("utf-8", "surrogatepass") for (token,) in found}
+        return {token.decode("utf-8", "surrogatepass") for (token,) in found} or None
 
     def queries(self) -> Iterator[dict[str, Any]]:
         """Yield the queries of all reports that were recalled."""
