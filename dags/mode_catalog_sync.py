@@ -57,7 +57,7 @@ PARAMS = {
         values_display={
             "auto": "auto: the cheapest way that gives the same rows",
             "rest": "rest: everything from Mode's REST API",
-            "hybrid": "hybrid: queries and members from Mode's Discovery API",
+            "hybrid": "hybrid: queries from Mode's Discovery API",
         },
         title="Strategy",
         description_md="How Mode is read.",
@@ -182,6 +182,7 @@ with DAG(
         mode_conn_id=settings.mode_conn_id,
         strategy=dag.param("strategy"),
         incremental=dag.param("incremental"),
+        full_refresh_after=settings.full_refresh_after,
         include_collections=dag.param("include_collections"),
         exclude_collections=dag.param("exclude_collections"),
         include_personal=dag.param("include_personal"),

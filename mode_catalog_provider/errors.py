@@ -105,6 +105,10 @@ class NotFoundError(RequestRefusedError):
     """404: the object is gone, or invisible to this credential (Mode does not tell the two apart)."""
 
 
+class DiscoveryUnavailableError(RequestRefusedError):
+    """Mode's Discovery API was asked for, but this API token or this workspace's plan does not open it."""
+
+
 class GraphQLError(RequestRefusedError):
     """Catalog's GraphQL API answered with ``errors``."""
 

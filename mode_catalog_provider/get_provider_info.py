@@ -202,8 +202,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "strategy": _option("auto", "How Mode is read: auto, rest or hybrid."),
     "incremental": _option(
         "False",
-        "Read again only the queries of reports that changed since the last snapshot.",
+        "Read again only the queries of reports that changed since the last snapshot, and new members.",
         kind="boolean",
+    ),
+    "full_refresh_after_days": _option(
+        "7", "Days after which an incremental run reads even what has not changed.", kind="float"
     ),
     "include_personal": _option("False", "Extract personal collections as well.", kind="boolean"),
     "include_archived": _option("True", "Extract archived reports as well.", kind="boolean"),

@@ -35,6 +35,7 @@ class Settings:
     warehouse_timeout: timedelta
     strategy: str
     incremental: bool
+    full_refresh_after: timedelta
     include_personal: bool
     include_archived: bool
     members: str
@@ -77,6 +78,7 @@ def read_settings() -> Settings:
         warehouse_timeout=timedelta(hours=_number("warehouse_timeout_hours")),
         strategy=_text("strategy"),
         incremental=_truth("incremental"),
+        full_refresh_after=timedelta(days=_number("full_refresh_after_days")),
         include_personal=_truth("include_personal"),
         include_archived=_truth("include_archived"),
         members=_text("members"),

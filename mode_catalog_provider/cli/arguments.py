@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 
 from mode_catalog_provider import __version__
 
@@ -100,7 +101,18 @@ def _extract(command: argparse.ArgumentParser) -> None:
         default="auto",
         help="which of Mode's APIs is read (default auto: the cheapest that works)",
     )
-    what.add_argument("--incremental", action="store_true", help="re-read queries of changed reports only")
+    what.add_argument(
+        "--incremental",
+        action="store_true",
+        help="take queries of unchanged reports and known members from the set in the output folder",
+    )
+    what.add_argument(
+        "--full-refresh-after",
+        type=_days,
+        default=timedelta(days=7),
+        metavar="DAYS",
+        help="read again all the same what was read so long ago (default 7)",
+    )
     what.add_argument(
         "--members",
         choices=("full", "lite"),
@@ -266,6 +278,13 @@ def _positive(text: str) -> float:
     if (value := _number(text)) <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
     return value
+
+
+def _days(text: str) -> timedelta:
+    try:
+        return timedelta(days=_positive(text))
+    except OverflowError:
+        raise argparse.ArgumentTypeError(f"{text!r} days are too many") from None
 
 
 def _share(text: str) -> float:

@@ -24,6 +24,7 @@ def extract(arguments: argparse.Namespace, output: Output) -> int:
     options = ExtractionOptions(
         strategy=arguments.strategy,
         incremental=arguments.incremental,
+        full_refresh_after=arguments.full_refresh_after,
         include_collections=arguments.include_collection,
         exclude_collections=arguments.exclude_collection,
         include_personal=arguments.include_personal,

@@ -76,6 +76,7 @@ class ModeHook(BaseHook):
             "verify": extra.verify(),
             "proxies": extra.proxies(),
             "allow_http": extra.truth("allow_http", default=False),
+            "on_secret": mask_secret,
         }
         for name in ("requests_per_second", "timeout"):
             if (number := extra.number(name)) is not None:

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -26,11 +27,15 @@ class Exchange:
     def __init__(self) -> None:
         self.overdue = False
         self.broken = False
+        #: When a connection was there to take the request, on the monotonic clock.
+        self.sent_at: float | None = None
         self._socket: Any = None
 
     def uses(self, sock: Any) -> None:
         """Say which socket carries the exchange."""
         self._socket = sock
+        if sock is not None:
+            self.sent_at = monotonic()
         if self.broken:
             self.break_off()
 

@@ -31,12 +31,14 @@ class Answer:
     :param headers: header fields, looked up without regard to case.
     :param body: the body, decompressed.
     :param asked: method and URL without query string, for messages.
+    :param sent_at: when a connection took the request, on the monotonic clock; ``None``: nobody knows.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     asked: str
+    sent_at: float | None = None
 
     @property
     def is_html(self) -> bool:

@@ -160,12 +160,14 @@ class HttpSession:
         json: Any = None,
         data: Any = None,
         deadline: float | None = DEADLINE,
+        shown_as: str | None = None,
     ) -> Answer:
         """Send one request, once, and read its whole answer, whatever its status.
 
         :param authorization: value of the ``Authorization`` header, sent to this URL only.
         :param data: a body that ``requests`` takes: bytes, or a file-like or iterable object, streamed.
         :param deadline: seconds for the whole exchange, connecting to last byte; ``None`` for no limit.
+        :param shown_as: the path in messages, where the real one holds something that they must not show.
         :raises UnreachableError: no connection; nothing was sent.
         :raises ServiceUnavailableError: reset, or silent for longer than the timeout.
         :raises MalformedResponseError: truncated, too large, or broken compression.
@@ -173,7 +175,7 @@ class HttpSession:
         """
         self.stop.check()
         parts = urlsplit(url)
-        asked = f"{self.service} {method} {parts.path or '/'}"
+        asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
         where = f"{self.service} at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self.figures.count(requests=1)
         with self._exchanges.begin(deadline=deadline) as exchange:
@@ -209,7 +211,13 @@ class HttpSession:
                 self.stop.check()
                 raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
         self.figures.count(bytes_received=len(body))
-        return Answer(status=response.status_code, headers=response.headers, body=body, asked=asked)
+        return Answer(
+            status=response.status_code,
+            headers=response.headers,
+            body=body,
+            asked=asked,
+            sent_at=exchange.sent_at,
+        )
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -15,7 +15,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.http.response import Answer, excerpt, read_json
 from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
-from mode_catalog_provider.mode.credentials import ModeCredentials
+from mode_catalog_provider.mode.credentials import Authority
 
 
 def json_object(answer: Answer, *, may_be_empty: bool = False) -> dict[str, Any]:
@@ -34,10 +34,10 @@ def json_object(answer: Answer, *, may_be_empty: bool = False) -> dict[str, Any]
     return body
 
 
-def refusal(answer: Answer, credentials: ModeCredentials) -> ServiceError:
-    """Return the error that an answer other than 2xx and 401 stands for."""
+def refusal(answer: Answer, authority: Authority) -> ServiceError:
+    """Return the error that an answer other than 2xx stands for, and but for a 401 on the API key."""
     status, asked = answer.status, answer.asked
-    said = excerpt(answer, hide=credentials.hidden)
+    said = excerpt(answer, hide=authority.hidden)
     quoted = f" ({said})" if said else ""
     if status == 429:
         # Judged by Mode's own clock, so that a date does not suffer from ours.
@@ -51,7 +51,7 @@ def refusal(answer: Answer, credentials: ModeCredentials) -> ServiceError:
         return ServiceUnavailableError(f"{asked} failed with {status}{quoted}.", status=status)
     if status == 403:
         return ForbiddenError(
-            f"{asked} is forbidden for API token {credentials.suffix} (403){quoted}.", status=status
+            f"{asked} is forbidden for API token {authority.suffix} (403){quoted}.", status=status
         )
     if status == 404:
         return NotFoundError(f"{asked} was not found, or is invisible (404){quoted}.", status=status)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +24,12 @@ from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import READ_TIMEOUT, HttpSession
 from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.mode.answers import json_object, rate_headers, refusal
-from mode_catalog_provider.mode.credentials import CredentialKeeper, CredentialsSource, ModeCredentials
+from mode_catalog_provider.mode.credentials import (
+    Authority,
+    CredentialKeeper,
+    CredentialsSource,
+    ModeCredentials,
+)
 from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, web_url, workspace_name
 from mode_catalog_provider.mode.pages import PageWalk
 from mode_catalog_provider.mode.throttle import Throttle
@@ -32,6 +39,7 @@ __all__ = ["DEFAULT_HOST", "CredentialsSource", "ModeClient", "ModeCredentials",
 ACCEPT = "application/hal+json"
 MOST_HOPS = 5
 DEADLINE_IN_TIMEOUTS = 5
+FAREWELL_SECONDS = 5.0
 
 
 class ModeClient:
@@ -51,7 +59,9 @@ class ModeClient:
     :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
     :param proxies: scheme to proxy URL; default: those of the environment.
     :param allow_http: accept a plain http host other than this machine, default false.
-    :param max_in_flight: connections kept open, default 8; as many threads can ask without waiting for one.
+    :param max_in_flight: connections kept open, default 32; as many threads can ask without waiting for one.
+    :param on_secret: told of each secret that is made on the way (those of a Discovery token), so that it can
+        be kept out of logs; default: nothing is done.
     :raises ConfigurationError: host, workspace or a number cannot be right.
     """
 
@@ -69,7 +79,8 @@ class ModeClient:
         verify: bool | str = True,
         proxies: Mapping[str, str] | None = None,
         allow_http: bool = False,
-        max_in_flight: int = 8,
+        max_in_flight: int = 32,
+        on_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
         read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
         if not read_timeout > 0:
@@ -84,16 +95,17 @@ class ModeClient:
         self._throttle = Throttle(requests_per_second=requests_per_second, stop=self._stop)
         self._retries = RetryPolicy(budget=retry_budget)
         self._deadline = read_timeout * DEADLINE_IN_TIMEOUTS
-        self._http = HttpSession(
+        self.on_secret = on_secret
+        session = partial(
+            HttpSession,
             service="Mode",
-            timeout=timeout,
             verify=verify,
             proxies=proxies,
-            pool_size=max_in_flight,
             max_bytes=max_response_bytes,
-            stop=self._stop,
             figures=self.figures,
         )
+        self._http = session(timeout=timeout, pool_size=max_in_flight, stop=self._stop)
+        self._last_session = partial(session, timeout=FAREWELL_SECONDS, pool_size=1)
 
     def __enter__(self) -> Self:
         return self
@@ -134,11 +146,21 @@ class ModeClient:
             )
         return body
 
-    def get(self, path: str, *, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        authority: Authority | None = None,
+        retry_budget: float | None = None,
+    ) -> dict[str, Any]:
         """Read one resource or one page of a listing.
 
         :param path: below ``/api/{workspace}/``, or from the host's root when it starts with a slash.
         :param params: query parameters.
+        :param authority: what to ask with instead of the API key; a 401 then is a ``RequestRefusedError`` and
+            says nothing of the key.
+        :param retry_budget: seconds for all attempts, if less than the client's.
         :return: the JSON object of the answer, ``{}`` for an answer without body (204).
         :raises ForbiddenError: 403. :raises NotFoundError: 404, gone or invisible.
         :raises RequestRefusedError: any other 4xx. :raises ModeAuthenticationError: 401.
@@ -147,7 +169,10 @@ class ModeClient:
         :raises MalformedResponseError: not JSON, or too large.
         :raises CancelledError: :meth:`cancel` was called.
         """
-        return self._read(path, params=params, policy=self._retries)
+        policy = self._retries
+        if retry_budget is not None:
+            policy = replace(policy, budget=min(retry_budget, policy.budget))
+        return self._read(path, params=params, policy=policy, authority=authority)
 
     def pages(
         self,
@@ -175,7 +200,9 @@ class ModeClient:
         """Start something that must not be started twice; as :meth:`send_once` with POST."""
         return self.send_once("POST", path, json)
 
-    def send_once(self, method: str, path: str, json: Any = None) -> dict[str, Any]:
+    def send_once(
+        self, method: str, path: str, json: Any = None, *, authority: Authority | None = None
+    ) -> dict[str, Any]:
         """Send a request that changes something, and never repeat it unless it surely was not carried out.
 
         Repeated are a request that found no connection, one answered 429, and one answered 401 when there is
@@ -184,6 +211,7 @@ class ModeClient:
         :param method: HTTP method.
         :param path: as for :meth:`get`.
         :param json: body, ``None`` for none.
+        :param authority: as for :meth:`get`.
         :return: the JSON object of the answer, ``{}`` for an answer without body.
         :raises AmbiguousRequestError: there was no clear answer; look what happened before asking again.
         :raises RequestRefusedError: 4xx, not carried out.
@@ -191,7 +219,7 @@ class ModeClient:
 
         def attempt() -> dict[str, Any]:
             try:
-                return json_object(self._ask(method, path, json=json), may_be_empty=True)
+                return json_object(self._ask(method, path, json=json, authority=authority), may_be_empty=True)
             except UnreachableError:
                 raise
             except (ServiceUnavailableError, MalformedResponseError) as error:
@@ -202,6 +230,51 @@ class ModeClient:
 
         policy = RetryPolicy(budget=self._retries.budget, few_for=())
         return self._with_retries(attempt, policy, passing=(RateLimitedError, UnreachableError))
+
+    @property
+    def authority(self) -> ModeCredentials:
+        """The API key as it is now."""
+        return self._credentials.current()
+
+    def send_last(self, method: str, path: str, *, shown_as: str) -> None:
+        """Send a request that tidies up, even after :meth:`cancel`; takes about five seconds at most.
+
+        :param method: HTTP method; the request may be repeated.
+        :param path: as for :meth:`get`.
+        :param shown_as: the path in messages, which do not show the real one.
+        :raises ServiceError: it was not carried out, as far as one can tell.
+        """
+        stop = StopSignal()
+        authority, url = self.authority, self._address.url(path)
+        http = self._last_session(stop=stop)
+
+        def attempt() -> None:
+            answer = http.exchange(
+                method,
+                url,
+                authorization=authority.authorization,
+                headers={"Accept": ACCEPT},
+                deadline=FAREWELL_SECONDS,
+                shown_as=shown_as,
+            )
+            if not 200 <= answer.status < 300:
+                raise refusal(answer, authority)
+
+        def in_turn() -> None:
+            if self._stop.is_set:
+                attempt()
+            else:
+                with self._throttle.turn():
+                    attempt()
+
+        try:
+            RetryPolicy(budget=FAREWELL_SECONDS).call(in_turn, stop=stop, figures=self.figures)
+        finally:
+            http.close()
+
+    def in_flight_wanted(self) -> int:
+        """How many requests must be under way at once to use the whole rate, as slow as answers are now."""
+        return self._throttle.in_flight_wanted()
 
     def cancel(self) -> None:
         """Make every call under way and every later one raise ``CancelledError`` at once.
@@ -217,10 +290,15 @@ class ModeClient:
     # -- one request ---------------------------------------------------------------------------------------
 
     def _read(
-        self, path: str, *, policy: RetryPolicy, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        *,
+        policy: RetryPolicy,
+        params: Mapping[str, Any] | None = None,
+        authority: Authority | None = None,
     ) -> dict[str, Any]:
         def attempt() -> dict[str, Any]:
-            return json_object(self._ask("GET", path, params=params))
+            return json_object(self._ask("GET", path, params=params, authority=authority))
 
         return self._with_retries(attempt, policy)
 
@@ -234,14 +312,20 @@ class ModeClient:
         return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=before_wait, **options)
 
     def _ask(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        authority: Authority | None = None,
     ) -> Answer:
         """Send one request, again where Mode wants another credential or address; return a good answer."""
         url = self._address.url(path)
         for _ in range(MOST_HOPS):
             credentials = self._credentials.current()
-            answer = self._send(method, url, credentials, params, json)
-            if answer.status == 401:
+            answer = self._send(method, url, authority or credentials, params, json)
+            if answer.status == 401 and authority is None:
                 self._credentials.replace(credentials)
             elif answer.status in (301, 302, 307, 308) and "Location" in answer.headers:
                 url = self._address.follow(url, answer.headers["Location"])
@@ -251,28 +335,29 @@ class ModeClient:
                 return answer
             else:
                 self.figures.count(refused_by_limiter=int(answer.status == 429))
-                raise refusal(answer, credentials)
+                raise refusal(answer, authority or credentials)
         raise MalformedResponseError(f"Mode {method} {path}: more than {MOST_HOPS} redirects and refusals.")
 
     def _send(
         self,
         method: str,
         url: str,
-        credentials: ModeCredentials,
+        authority: Authority,
         params: Mapping[str, Any] | None,
         json: Any,
     ) -> Answer:
-        with self._throttle.turn() as waited:
-            self.figures.count(throttled_seconds=waited)
+        with self._throttle.turn() as turn:
+            self.figures.count(throttled_seconds=turn.waited)
             answer = self._http.exchange(
                 method,
                 url,
-                authorization=credentials.authorization,
+                authorization=authority.authorization,
                 headers={"Accept": ACCEPT},
                 params=params,
                 json=json,
                 deadline=self._deadline,
             )
+            turn.sent = answer.sent_at
             limit, remaining = rate_headers(answer)
             self._throttle.learn(limit=limit, remaining=remaining)
         return answer

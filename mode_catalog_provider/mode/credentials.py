@@ -6,9 +6,25 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError
+
+
+class Authority(Protocol):
+    """What a request is sent with: the API key, or a token that was minted with it."""
+
+    @property
+    def authorization(self) -> str:
+        """Value of the ``Authorization`` header."""
+
+    @property
+    def suffix(self) -> str:
+        """Enough to tell authorities apart in a message."""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Texts that must not appear in a message, should the service echo them."""
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,32 @@ rows decides what comes next, so memory holds what is under way and little more.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from functools import partial
+from itertools import chain
+from time import time
+from typing import Any
 
+from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
+from mode_catalog_provider.mode.batch_queries import BatchQueries
+from mode_catalog_provider.mode.batch_reading import BatchReading
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger, LeftOut
 from mode_catalog_provider.mode.member_reading import MemberReading
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
+from mode_catalog_provider.mode.recollection import NothingKnown, Recollection
 from mode_catalog_provider.mode.report_reading import ReportReading
 from mode_catalog_provider.mode.rows import Wire, datasource_row, token_of
 
 __all__ = ["Extraction", "ExtractionOptions", "LeftOut", "Progress"]
+
+log = logging.getLogger(__name__)
 
 #: Called after each row with its asset and the number of that asset's rows so far; must be cheap.
 Progress = Callable[[str, int], None]
@@ -41,7 +52,7 @@ class Extraction:
         self.options = options
         self._progress = progress
         self._ledger = Ledger()
-        #: The route really used: ``"rest"``.
+        #: The route really used: ``"rest"`` or ``"hybrid"``.
         self.strategy = "rest"
         #: Most requests that waited or were under way at once, each with the one row it is about.
         self.peak_backlog = 0
@@ -60,34 +71,102 @@ class Extraction:
         """
         return dict(self._ledger.filtered)
 
-    def rows(self) -> Generator[Row, None, None]:
+    def rows(self, recollection: Recollection | None = None) -> Generator[Row, None, None]:
         """Yield each row as soon as it is known: its asset, and the contract's keys in order.
 
         Rows come in any order, and an object that changed while it was read may come twice.
 
+        :param recollection: what is known from an earlier extraction, and is not read again; it is told what
+            was read. Default ``None``: everything is read.
         :raises ConfigurationError: the collections asked for do not exist.
+        :raises DiscoveryUnavailableError: strategy ``hybrid``, and the Discovery API is not open.
         :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
             the client with them.
         """
         self._ledger = Ledger()
-        pipeline = Pipeline(max_in_flight=self.options.max_in_flight, cancel=self._client.cancel)
-        # The two lists without which there is no extraction come first.
-        pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), self._data_sources))
-        for reading in (ReportReading, MemberReading):
-            reading(client=self._client, options=self.options, pipeline=pipeline, ledger=self._ledger).start()
+        known = recollection or NothingKnown()
         count: Counter[str] = Counter()
-        # Closed here and now, not when the collector comes by: threads hang on it.
-        with closing(pipeline.rows()) as rows:
-            for asset, row in rows:
+        with ExitStack() as opened:
+            discovery = self._open_discovery(known)
+            if discovery:
+                opened.callback(discovery.close)
+            pipeline = Pipeline(
+                max_in_flight=self.options.max_in_flight,
+                cancel=self._client.cancel,
+                wanted=self._client.in_flight_wanted,
+            )
+            self._start_readings(pipeline, known, discovery, opened)
+            # Closed here and now, not when the collector comes by: threads hang on it.
+            rows = opened.enter_context(closing(pipeline.rows()))
+            for asset, row in chain(rows, _known_queries(known)):
                 self.peak_backlog = pipeline.peak_backlog
                 count[asset] += 1
                 if self._progress:
                     self._progress(asset, count[asset])
                 yield asset, row
 
+    def _open_discovery(self, known: Recollection) -> Discovery | None:
+        """Choose the route; returns what the hybrid one needs."""
+        self.strategy = "rest"
+        wanted = self.options.strategy
+        # Asking for the few reports that changed is cheaper than any bulk listing.
+        if wanted == "rest" or (wanted == "auto" and known.knows_something):
+            return None
+        discovery = Discovery(self._client)
+        try:
+            discovery.open()
+        except ServiceError as error:
+            if wanted == "auto":
+                log.info("Everything is read by REST. %s", error)
+                return None
+            if not isinstance(error, DiscoveryUnavailableError):
+                raise
+            raise DiscoveryUnavailableError(
+                f"{error} Strategy 'hybrid' needs it: give an API token for which it is open, or use "
+                "strategy 'auto' or 'rest', which give the same rows.",
+                status=error.status,
+            ) from error
+        self.strategy = "hybrid"
+        return discovery
+
+    def _start_readings(
+        self, pipeline: Pipeline, known: Recollection, discovery: Discovery | None, opened: ExitStack
+    ) -> None:
+        shared: dict[str, Any] = {
+            "client": self._client,
+            "options": self.options,
+            "pipeline": pipeline,
+            "ledger": self._ledger,
+            "recollection": known,
+        }
+        batch = opened.enter_context(closing(BatchQueries(begun=time()))) if discovery else None
+        reports = ReportReading(**shared, batch=batch)
+        batch_reading = None
+        if discovery and batch:
+            batch_reading = BatchReading(
+                discovery=discovery,
+                queries=batch,
+                everywhere=self.options.include_personal,
+                pipeline=pipeline,
+                ended=reports.batch_ended,
+            )
+        # The two lists without which there is no extraction come first.
+        then = partial(self._data_sources, batch_reading)
+        pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), then))
+        reports.start()
+        MemberReading(**shared, discovery=discovery).start()
+
     @staticmethod
-    def _data_sources(answer: Wire) -> Iterable[Row]:
+    def _data_sources(batch: BatchReading | None, answer: Wire) -> Iterator[Row]:
         listing = "the list of data sources"
+        ids = {}
         for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
-            token_of(resource, listing)
+            ids[token_of(resource, listing)] = resource.get("id")
             yield "datasource", datasource_row(resource)
+        if batch:
+            batch.start(data_sources=ids)
+
+
+def _known_queries(recollection: Recollection) -> Iterator[Row]:
+    for row in recollection.recalled_queries():
+        yield "query", row

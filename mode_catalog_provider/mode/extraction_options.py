@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Literal, get_args
 
 from mode_catalog_provider.errors import ConfigurationError
@@ -18,9 +19,16 @@ _MOST_IN_FLIGHT = 100
 class ExtractionOptions:
     """What to extract, and by which route.
 
-    :param strategy: ``"rest"``: everything from the REST API; ``"auto"`` (default): the cheapest route that
-        gives the same rows, today always ``rest``. ``"hybrid"`` comes with a later version.
-    :param incremental: re-read only what changed since the last snapshot; comes with a later version.
+    :param strategy: ``"rest"``: everything from the REST API. ``"hybrid"``: queries from the Discovery API,
+        1,000 a request, the rest from REST; it must be open to the API token (an admin's, on a plan that has
+        it). ``"auto"`` (default): hybrid where it is open, else rest; and rest where an earlier snapshot is
+        built on, which is cheaper still. All give the same rows.
+    :param incremental: whether queries and members' user records that have not changed since the last
+        complete snapshot in the same place come from there, default ``False``. Mode says of a report when it
+        was edited, saved and published, and how many queries it has; that decides. Of a member it says
+        nothing, so a user record stands until the list shows another name or e-mail.
+    :param full_refresh_after: how long ago something may have been read to come from a snapshot, default
+        7 days.
     :param include_collections: collections to extract, as tokens, names or globs on names (``Finance*``;
         case does not matter); ``None`` or empty (default): all. A pattern that matches nothing is an error.
     :param exclude_collections: collections to leave out, written likewise; wins over ``include_collections``.
@@ -28,19 +36,20 @@ class ExtractionOptions:
     :param include_archived: whether archived reports and their queries are extracted, default ``True``.
     :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those
         two stay null, and the requests are saved.
-    :param max_in_flight: most requests at the same time, 1 to 100, default 8. It hides latency; the rate at
-        which requests are made is limited elsewhere.
+    :param max_in_flight: most requests at the same time, 1 to 100, default 16. As many are made as the
+        latency of answers asks for; the rate at which they are made is limited elsewhere.
     :raises ConfigurationError: a value is not one of these.
     """
 
     strategy: Strategy = "auto"
     incremental: bool = False
+    full_refresh_after: timedelta = timedelta(days=7)
     include_collections: tuple[str, ...] | None = None
     exclude_collections: tuple[str, ...] | None = None
     include_personal: bool = False
     include_archived: bool = True
     members: Members = "full"
-    max_in_flight: int = 8
+    max_in_flight: int = 16
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, get_args(Strategy))
@@ -55,18 +64,19 @@ class ExtractionOptions:
             raise ConfigurationError(
                 f"max_in_flight must be a whole number from 1 to {_MOST_IN_FLIGHT}, not {in_flight!r}."
             )
-        if self.strategy == "hybrid":
-            raise ConfigurationError("strategy 'hybrid' comes with a later version. Use 'auto' or 'rest'.")
-        if self.incremental:
-            raise ConfigurationError(
-                "incremental extraction comes with a later version. Set incremental=False."
-            )
+        age = self.full_refresh_after
+        if not isinstance(age, timedelta) or age <= timedelta(0):
+            raise ConfigurationError(f"full_refresh_after must be a length of time, not {age!r}.")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the options by name, as JSON values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
-        }
+        """Return the options by name, as JSON values; a length of time is in seconds."""
+        return {name: _json_value(value) for name, value in asdict(self).items()}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from mode_catalog_provider.errors import ServiceError
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger, LeftOut
-from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.mode.pages import count_of, embedded_rows
 from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
+from mode_catalog_provider.mode.recollection import Recollection, member_mark
 from mode_catalog_provider.mode.rows import Wire, completed_member, member_row
 from mode_catalog_provider.snapshot.assets import KEYS
 
@@ -24,14 +27,26 @@ class MemberReading:
     :param options: whether user records are read at all, and how many at once.
     :param pipeline: gets the calls.
     :param ledger: is told who was left out or is incomplete.
+    :param recollection: knows some members, whose user records then are not asked for.
+    :param discovery: lists members where REST refuses to. It is not asked before that: it has nothing that
+        the short REST list does not have, and lacks names.
     """
 
     def __init__(
-        self, *, client: ModeClient, options: ExtractionOptions, pipeline: Pipeline, ledger: Ledger
+        self,
+        *,
+        client: ModeClient,
+        options: ExtractionOptions,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        recollection: Recollection,
+        discovery: Discovery | None = None,
     ) -> None:
         self._client = client
         self._pipeline = pipeline
         self._ledger = ledger
+        self._recollection = recollection
+        self._discovery = discovery
         self._full = options.members == "full"
         self._at_once = options.max_in_flight
         # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
@@ -47,21 +62,45 @@ class MemberReading:
         return ()
 
     def _refused(self, refusal: Refusal) -> Iterable[Row]:
+        if self._discovery is not None:
+            return self._ask_batch(self._discovery, 1, lambda _: self._listed_nowhere(refusal))
+        return self._listed_nowhere(refusal)
+
+    def _listed_nowhere(self, refusal: Refusal) -> Iterable[Row]:
         what = "The members could not be listed, neither by memberships/lite nor by memberships"
         self._ledger.refused("member", token=None, name=None, what=what, refusal=refusal)
         return ()
 
+    def _ask_batch(
+        self, discovery: Discovery, page: int, failed: Callable[[ServiceError], Iterable[Row]]
+    ) -> Iterable[Row]:
+        def listed(answer: Wire) -> Iterator[Row]:
+            members = answer.get("members")
+            yield from self._take(members if isinstance(members, list) else [])
+            pages = answer["pagination"].get("total_pages") if answer.get("pagination") else None
+            if members and page < (count_of(pages) or 0):
+                yield from self._ask_batch(discovery, page + 1, failed)
+
+        request = partial(discovery.page, "members", page)
+        self._pipeline.add(Call(Lane.MEMBERS, request, listed, failed=failed))
+        return ()
+
     def _listed(self, answer: Wire) -> Iterator[Row]:
-        for membership in embedded_rows(answer, "memberships", what="the list of members", required=True):
+        return self._take(embedded_rows(answer, "memberships", what="the list of members", required=True))
+
+    def _take(self, memberships: Iterable[Wire]) -> Iterator[Row]:
+        for membership in memberships:
             row = member_row(membership)
             keys = {key for key in (row["token"], row["username"]) if key}
             if keys & self._seen:
                 continue
             self._seen |= keys
-            if self._full and _has_profile(row["username"]):
-                self._incomplete.append(tuple(row.values()))
-            else:
+            if not self._full or not _has_profile(row["username"]):
                 yield from self._finished(row)
+            elif known := self._recollection.recall_member(row["token"], member_mark(row)):
+                yield from self._finished(known)
+            else:
+                self._incomplete.append(tuple(row.values()))
         for _ in range(self._at_once):
             self._ask_next_profile()
 
@@ -76,7 +115,11 @@ class MemberReading:
 
     def _profile(self, row: dict[str, Any], answer: Wire) -> Iterable[Row]:
         self._ask_next_profile()
-        return self._finished(completed_member(row, answer))
+        completed = completed_member(row, answer)
+        # Under the token of the list, for that is what the next extraction knows before it reads the profile.
+        if row["token"] == completed["token"]:
+            self._recollection.note("member", completed["token"], member_mark(row))
+        return self._finished(completed)
 
     def _no_profile(self, row: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
         self._ask_next_profile()

@@ -1,10 +1,15 @@
 """Walking a listing page by page without believing what the server says about where it ends.
 
 Mode's listings disagree with each other: some count their rows and some do not, some ignore ``page``, and
-after the last page comes an empty one, one without the key, or the last one again. And rows move: a report
-deleted from a page that was read pulls a report from a page that was not read into its place, where nobody
-looks. So a walk ends when a page shows nothing new, and what filled more than a short page is looked over
-once more: a single change, whatever it is and whenever it happens, then cannot hide a row.
+after the last page comes an empty one, one without the key, or the last one again. So a walk ends when a page
+shows nothing new.
+
+And rows move while pages are read. Most moves leave evidence: a row on a page that was not read yet slides
+forward only if another one slides back, and is then shown twice; a row that comes or goes changes the
+counters, where there are any. One move leaves none: a report deleted from a page that was read pulls one from
+a page that was not read into its place, where nobody looks. So a pass is made again when there is evidence,
+and, unless something outside the listing can tell that a row is missing, also without: then a single change,
+whatever it is and whenever it happens, cannot hide a row. What fits on one short page needs neither.
 """
 
 from __future__ import annotations
@@ -34,9 +39,10 @@ class PageWalk:
     :param path: the listing, as :meth:`ModeClient.get` takes it.
     :param key: name of the rows under ``_embedded``.
     :param params: query parameters sent with each page.
-    :param confirm: look over listings of more than a short page until a pass shows nothing new, default true.
-        Without it, rows that move while pages are read can be missed; pass false only where something else
-        proves completeness.
+    :param confirm: look over listings of more than a short page until a pass shows nothing new, default true,
+        unless constant counters prove that nothing is missing. With false this is done only on evidence that
+        rows moved. What then stays hidden is one row for each that was deleted, during the walk, from a page
+        already read: see :attr:`unproven`.
     :param repeats: pages in a row that may show nothing new before the walk believes that it is over, default
         0. ``data_sources/{t}/reports`` has a row per report *and query*, so that one report of 160 queries
         fills several identical pages: 6 there.
@@ -63,6 +69,9 @@ class PageWalk:
         self._seen: set[Hashable] = set()
         self._passes = 0
         self._pages_before = 0
+        #: Whether a row may be hidden that was there all the time: there was more than one short page, it was
+        #: looked over once, without evidence of a move, and no counters prove it complete.
+        self.unproven = False
         self._begin_pass()
 
     @property
@@ -99,48 +108,74 @@ class PageWalk:
         self._last_page_with_rows = 0
         self._barren = 0
         self._claimed: int | None = None
+        self._claims: set[int | None] = set()
+        self._first_page: list[Hashable] = []
+        self._last_page: list[Hashable] = []
+        self._shrank = False
+        self._moved = False
 
     def _note(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> list[dict[str, Any]]:
         before = len(self._in_pass)
+        page = [_identity(row) for row in rows]
         new = []
-        for row in rows:
-            identity = _identity(row)
+        for identity, row in zip(page, rows, strict=True):
             self._in_pass.add(identity)
             if identity not in self._seen:
                 self._seen.add(identity)
                 new.append(row)
         self._new_rows += len(new)
+        self._look_for_moves(page, unseen=len(self._in_pass) - before)
         if len(self._in_pass) > before:
             self._last_page_with_rows, self._barren = self._number, 0
         else:
             self._barren += 1
         # A page shown again after the last one is not what the server counted.
-        if not self._barren or self._number <= (_count(counters.get("total_pages")) or 0):
+        if not self._barren or self._number <= (count_of(counters.get("total_pages")) or 0):
             self._rows += len(rows)
-        claimed = _count(counters.get("total_count"))
+        claimed = count_of(counters.get("total_count"))
+        self._claims.add(claimed)
         self._claimed = self._claimed if claimed is None else claimed
         return new
 
+    def _look_for_moves(self, page: list[Hashable], *, unseen: int) -> None:
+        if not unseen:
+            # After the end, the last page or the first may be shown again; anything else slid back.
+            self._moved |= bool(page) and page not in (self._first_page, self._last_page)
+            return
+        # Rows on a full page again, and a page that was short although it was not the last.
+        self._moved |= unseen < len(page) or self._shrank
+        self._first_page = self._first_page or page
+        self._shrank = len(page) < len(self._first_page)
+        self._last_page = page
+
     def _pass_is_over(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> bool:
         if self._passes > 1 and not self._new_rows and self._number >= self._pages_before:
-            return True
+            # Rows that the counters promise beyond these pages repeat others, but they must be there.
+            return not self._missing() or self._barren > 0
         tolerated = self._repeats if rows else 0
         # Counters may keep a walk going past a page without rows, never end it.
-        if (_count(counters.get("total_pages")) or 0) > self._number:
+        if (count_of(counters.get("total_pages")) or 0) > self._number:
             tolerated = max(tolerated, BARREN_PAGES_BEFORE_COUNTED_ONES)
         return self._barren > tolerated
 
+    def _missing(self) -> bool:
+        return (self._claimed or 0) > self._rows
+
     def _end_pass(self, *, ended_empty: bool) -> None:
-        missing = max(0, (self._claimed or 0) - self._rows)
+        missing = self._missing()
         if self._passes == 1:
             short = ended_empty and self._last_page_with_rows <= 1 and self._rows < SHORTEST_FULL_PAGE
-            self.done = not missing and (short or not self._confirm)
+            proven = short or self._claims == {len(self._in_pass)}
+            evidence = self._moved or len(self._claims) > 1
+            self.done = not missing and (proven or not (self._confirm or evidence))
+            self.unproven = self.done and not proven
         elif not self._new_rows:
-            if missing:
+            # Once may be a row that was deleted while this very pass was made.
+            if missing and self._passes > 2:
                 raise MalformedResponseError(
                     f"Mode's listing {self.path} counts {self._claimed} rows but shows only {self._rows}."
                 )
-            self.done = True
+            self.done = not missing
         if self.done:
             return
         if self._passes == MOST_PASSES:
@@ -183,8 +218,8 @@ def _identity(row: Mapping[str, Any]) -> Hashable:
     return "row", json.dumps(row, sort_keys=True)
 
 
-def _count(value: Any) -> int | None:
-    """Read a counter; documentation and wire disagree on numbers or strings."""
+def count_of(value: Any) -> int | None:
+    """Read a counter; documentation and wire disagree on numbers or strings. ``None``: it is neither."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -15,7 +15,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, TypeAlias
 
-from mode_catalog_provider.errors import ForbiddenError, NotFoundError
+from mode_catalog_provider.errors import ForbiddenError, NotFoundError, ServiceError
 
 #: An asset of the file contract and one of its rows.
 Row: TypeAlias = tuple[str, dict[str, Any]]
@@ -28,13 +28,15 @@ _STOP_SECONDS = 5.0
 class Lane(IntEnum):
     """What a call is for; the lower the number, the sooner it is made.
 
-    Work that was found is done before more of it is looked for, which is what bounds the backlog.
+    Work that was found is done before more of it is looked for, which is what bounds the backlog. Bulk
+    listings come first, for everything else waits for them.
     """
 
-    QUERIES = 0
-    PAGES = 1
-    COLLECTIONS = 2
-    MEMBERS = 3
+    BATCH = 0
+    QUERIES = 1
+    PAGES = 2
+    COLLECTIONS = 3
+    MEMBERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ class Call:
     :param request: runs in a worker thread; HTTP only.
     :param then: gets the answer, in the consumer's thread; returns rows and may add further calls.
     :param refused: gets a 403 or 404 instead of ``then``; ``None``: a refusal is an error like any other.
+    :param failed: gets any error of the service that ``refused`` does not; ``None``: it ends everything.
     """
 
     lane: Lane
     request: Callable[[], Any]
     then: Callable[[Any], Iterable[Row]]
     refused: Callable[[Refusal], Iterable[Row]] | None = None
+    failed: Callable[[ServiceError], Iterable[Row]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,17 @@ class Pipeline:
     """Make calls on a bounded pool of threads, in an order that keeps the backlog and the idle time small.
 
     :param max_in_flight: most requests at once; threads are started as they are needed.
+    :param wanted: says how many are worth having at the moment; default: as many as allowed.
     :param cancel: makes requests that are under way fail soon; called when the rows are abandoned or an
         error ends them while requests are still in flight.
     """
 
-    def __init__(self, *, max_in_flight: int, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, *, max_in_flight: int, cancel: Callable[[], None], wanted: Callable[[], int] | None = None
+    ) -> None:
+        self._most_in_flight = max_in_flight
         self._max_in_flight = max_in_flight
+        self._wanted = wanted
         self._cancel = cancel
         self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
         self._in_flight = dict.fromkeys(Lane, 0)
@@ -106,11 +115,15 @@ class Pipeline:
             return list(call.then(outcome.answer))
         if call.refused is not None and isinstance(error, Refusal):
             return list(call.refused(error))
+        if call.failed is not None and isinstance(error, ServiceError):
+            return list(call.failed(error))
         raise error
 
     def _start_calls(self) -> None:
         backlog = self._total_in_flight() + sum(map(len, self._waiting.values()))
         self.peak_backlog = max(self.peak_backlog, backlog)
+        if self._wanted is not None:
+            self._max_in_flight = min(self._most_in_flight, self._wanted())
         while self._total_in_flight() < self._max_in_flight and (call := self._next_call()):
             self._in_flight[call.lane] += 1
             self._calls.put(call)
@@ -127,7 +140,7 @@ class Pipeline:
         # the threads.
         pages_in_flight = self._in_flight[Lane.PAGES] + self._in_flight[Lane.COLLECTIONS]
         if len(self._waiting[Lane.QUERIES]) < self._max_in_flight and not pages_in_flight:
-            order = (Lane.PAGES, Lane.COLLECTIONS, Lane.QUERIES, Lane.MEMBERS)
+            order = (Lane.BATCH, Lane.PAGES, Lane.COLLECTIONS, Lane.QUERIES, Lane.MEMBERS)
         return next((self._waiting[lane].popleft() for lane in order if self._waiting[lane]), None)
 
     def _total_in_flight(self) -> int:

@@ -87,7 +87,8 @@ def query_row(resource: Wire, *, report_token: str) -> dict[str, Any]:
 def member_row(membership: Wire) -> dict[str, Any]:
     """Return the contract's row of a member as far as a list of members goes: without id and creation time.
 
-    :param membership: a row of ``/memberships`` or ``/memberships/lite``, which name the person differently.
+    :param membership: a row of ``/memberships``, of ``/memberships/lite`` or of the batch listing, which name
+        the person differently.
     """
     username = membership.get("username")
     return contract_row(
@@ -96,7 +97,7 @@ def member_row(membership: Wire) -> dict[str, Any]:
             "token": membership.get("member_token"),
             "username": membership.get("member_username") if username is None else username,
             "name": membership.get("name"),
-            "email": membership.get("email"),
+            "email": membership.get("email", membership.get("member_email")),
         },
     )
 

@@ -3,19 +3,22 @@
 A token bucket alone cannot both use the limit and keep it: at 4 requests a second with a burst of two, 42
 leave in some windows of 10 s, and what leaves evenly does not arrive evenly. So two rules hold at once. The
 bucket (burst of two: a thread that wakes late may catch up, no more) spreads the requests. And a request
-leaves only when fewer than 40 others can still be in one window of the server with it: a request has arrived,
-at the latest, when its answer is here, or half a second after it left, whichever is first. With answers
-within 100 ms this reaches 3.96 requests a second, and jitter of up to half a second cannot make any window
-see 41.
+leaves only when fewer than 40 others can still be in one window of the server with it. A request has arrived,
+at the latest, when its answer is here, or a moment after its last byte was sent, whichever is first. That
+moment is a fortieth of the window, 0.25 s: connecting, which takes longest, comes before the sending. So 97.5
+% of the limit is used however slow the answers are, and jitter below it cannot make any window see 41. Where
+a way turns out to take longer (a 429 says so), half a second is allowed from then on.
 """
 
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mode_catalog_provider.errors import CancelledError, ConfigurationError
 from mode_catalog_provider.http.stop import StopSignal
@@ -23,8 +26,13 @@ from mode_catalog_provider.http.stop import StopSignal
 PUBLISHED_REQUESTS = 40
 PUBLISHED_WINDOW = 10.0
 BURST = 2
+WAY = 0.025
+"""Part of the window after which a request that was sent is taken to have arrived, answered or not."""
+LONG_WAY = 0.05
+"""The same once the service refused a request that kept to the limit."""
 LONGEST_WAY = 0.5
-"""Seconds after which a request that left is taken to have arrived, answered or not."""
+"""Seconds after which a request that left is taken to have arrived while nobody knows when it was sent."""
+FEWEST_IN_FLIGHT = 4
 
 BELIEVABLE_LIMIT = 10_000
 
@@ -39,6 +47,7 @@ class Pace:
     def __init__(self, *, requests: int = PUBLISHED_REQUESTS, window: float = PUBLISHED_WINDOW) -> None:
         self.requests = requests
         self.window = window
+        self.way = WAY
         self.paused_until = float("-inf")
         # Times at which the requests that left will have left the server's window, earliest first.
         self._over: list[float] = []
@@ -74,9 +83,14 @@ class Pace:
         bisect.insort(self._over, over)
         return over
 
-    def answered(self, departure: float, now: float) -> None:
-        """Note that the answer, or the failure, of a request is here."""
-        over = now + self.window
+    def answered(self, departure: float, now: float, *, sent: float | None = None) -> None:
+        """Note that the answer, or the failure, of a request is here.
+
+        :param departure: what :meth:`leave` returned.
+        :param sent: when the connection took it; ``None`` when nobody knows.
+        """
+        arrived = now if sent is None else min(now, sent + self.way * self.window)
+        over = arrived + self.window
         at = bisect.bisect_left(self._over, departure)
         if over < departure and at < len(self._over) and self._over[at] == departure:
             del self._over[at]
@@ -97,6 +111,18 @@ class Pace:
         return min(float(min(BURST, self.requests)), self._saved + elapsed * self.requests / self.window)
 
 
+@dataclass
+class Turn:
+    """One request that may be sent.
+
+    :param waited: seconds it waited for that.
+    :param sent: set it to the time at which the connection took it, as soon as that is known.
+    """
+
+    waited: float
+    sent: float | None = None
+
+
 class Throttle:
     """Makes the threads of a client leave at one :class:`Pace`, in the order in which they came.
 
@@ -110,25 +136,35 @@ class Throttle:
         self._pace = Pace() if requests_per_second is None else Pace.of(requests_per_second)
         self._highest = BELIEVABLE_LIMIT
         self._stop = stop
+        self._latency = 0.0
         self._queue: deque[object] = deque()
         self._changed = threading.Condition()
         stop.when_set(self._wake)
 
     @contextmanager
-    def turn(self) -> Iterator[float]:
+    def turn(self) -> Iterator[Turn]:
         """Wait for this thread's turn; send, and read the answer, inside the ``with`` block.
 
-        :return: seconds waited.
         :raises CancelledError: the stop signal was set.
         """
         came = self._stop.now()
         departure, left = self._wait_and_leave()
+        turn = Turn(left - came)
         try:
-            yield left - came
+            yield turn
         finally:
             with self._changed:
-                self._pace.answered(departure, self._stop.now())
+                now = self._stop.now()
+                self._pace.answered(departure, now, sent=turn.sent)
+                # The slowest of late counts: too few threads leave the allowance unused, too many only wait.
+                self._latency = max(now - left, 0.9 * self._latency)
                 self._changed.notify_all()
+
+    def in_flight_wanted(self) -> int:
+        """How many requests must be under way for answers as slow as the latest to use the whole rate."""
+        with self._changed:
+            rate = self._pace.requests / self._pace.window
+            return FEWEST_IN_FLIGHT + math.ceil(rate * self._latency)
 
     def learn(self, *, limit: int | None, remaining: int | None) -> None:
         """Take in ``X-RateLimit-Limit`` (requests in 10 s) and ``X-RateLimit-Remaining`` of an answer."""
@@ -149,6 +185,7 @@ class Throttle:
             if self._adapts and now >= self._pace.paused_until and self._pace.requests > PUBLISHED_REQUESTS:
                 self._highest = max(PUBLISHED_REQUESTS, self._pace.requests // 2)
                 self._pace.requests = self._highest
+            self._pace.way = LONG_WAY
             self._pace.pause(now + seconds)
             self._changed.notify_all()
 

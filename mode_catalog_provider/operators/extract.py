@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,12 @@ from mode_catalog_provider.mode.client import ModeClient, web_url
 from mode_catalog_provider.mode.extraction import Extraction
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.operators.held_lease import held_lease
-from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth, rendered_words
+from mode_catalog_provider.operators.rendered import (
+    rendered_days,
+    rendered_number,
+    rendered_truth,
+    rendered_words,
+)
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.staging import location_of, staging_path
@@ -38,7 +44,10 @@ class ModeExtractOperator(BaseOperator):
     :param mode_conn_id: connection of type ``mode``, default ``mode_default``.
     :param output_conn_id: Airflow connection of the object store, default ``None``.
     :param strategy: ``auto`` (default), ``rest`` or ``hybrid``.
-    :param incremental: read only what changed since the last snapshot, default ``False``.
+    :param incremental: take the queries of unchanged reports, and known members, from the last complete
+        snapshot in ``output_dir`` instead of reading them again, default ``False``.
+    :param full_refresh_after: what was read so long ago is read again all the same; a ``timedelta`` or a
+        number of days, default 7 days.
     :param include_collections: names or tokens of the only collections to extract, default ``None``: all.
     :param exclude_collections: names or tokens of collections to leave out, default ``None``.
     :param include_personal: extract personal collections as well, default ``False``.
@@ -56,6 +65,7 @@ class ModeExtractOperator(BaseOperator):
         "output_conn_id",
         "strategy",
         "incremental",
+        "full_refresh_after",
         "include_collections",
         "exclude_collections",
         "include_personal",
@@ -75,6 +85,7 @@ class ModeExtractOperator(BaseOperator):
         output_conn_id: str | None = None,
         strategy: str = "auto",
         incremental: bool | str = False,
+        full_refresh_after: timedelta | float | str = timedelta(days=7),
         include_collections: Sequence[str] | str | None = None,
         exclude_collections: Sequence[str] | str | None = None,
         include_personal: bool | str = False,
@@ -90,6 +101,7 @@ class ModeExtractOperator(BaseOperator):
         self.output_conn_id = output_conn_id
         self.strategy = strategy
         self.incremental = incremental
+        self.full_refresh_after = full_refresh_after
         self.include_collections = include_collections
         self.exclude_collections = exclude_collections
         self.include_personal = include_personal
@@ -147,6 +159,7 @@ class ModeExtractOperator(BaseOperator):
         return ExtractionOptions(
             strategy=self.strategy,  # type: ignore[arg-type]  # checked there
             incremental=rendered_truth("incremental", self.incremental),
+            full_refresh_after=rendered_days("full_refresh_after", self.full_refresh_after),
             include_collections=rendered_words("include_collections", self.include_collections),
             exclude_collections=rendered_words("exclude_collections", self.exclude_collections),
             include_personal=rendered_truth("include_personal", self.include_personal),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
@@ -35,6 +36,19 @@ def rendered_number(name: str, value: float | str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ConfigurationError(f"{name}={value!r} is not a number.") from None
+
+
+def rendered_days(name: str, value: timedelta | float | str) -> timedelta:
+    """Return a length of time, whether it is one or a number of days (or the text of one).
+
+    :raises ConfigurationError: when it is neither.
+    """
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return timedelta(days=rendered_number(name, value))
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"{name}={value!r} is not a number of days.") from None
 
 
 def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, ...]:

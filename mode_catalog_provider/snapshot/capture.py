@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS
+from mode_catalog_provider.snapshot.handover import Handover
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.previous import NoPrevious, PreviousSnapshot, open_previous
 from mode_catalog_provider.snapshot.retention import check_keep, prune
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
-    from mode_catalog_provider.mode.extraction import Extraction, LeftOut
+    from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions, LeftOut
 
 #: Seconds between two lines about an extraction that takes long.
 _NEWS_EVERY = 60.0
@@ -53,6 +55,7 @@ def capture(
     log: logging.Logger,
     fence: Callable[[], None] = lambda: None,
     keep: int | None = None,
+    now: Callable[[], float] = time.time,
 ) -> CaptureResult:
     """Write one complete snapshot of the workspace, or raise and leave nothing.
 
@@ -63,6 +66,7 @@ def capture(
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
+    :param now: clock that tells how old a reading is, in Unix seconds.
     :return: the manifest and where it lies.
     :raises ConfigurationError: ``keep`` is less than 1.
     :raises ModeCatalogError: whatever made the extraction impossible.
@@ -71,14 +75,17 @@ def capture(
     begun = time.monotonic()
     client.verify()
     log.info("Authentication succeeded")
-    with SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
-        _transfer(extraction, writer, log)
+    previous = _previous(client, extraction.options, layout, log, now)
+    with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
+        handover = Handover(writer=writer, previous=previous, now=now)
+        _transfer(extraction, writer, handover, log)
         manifest, manifest_path = writer.finish(
             strategy=extraction.strategy,
             options=extraction.options.to_json(),
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
             figures=client.figures.to_json(),
+            reuse=handover.to_json() if extraction.options.incremental else None,
             fence=fence,
         )
     for entry in manifest.files:
@@ -89,10 +96,33 @@ def capture(
     return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
 
 
-def _transfer(extraction: Extraction, writer: SnapshotWriter, log: logging.Logger) -> None:
+def _previous(
+    client: ModeClient,
+    options: ExtractionOptions,
+    layout: Layout,
+    log: logging.Logger,
+    now: Callable[[], float],
+) -> PreviousSnapshot | NoPrevious:
+    if not options.incremental:
+        return NoPrevious()
+    previous = open_previous(
+        layout, workspace=client.workspace, host=client.host, max_age=options.full_refresh_after, now=now
+    )
+    if previous.because:
+        log.info("Everything is read, for %s.", previous.because)
+    else:
+        log.info("What has not changed since snapshot %s comes from there", previous.timestamp)
+    return previous
+
+
+def _transfer(
+    extraction: Extraction, writer: SnapshotWriter, handover: Handover, log: logging.Logger
+) -> None:
     counts: Counter[str] = Counter()
     news_at = time.monotonic() + _NEWS_EVERY
-    with closing(extraction.rows()) as rows:  # a row that cannot be written stops the requests under way
+    with closing(
+        extraction.rows(handover)
+    ) as rows:  # a row that cannot be written stops the requests under way
         for asset, row in rows:
             if asset not in counts:
                 log.info("Extracting %s", asset)
@@ -103,6 +133,11 @@ def _transfer(extraction: Extraction, writer: SnapshotWriter, log: logging.Logge
                 log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
     for asset in DATA_ASSETS:
         log.info("%d %s rows extracted", counts[asset], asset)
+    if extraction.options.incremental:
+        log.info(
+            "Not read again: %(queries)d queries of %(reports)d reports, %(members)d members",
+            handover.to_json(),
+        )
 
 
 def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:

@@ -22,6 +22,7 @@ PARTIAL = ".partial"
 # Eleven digits reach the year 5138 and keep every name a time.
 _NAME = re.compile(rf"([1-9]\d{{0,10}})-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
 _MANIFEST = re.compile(r"([1-9]\d{0,10})\.manifest", re.ASCII)
+_READINGS = re.compile(r"([1-9]\d{0,10})\.readings", re.ASCII)
 _PUSH_RECORD = re.compile(r"([1-9]\d{0,10})\.(.+)\.pushed", re.ASCII)
 _TIMESTAMP = re.compile(r"[1-9]\d{0,10}", re.ASCII)
 
@@ -34,6 +35,11 @@ def data_file(timestamp: int, asset: str) -> str:
 def manifest_name(timestamp: int) -> str:
     """Return the manifest's name: ``{timestamp}.manifest``, which a directory upload does not pick up."""
     return f"{timestamp}.manifest"
+
+
+def readings_name(timestamp: int) -> str:
+    """Return the name of the file that says when each object was read: ``{timestamp}.readings``."""
+    return f"{timestamp}.readings"
 
 
 def push_record_name(timestamp: int, source_id: str) -> str:
@@ -72,13 +78,14 @@ def parse_directory_name(name: str) -> int | None:
 def timestamp_of(name: str) -> int | None:
     """Return the timestamp of the set to which a file belongs by its name, ``None`` for a foreign name.
 
-    Ours are the six files, the manifest, push records, each of them half-written, and the claim marker.
+    Ours are the six files, the readings, the manifest, push records, each of them half-written, and the
+    claim marker.
     """
     whole = name.removesuffix(PARTIAL)
     if whole != name and _TIMESTAMP.fullmatch(whole):
         return int(whole)
-    match = _NAME.fullmatch(whole) or _MANIFEST.fullmatch(whole) or _PUSH_RECORD.fullmatch(whole)
-    return int(match[1]) if match else None
+    matches = (name.fullmatch(whole) for name in (_NAME, _READINGS, _MANIFEST, _PUSH_RECORD))
+    return next((int(match[1]) for match in matches if match), None)
 
 
 def forget_listings(path: StoragePath) -> None:

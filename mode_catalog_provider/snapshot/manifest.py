@@ -6,14 +6,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
-from mode_catalog_provider.snapshot.layout import data_file
+from mode_catalog_provider.snapshot.layout import data_file, readings_name
 
 FORMAT_VERSION = 1
+
+#: What the entry of the readings names as its asset.
+READINGS = "readings"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -22,7 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class FileEntry:
     """One file of the set.
 
-    :param asset: one of the five data assets, or ``summary``.
+    :param asset: one of the five data assets, ``summary``, or ``readings``.
     :param name: file name without a directory.
     :param bytes: size of the file.
     :param rows: number of rows; ``None`` for the summary.
@@ -37,7 +40,7 @@ class FileEntry:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as a JSON object."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,11 @@ class Manifest:
     :param left_out: every object that was refused or gone, with its reason.
     :param filtered: objects dropped because the options say so, counted per reason.
     :param figures: requests, retries, throttled seconds and the like.
+    :param readings: the file that says when each object was read, for the next incremental extraction; it is
+        never uploaded. ``None``: nothing is known of that.
+    :param reuse: what an incremental extraction took from an earlier snapshot: ``snapshot`` (its timestamp,
+        ``None`` when everything was read), ``full_because`` (then the reason), and how many ``reports`` were
+        not asked for their ``queries``, and how many ``members`` not for their profile. Empty for others.
     :param format_version: version of this format.
     """
 
@@ -71,6 +79,8 @@ class Manifest:
     left_out: tuple[Mapping[str, Any], ...] = ()
     filtered: Mapping[str, int]
     figures: Mapping[str, Any]
+    readings: FileEntry | None = None
+    reuse: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property
@@ -102,6 +112,8 @@ class Manifest:
             "left_out": [dict(entry) for entry in self.left_out],
             "filtered": dict(self.filtered),
             "figures": dict(self.figures),
+            "readings": self.readings.to_json() if self.readings else None,
+            "reuse": dict(self.reuse),
         }
         return {**content, "checksum": _checksum(content)}
 
@@ -124,11 +136,13 @@ class Manifest:
         if document.get("checksum") != _checksum(content):
             raise SnapshotAlteredError("The manifest was changed after it was written. Extract again.")
         try:
+            readings = content.get("readings")
             manifest = cls(
                 **{
                     **content,
                     "files": tuple(FileEntry(**entry) for entry in content["files"]),
                     "left_out": tuple(content["left_out"]),
+                    "readings": FileEntry(**readings) if readings else None,
                 }
             )
         except (KeyError, TypeError) as error:
@@ -159,10 +173,12 @@ def _check_files(manifest: Manifest) -> None:
     expected = (*DATA_ASSETS, SUMMARY)
     if tuple(entry.asset for entry in manifest.files) != expected:
         raise SnapshotAlteredError(f"The manifest must list exactly these files: {', '.join(expected)}.")
-    for entry in manifest.files:
+    readings = manifest.readings
+    names = {asset: data_file(manifest.timestamp, asset) for asset in expected}
+    for entry in (*manifest.files, *((readings,) if readings else ())):
         counts = (entry.bytes,) if entry.asset == SUMMARY else (entry.bytes, entry.rows)
         if (
-            entry.name != data_file(manifest.timestamp, entry.asset)
+            entry.name != names.get(entry.asset, readings_name(manifest.timestamp))
             or not all(type(count) is int and count >= 0 for count in counts)
             or (entry.asset == SUMMARY and entry.rows is not None)
             or not isinstance(entry.sha256, str)

@@ -12,19 +12,26 @@ from mode_catalog_provider.errors import SnapshotError
 _CACHE = 32 * 1024
 
 
-class RowSpool:
-    """Encoded rows in a private temporary database that SQLite itself has already unlinked from the disk.
+def private_database(*, cache: int) -> sqlite3.Connection:
+    """Open a temporary database that SQLite itself has already unlinked from the disk.
 
-    It lies in the system's temporary folder (``SQLITE_TMPDIR`` or ``TMPDIR`` name another), takes about the
-    space of the finished files, and vanishes with the process, however that ends. To be used from the
-    thread that made it.
+    It lies in the system's temporary folder (``SQLITE_TMPDIR`` or ``TMPDIR`` name another) and vanishes with
+    the process, however that ends. To be used from the thread that opened it.
+
+    :param cache: pages kept in memory, in KiB.
     """
+    database = sqlite3.connect("", isolation_level=None)
+    # Nothing here outlives the process: a journal and syncs would only cost time.
+    for pragma in ("page_size=16384", "journal_mode=OFF", "synchronous=OFF", f"cache_size=-{cache}"):
+        database.execute(f"PRAGMA {pragma}")
+    return database
+
+
+class RowSpool:
+    """Encoded rows in a :func:`private_database`, which takes about the space of the finished files."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        # Nothing here outlives the process: a journal and syncs would only cost time.
-        for pragma in ("page_size=16384", "journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE}"):
-            self._database.execute(f"PRAGMA {pragma}")
+        self._database = private_database(cache=_CACHE)
         self._database.execute("CREATE TABLE row (asset TEXT, token BLOB, body BLOB)")
         self._database.execute("CREATE UNIQUE INDEX by_token ON row (asset, token)")
         self._database.execute("BEGIN")
@@ -34,7 +41,7 @@ class RowSpool:
         with _full_disk_explained():
             self._database.execute(
                 "INSERT INTO row VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-                (asset, _order(token), body),
+                (asset, token_bytes(token), body),
             )
 
     def bodies(self, asset: str) -> Iterator[bytes]:
@@ -49,7 +56,8 @@ class RowSpool:
         self._database.close()
 
 
-def _order(token: str) -> bytes:
+def token_bytes(token: str) -> bytes:
+    """Return a token as the bytes by which tokens are sorted and found."""
     # Bytes of UTF-8 sort as code points do; "surrogatepass" because JSON may carry half a pair.
     return token.encode("utf-8", "surrogatepass")
 

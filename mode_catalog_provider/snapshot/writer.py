@@ -22,9 +22,10 @@ from mode_catalog_provider.snapshot.layout import (
     data_file,
     entries,
     manifest_name,
+    readings_name,
     timestamp_of,
 )
-from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
+from mode_catalog_provider.snapshot.manifest import READINGS, FileEntry, Manifest
 from mode_catalog_provider.snapshot.output import (
     OutputFile,
     create_exclusively,
@@ -111,6 +112,17 @@ class SnapshotWriter:
             raise SnapshotError(f"{asset} {token} cannot be written as JSON: {error}.") from error
         self._spool.put(asset, token, body.encode("ascii"))
 
+    def note_reading(self, asset: str, token: str, mark: str, read_at: int) -> None:
+        """Note for the next extraction when an object was read.
+
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
+        :param token: of the report or member.
+        :param mark: what tells whether it has changed since.
+        :param read_at: Unix seconds of the reading.
+        """
+        line = _encode([asset, token, mark, read_at])
+        self._spool.put(f"{READINGS} of {asset}", token, line.encode("ascii"))
+
     def finish(
         self,
         *,
@@ -119,6 +131,7 @@ class SnapshotWriter:
         left_out: Iterable[Mapping[str, Any]],
         filtered: Mapping[str, int],
         figures: Mapping[str, Any],
+        reuse: Mapping[str, Any] | None = None,
         fence: Callable[[], None] = lambda: None,
     ) -> tuple[Manifest, StoragePath]:
         """Write the six files, then the manifest that makes them a snapshot.
@@ -128,6 +141,7 @@ class SnapshotWriter:
         :param left_out: every object that was refused or gone.
         :param filtered: objects dropped because the options say so, counted.
         :param figures: counters of the extraction; ``seconds`` since entering is added.
+        :param reuse: what was taken from an earlier snapshot, default ``None``: nothing.
         :param fence: called right before the manifest becomes visible; raises when the run lock was lost.
         :return: the manifest and its path.
         """
@@ -135,6 +149,7 @@ class SnapshotWriter:
             *((asset, *self._write_rows(asset)) for asset in DATA_ASSETS),
             (SUMMARY, None, self._write(data_file(self.timestamp, SUMMARY), self._summary())),
         ]
+        readings = self._write_readings()
         for _, _, output in outputs:
             output.publish()
         sync_directory(self.directory)
@@ -154,6 +169,8 @@ class SnapshotWriter:
             left_out=tuple(left_out),
             filtered=filtered,
             figures={**figures, "seconds": round(time.monotonic() - self._begun, 3)},
+            readings=readings,
+            reuse=reuse or {},
         )
         content = manifest.to_bytes()
         fence()
@@ -193,6 +210,22 @@ class SnapshotWriter:
                 rows += 1
             output.write(b"]")
         return rows, output
+
+    def _write_readings(self) -> FileEntry | None:
+        lines = itertools.chain.from_iterable(
+            self._spool.bodies(f"{READINGS} of {asset}") for asset in DATA_ASSETS
+        )
+        first = next(lines, None)
+        if first is None:
+            return None
+        rows = 0
+        name = readings_name(self.timestamp)
+        with OutputFile(self.directory / name) as output:
+            for line in itertools.chain((first,), lines):
+                output.write(line + b"\n")
+                rows += 1
+        output.publish()
+        return FileEntry(READINGS, name, output.bytes, rows, output.sha256)
 
     def _write(self, name: str, content: bytes) -> OutputFile:
         with OutputFile(self.directory / name) as output:

@@ -14,6 +14,7 @@ from typing import Any
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
 from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions, Progress
+from mode_catalog_provider.mode.extraction_options import Strategy
 from tests.sandbox import Sandbox
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -51,11 +52,13 @@ def extract(
     *,
     progress: Progress | None = None,
     before: Callable[[ModeClient], None] = lambda _: None,
+    strategy: Strategy = "rest",
     **options: Any,
 ) -> Extracted:
     with client_of(sandbox) as client:
         before(client)
-        extraction = Extraction(client=client, options=ExtractionOptions(**options), progress=progress)
+        chosen = ExtractionOptions(strategy=strategy, **options)
+        extraction = Extraction(client=client, options=chosen, progress=progress)
         rows: Rows = defaultdict(list)
         for asset, row in extraction.rows():
             rows[asset].append(row)
@@ -70,12 +73,13 @@ def as_written(rows: Rows) -> dict[str, list[str]]:
     return {asset: [json.dumps(row) for row in rows.get(asset, [])] for asset in assets}
 
 
-def walk_cost(rows: int) -> int:
-    """Requests of one walk: the pages and one that proves the end; from 30 rows on, all pages once more."""
+def walk_cost(rows: int, *, proven: bool = False) -> int:
+    """Requests of one walk: the pages and one that proves the end; from 30 rows on, all pages once more.
+
+    :param proven: counters, or what is known from elsewhere, tell that nothing is missing.
+    """
     pages = ceil(rows / 30)
-    if not rows:
-        return 1
-    return pages + 1 if rows < 30 else 2 * pages + 1
+    return pages + 1 + (pages if rows >= 30 and not proven else 0)
 
 
 def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
@@ -85,7 +89,7 @@ def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
     over its datasets, R for queries, 1 for the list of members, and M profiles unless ``members="lite"``.
     """
     world = sandbox.mode.world
-    cost = 1 + walk_cost(len(world.collections)) + 1
+    cost = 1 + walk_cost(len(world.collections), proven=True) + 1
     for collection in world.collections:
         if collection.personal:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -93,9 +94,9 @@ def test_why_a_collection_was_dropped_is_told() -> None:
     "wrong",
     [
         {"strategy": "fast"},
-        {"strategy": "hybrid"},
-        {"incremental": True},
         {"incremental": "False"},
+        {"full_refresh_after": 7},
+        {"full_refresh_after": timedelta(0)},
         {"include_personal": 1},
         {"include_archived": None},
         {"members": "none"},
@@ -123,10 +124,11 @@ def test_options_are_json_by_name() -> None:
     assert json.loads(json.dumps(options.to_json())) == {
         "strategy": "auto",
         "incremental": False,
+        "full_refresh_after": 604800.0,
         "include_collections": ["Sales", "f1"],
         "exclude_collections": None,
         "include_personal": False,
         "include_archived": True,
         "members": "lite",
-        "max_in_flight": 8,
+        "max_in_flight": 16,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,11 +84,13 @@ COUNTER = st.one_of(
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> Callable[[list[str]], list[str]]:
+def changes(
+    draw: st.DrawFn, kinds: Sequence[str] = ("delete", "add", "move", "sort"), most: int = 65
+) -> Callable[[list[str]], list[str]]:
     """Somebody deletes, adds, moves or re-sorts reports while the walk is on its way."""
-    kind = draw(st.sampled_from(["delete", "add", "move", "sort"]))
+    kind = draw(st.sampled_from(kinds))
     fraction, other = draw(st.floats(0, 0.999)), draw(st.floats(0, 0.999))
-    amount = draw(st.integers(1, 65))
+    amount = draw(st.integers(1, most))
     order = draw(st.randoms(use_true_random=False))
 
     def change(rows: list[str]) -> list[str]:
@@ -140,30 +142,48 @@ def test_one_change_at_any_moment_hides_no_row_and_shows_none_twice(
     after_last=AFTER_LAST,
     ignores_page=st.booleans(),
     lies=st.lists(st.tuples(COUNTER, COUNTER), min_size=1, max_size=6),
-    change=st.none() | changes(),
-    change_at=st.integers(1, 14),
+    confirm=st.booleans(),
 )
 def test_counters_that_lie_cost_no_row_or_end_in_a_typed_error(
-    count: int,
-    after_last: str,
-    ignores_page: bool,
-    lies: list[tuple[Any, Any]],
-    change: Callable[[list[str]], list[str]] | None,
-    change_at: int,
+    count: int, after_last: str, ignores_page: bool, lies: list[tuple[Any, Any]], confirm: bool
 ) -> None:
     def lying(listing: Listing, page: int) -> dict[str, Any]:
         pages, total = lies[page % len(lies)]
         return {"page": page, "total_pages": pages, "total_count": total}
 
-    listing = Listing(
-        tokens(count), after_last, ignores_page, counters=lying, change=change, change_at=change_at
-    )
     try:
-        found = walk_all(listing)
+        found = walk_all(Listing(tokens(count), after_last, ignores_page, counters=lying), confirm=confirm)
     except MalformedResponseError:
         return
+    assert sorted(found) == sorted(tokens(count))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    count=SIZES,
+    after_last=AFTER_LAST,
+    change=changes(kinds=("add", "move", "sort"), most=PAGE - 1),
+    change_at=st.integers(1, 14),
+)
+def test_without_confirming_a_row_that_is_added_or_moves_hides_none_either(
+    count: int, after_last: str, change: Callable[[list[str]], list[str]], change_at: int
+) -> None:
+    listing = Listing(tokens(count), after_last=after_last, change=change, change_at=change_at)
+    found = walk_all(listing, confirm=False)
     assert len(found) == len(set(found))
-    assert set(tokens(count)) & set(listing.tokens) <= set(found)
+    assert set(tokens(count)) <= set(found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(count=SIZES, after_last=AFTER_LAST, change=changes(kinds=("delete",)), change_at=st.integers(1, 14))
+def test_without_confirming_a_deletion_hides_at_most_as_many_rows_as_it_deleted_from_pages_already_read(
+    count: int, after_last: str, change: Callable[[list[str]], list[str]], change_at: int
+) -> None:
+    listing = Listing(tokens(count), after_last=after_last, change=change, change_at=change_at)
+    found = walk_all(listing, confirm=False)
+    deleted_after_reading = set(found) - set(listing.tokens)
+    assert len(found) == len(set(found))
+    assert len(set(listing.tokens) - set(found)) <= len(deleted_after_reading)
 
 
 @settings(max_examples=200, deadline=None)
@@ -205,6 +225,26 @@ def test_without_confirming_only_the_proving_page_is_added() -> None:
     listing = Listing(tokens(75))
     walk_all(listing, confirm=False)
     assert listing.asked == [1, 2, 3, 4]
+
+
+def test_counters_that_stay_the_same_and_agree_prove_a_listing_complete() -> None:
+    listing = Listing(tokens(75), counters=honest)
+    walk_all(listing)
+    assert listing.asked == [1, 2, 3, 4]
+
+
+def test_without_confirming_a_row_shown_twice_is_evidence_enough_to_look_again() -> None:
+    # A row from a page not yet read moves to the front: what was last on page 1 is shown again on page 2.
+    listing = Listing(tokens(75), change=lambda rows: [rows[-1], *rows[:-1]], change_at=2)
+    assert sorted(walk_all(listing, confirm=False)) == sorted(tokens(75))
+
+
+@pytest.mark.parametrize(("count", "unproven"), [(0, False), (29, False), (30, True), (75, True)])
+def test_only_a_walk_of_more_than_a_short_page_may_hide_a_row(count: int, unproven: bool) -> None:
+    listing, walk = Listing(tokens(count)), PageWalk("spaces/c0/reports", "reports", confirm=False)
+    while not walk.done:
+        walk.take(listing.answer(walk.params))
+    assert walk.unproven is unproven
 
 
 def test_a_listing_that_ignores_page_ends() -> None:

@@ -22,7 +22,7 @@ from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
-from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name
+from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name, readings_name
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
 from tests.sandbox import Sandbox, WorkspaceShape
 
@@ -67,7 +67,7 @@ def test_the_manifest_tells_what_it_cost_and_what_is_missing(sandbox: Sandbox, t
     manifest = result.manifest
     assert manifest.figures["requests"] == len(sandbox.mode.requests)
     assert 0 < manifest.figures["seconds"] <= result.seconds
-    assert manifest.strategy == "rest"
+    assert manifest.strategy == "hybrid"
     assert manifest.options == ExtractionOptions().to_json()
     left_out = {(entry["asset"], entry["token"], entry["reason"]) for entry in manifest.left_out}
     assert left_out == sandbox.mode.expected_left_out()
@@ -146,7 +146,7 @@ def test_in_a_flat_folder_the_set_before_goes_once_the_new_one_is_there(
     second = result.manifest.timestamp
     assert result.pruned == (first,)
     names = {entry.name for entry in result.manifest.files}
-    assert entries(tmp_path).keys() == names | {manifest_name(second), "notes.txt"}
+    assert entries(tmp_path).keys() == names | {manifest_name(second), readings_name(second), "notes.txt"}
 
 
 def test_as_many_snapshots_are_kept_as_asked_for(sandbox: Sandbox) -> None:

@@ -1,0 +1,340 @@
+"""Queries from the Discovery API: the same files as by REST, for a fraction of the requests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import (
+    CancelledError,
+    DiscoveryUnavailableError,
+    RequestRefusedError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+from mode_catalog_provider.mode import discovery
+from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
+from tests.integration.extracting import Extracted, as_written, client_of, extract, walk_cost
+from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.sandbox.objects import stamp
+
+MINT, DELETE, QUERIES = "/batch/*/signature_tokens", "/batch/*/signature_tokens/*", "/batch/*/queries"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small workspace with every nasty row."""
+    with Sandbox(mode=ModeSwitches(limiter="off")) as running:
+        yield running
+        assert running.mode.discovery.tokens == {}, "a token was left behind"
+
+
+@pytest.fixture
+def clean() -> Iterator[Sandbox]:
+    """20 reports and 3 datasets with 3 queries each, in 4 shared collections."""
+    shape = WorkspaceShape(collections=4, reports=20, datasets=3, members=3, nasty=False)
+    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off", batch_per_page_cap=10)) as running:
+        yield running
+        assert running.mode.discovery.tokens == {}, "a token was left behind"
+
+
+def hybrid(sandbox: Sandbox, **options: Any) -> Extracted:
+    return extract(sandbox, strategy="hybrid", **options)
+
+
+def same(one: Extracted, other: Extracted) -> bool:
+    return as_written(one.rows) == as_written(other.rows) and one.left_out == other.left_out
+
+
+def queries_read(sandbox: Sandbox) -> list[str]:
+    """The reports whose queries were asked for by REST."""
+    return [request.path.split("/")[-2] for request in sandbox.mode.requests_to("reports/*/queries")]
+
+
+SWITCHES: list[dict[str, Any]] = [
+    {},
+    {"id_type": "number", "batch_id_type": "string"},
+    {"id_type": "string", "batch_id_type": "number"},
+    {"batch_archived": False},
+    {"batch_per_page_cap": 7},
+    {"page_after_last": "repeat"},
+    {"moving_rows": "losses"},
+    {"moving_rows": "duplicates"},
+    {"memberships_lite": 404},
+    {"memberships_lite": 403, "user_email": "withheld"},
+    {"creator_link": "none", "null_names": False},
+    {"archived_rows": False},
+    {"datasets": 404},
+    {"datasets": 403},
+    {"refused_collections": False, "vanishing_reports": False},
+]
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+def test_both_routes_write_the_same_files(sandbox: Sandbox, switches: dict[str, Any]) -> None:
+    sandbox.mode.switches.throw(**switches)
+    by_batch = hybrid(sandbox)
+    assert by_batch.extraction.strategy == "hybrid"
+    assert as_written(by_batch.rows) == as_written(sandbox.mode.expected())
+    assert same(by_batch, extract(sandbox))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"include_personal": True},
+        {"include_archived": False},
+        {"members": "lite"},
+        {"exclude_collections": ["General"]},
+        {"max_in_flight": 1},
+    ],
+    ids=str,
+)
+def test_both_routes_take_the_same_options(sandbox: Sandbox, options: dict[str, Any]) -> None:
+    by_batch, by_rest = hybrid(sandbox, **options), extract(sandbox, **options)
+    assert same(by_batch, by_rest)
+    assert by_batch.extraction.filtered == by_rest.extraction.filtered
+
+
+def test_where_rest_itself_mixes_types_only_the_types_of_ids_differ(sandbox: Sandbox) -> None:
+    sandbox.mode.switches.id_type = "mixed"
+
+    def as_texts(got: Extracted) -> dict[str, list[dict[str, str]]]:
+        return {asset: [{**row, "id": str(row["id"])} for row in rows] for asset, rows in got.rows.items()}
+
+    assert as_texts(hybrid(sandbox)) == as_texts(extract(sandbox))
+
+
+def test_a_clean_workspace_costs_its_pages_and_one_request_for_each_page_of_queries(clean: Sandbox) -> None:
+    hybrid(clean, members="lite")
+    world = clean.mode.world
+    cost = 1 + 1 + walk_cost(len(world.collections), proven=True) + 1
+    for collection in world.collections:
+        if not collection.personal:
+            inside = world.reports_in(collection)
+            datasets = sum(report.is_dataset for report in inside)
+            cost += walk_cost(len(inside) - datasets, proven=True) + walk_cost(datasets, proven=True)
+    queries = sum(report.made_queries for report in world.reports if not _personal(clean, report.collection))
+    cost += ceil(queries / 10)
+    mint_and_delete = clean.mode.requests_to(MINT) + clean.mode.requests_to(DELETE)
+    assert [request.method for request in mint_and_delete] == ["POST", "DELETE"]
+    assert len(clean.mode.requests) == cost + 1
+    assert queries_read(clean) == []
+
+
+def _personal(sandbox: Sandbox, token: str) -> bool:
+    collection = sandbox.mode.world.collection(token)
+    return collection is not None and collection.personal
+
+
+def test_personal_queries_are_asked_for_only_when_they_are_wanted(clean: Sandbox) -> None:
+    hybrid(clean)
+    assert {request.params.get("include_spaces") for request in clean.mode.requests_to(QUERIES)} == {None}
+
+
+# -- the check against REST ----------------------------------------------------------------------------------
+
+
+def test_only_reports_whose_count_disagrees_are_read_by_rest(clean: Sandbox) -> None:
+    lies, lacks, unknown = clean.mode.world.reports[1:4]
+    lies.query_count = 99
+    lacks.batch = False
+    unknown.absent = frozenset({"query_count"})
+    got = hybrid(clean)
+    assert sorted(queries_read(clean)) == sorted(one.token for one in (lies, lacks, unknown))
+    assert as_written(got.rows) == as_written(clean.mode.expected())
+
+
+def test_a_report_edited_when_the_batch_answer_was_made_is_read_by_rest(clean: Sandbox) -> None:
+    report = clean.mode.world.reports[0]
+    report.last_saved_at = stamp(datetime.now(UTC) - timedelta(minutes=1))
+    assert same(hybrid(clean), extract(clean, strategy="rest"))
+    assert queries_read(clean)[0] == report.token
+
+
+@pytest.mark.parametrize("odd", [{"archived": True}, {"type": "DatasetReport"}])
+def test_no_queries_in_batch_are_not_believed_of_what_batch_may_not_list_at_all(
+    clean: Sandbox, odd: dict[str, Any]
+) -> None:
+    report = clean.mode.world.reports[0]
+    report.query_count, report.batch = 0, False
+    for name, value in odd.items():
+        setattr(report, name, value)
+    hybrid(clean)
+    assert queries_read(clean) == [report.token]
+
+
+def test_a_row_hidden_by_a_deletion_is_found_because_batch_knows_its_queries() -> None:
+    shape = WorkspaceShape(collections=1, reports=70, datasets=0, members=0, nasty=False)
+    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as big:
+        first = big.mode.world.reports[0]
+        big.mode.when("spaces/*/reports", nth=2, do=lambda: big.mode.world.remove_report(first))
+        got = hybrid(big)
+        assert {report.token for report in big.mode.world.reports} <= got.tokens("report")
+        assert len(big.mode.requests_to("spaces/*/reports")) > 4
+
+
+def test_without_a_deletion_a_long_listing_is_walked_once() -> None:
+    shape = WorkspaceShape(collections=1, reports=70, datasets=0, members=0, nasty=False)
+    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as big:
+        hybrid(big)
+        assert len(big.mode.requests_to("spaces/*/reports")) == 4
+
+
+# -- when batch breaks ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "PAGE_BUDGET", 0.02)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("broken", [{"status": 400}, {"status": 404}, {"status": 503}, {"body": b'{"x": 1}'}])
+def test_a_listing_that_breaks_half_way_is_made_up_for_where_rows_are_missing(
+    clean: Sandbox, broken: dict[str, Any]
+) -> None:
+    clean.mode.fault(QUERIES, nth=3, times=None if broken.get("status") == 503 else 1, **broken)
+    got = hybrid(clean)
+    assert as_written(got.rows) == as_written(clean.mode.expected())
+    assert 0 < len(queries_read(clean)) < 23
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_a_listing_that_never_answers_costs_no_row(clean: Sandbox, status: int) -> None:
+    clean.mode.switches.batch_listings = {"queries": status}
+    assert as_written(hybrid(clean).rows) == as_written(clean.mode.expected())
+
+
+def test_members_that_only_batch_lists_are_not_left_out(clean: Sandbox) -> None:
+    clean.mode.switches.throw(memberships_lite=404, memberships=404)
+    got = hybrid(clean)
+    clean.mode.switches.throw(memberships_lite="rows", memberships="rows")
+    assert as_written(got.rows)["member"] == as_written(clean.mode.expected())["member"]
+    assert got.left_out == set()
+
+
+# -- the token -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "not that of an admin"), (403, "plan"), (404, "none")])
+def test_where_discovery_is_closed_auto_says_why_once_and_reads_by_rest(
+    clean: Sandbox, caplog: pytest.LogCaptureFixture, status: int, reason: str
+) -> None:
+    clean.mode.switches.batch = status
+    with caplog.at_level(logging.INFO, logger="mode_catalog_provider"):
+        got = extract(clean, strategy="auto")
+    assert got.extraction.strategy == "rest"
+    assert as_written(got.rows) == as_written(clean.mode.expected())
+    assert [reason in record.message for record in caplog.records] == [True]
+    assert caplog.records[0].levelno == logging.INFO
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_where_discovery_is_closed_hybrid_fails_with_a_sentence(clean: Sandbox, status: int) -> None:
+    clean.mode.switches.batch = status
+    with pytest.raises(DiscoveryUnavailableError, match="Strategy 'hybrid' needs it") as raised:
+        hybrid(clean)
+    assert raised.value.status == status
+    assert raised.value.permanent
+    assert clean.mode.requests_to("*") == clean.mode.requests_to(MINT)
+
+
+def test_a_mint_that_breaks_makes_auto_read_by_rest_and_hybrid_fail(clean: Sandbox) -> None:
+    clean.mode.fault(MINT, status=503, times=None)
+    assert extract(clean, strategy="auto").extraction.strategy == "rest"
+    with pytest.raises(ServiceError, match="503"):
+        hybrid(clean)
+
+
+def test_the_token_has_a_name_and_a_short_life_and_is_deleted(clean: Sandbox) -> None:
+    seen: list[Any] = []
+    clean.mode.when(QUERIES, do=lambda: seen.extend(clean.mode.discovery.tokens.values()))
+    hybrid(clean)
+    (token,) = seen
+    assert token.name.startswith("mode-catalog-provider")
+    assert token.expires_at - datetime.now(UTC) <= timedelta(minutes=30)
+    assert clean.mode.discovery.tokens == {}
+
+
+def test_a_token_refused_in_the_middle_is_minted_again_once(clean: Sandbox) -> None:
+    clean.mode.when(QUERIES, nth=3, do=clean.mode.discovery.tokens.clear)
+    clean.mode.fault(QUERIES, nth=3, status=401)
+    got = hybrid(clean)
+    assert as_written(got.rows) == as_written(clean.mode.expected())
+    assert len(clean.mode.requests_to(MINT)) == 2
+    assert queries_read(clean) == []
+
+
+def test_a_token_that_is_refused_again_and_again_is_given_up(clean: Sandbox) -> None:
+    clean.mode.fault(QUERIES, nth=2, status=401, times=None)
+    got = hybrid(clean)
+    assert as_written(got.rows) == as_written(clean.mode.expected())
+    assert len(clean.mode.requests_to(MINT)) == 2
+
+
+@pytest.mark.parametrize("route", ["reports/*/queries", "spaces/*/reports"])
+def test_the_token_is_deleted_after_a_failure_which_stays_the_error(clean: Sandbox, route: str) -> None:
+    clean.mode.world.reports[0].batch = False
+    clean.mode.fault(route, status=400)
+    with pytest.raises(RequestRefusedError, match="400"):
+        hybrid(clean)
+    assert len(clean.mode.requests_to(DELETE)) == 1
+
+
+def test_the_token_is_deleted_after_cancellation(clean: Sandbox) -> None:
+    with client_of(clean) as client:
+        clean.mode.when("spaces/*/reports", do=client.cancel)
+        with pytest.raises(CancelledError):
+            list(Extraction(client=client, options=ExtractionOptions(strategy="hybrid")).rows())
+    assert len(clean.mode.requests_to(DELETE)) == 1
+
+
+def test_the_token_is_deleted_when_the_rows_are_abandoned(clean: Sandbox) -> None:
+    with client_of(clean) as client:
+        rows = Extraction(client=client, options=ExtractionOptions(strategy="hybrid")).rows()
+        next(rows)
+        rows.close()
+    assert len(clean.mode.requests_to(DELETE)) == 1
+
+
+def test_a_token_that_cannot_be_deleted_is_a_warning_and_hides_no_error(
+    clean: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean.mode.fault(DELETE, status=400, times=None)
+    clean.mode.fault("spaces/*/reports", status=503, times=None)
+    with client_of(clean) as client:
+        client._retries = type(client._retries)(budget=0.05, first_wait=0.001)
+        with pytest.raises(ServiceUnavailableError):
+            list(Extraction(client=client, options=ExtractionOptions(strategy="hybrid")).rows())
+    assert "was not deleted" in caplog.text
+    clean.mode.discovery.tokens.clear()
+
+
+def test_its_secrets_are_announced_for_masking_and_appear_nowhere(
+    clean: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    announced: list[str] = []
+    minted: list[Any] = []
+    clean.mode.when(QUERIES, do=lambda: minted.extend(clean.mode.discovery.tokens.values()))
+    clean.mode.fault(QUERIES, nth=2, status=400, body=b'{"message": "no"}')
+    clean.mode.fault(DELETE, status=503)
+    with caplog.at_level(logging.DEBUG), client_of(clean, on_secret=announced.append) as client:
+        list(Extraction(client=client, options=ExtractionOptions(strategy="hybrid")).rows())
+    (token,) = minted
+    header = token.header.removeprefix("Bearer ")
+    assert {token.access_key, token.access_secret, header} <= set(announced)
+    ours = "\n".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("mode_catalog")
+    )
+    assert ours
+    for secret in (token.access_key, token.access_secret, header, token.token):
+        assert secret not in ours
+    key = discovery.SignatureToken(token.token, token.access_key, token.access_secret)
+    assert token.access_secret not in repr(key) + str(key)
