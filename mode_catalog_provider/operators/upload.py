@@ -114,7 +114,7 @@ class CatalogUploadOperator(BaseOperator):
             "seconds"}``.
         :raises AirflowFailException: when a retry cannot help: set, token or source are refused.
         """
-        with airflow_errors():
+        with airflow_errors(context):
             zone = self.zone or None
             with (
                 self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
@@ -52,6 +52,7 @@ def capture(
     layout: Layout,
     log: logging.Logger,
     fence: Callable[[], None] = lambda: None,
+    answers: Iterable[Mapping[str, Any]] = (),
     keep: int | None = None,
 ) -> CaptureResult:
     """Write one complete snapshot of the workspace, or raise and leave nothing.
@@ -61,6 +62,7 @@ def capture(
     :param layout: where the files go.
     :param log: logger for the course of events.
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
+    :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
     :return: the manifest and where it lies.
@@ -79,6 +81,7 @@ def capture(
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
             figures=client.figures.to_json(),
+            answers=answers,
             fence=fence,
         )
     for entry in manifest.files:

@@ -56,6 +56,7 @@ class Manifest:
     :param left_out: every object that was refused or gone, with its reason.
     :param filtered: objects dropped because the options say so, counted per reason.
     :param figures: requests, retries, throttled seconds and the like.
+    :param answers: the DAG runs that were waiting for a snapshot when this one was begun.
     :param format_version: version of this format.
     """
 
@@ -71,6 +72,7 @@ class Manifest:
     left_out: tuple[Mapping[str, Any], ...] = ()
     filtered: Mapping[str, int]
     figures: Mapping[str, Any]
+    answers: tuple[Mapping[str, Any], ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property
@@ -102,6 +104,7 @@ class Manifest:
             "left_out": [dict(entry) for entry in self.left_out],
             "filtered": dict(self.filtered),
             "figures": dict(self.figures),
+            "answers": [dict(entry) for entry in self.answers],
         }
         return {**content, "checksum": _checksum(content)}
 
@@ -129,6 +132,7 @@ class Manifest:
                     **content,
                     "files": tuple(FileEntry(**entry) for entry in content["files"]),
                     "left_out": tuple(content["left_out"]),
+                    "answers": tuple(content.get("answers", ())),
                 }
             )
         except (KeyError, TypeError) as error:

@@ -119,6 +119,7 @@ class SnapshotWriter:
         left_out: Iterable[Mapping[str, Any]],
         filtered: Mapping[str, int],
         figures: Mapping[str, Any],
+        answers: Iterable[Mapping[str, Any]] = (),
         fence: Callable[[], None] = lambda: None,
     ) -> tuple[Manifest, StoragePath]:
         """Write the six files, then the manifest that makes them a snapshot.
@@ -128,6 +129,7 @@ class SnapshotWriter:
         :param left_out: every object that was refused or gone.
         :param filtered: objects dropped because the options say so, counted.
         :param figures: counters of the extraction; ``seconds`` since entering is added.
+        :param answers: the DAG runs that were waiting when the extraction began; default: none known.
         :param fence: called right before the manifest becomes visible; raises when the run lock was lost.
         :return: the manifest and its path.
         """
@@ -154,6 +156,7 @@ class SnapshotWriter:
             left_out=tuple(left_out),
             filtered=filtered,
             figures={**figures, "seconds": round(time.monotonic() - self._begun, 3)},
+            answers=tuple(answers),
         )
         content = manifest.to_bytes()
         fence()
