@@ -119,6 +119,20 @@ PARAMS = {
         description_md="How much of each member is read.",
         section=CONTENT,
     ),
+    "on_forbidden": Param(
+        settings.on_forbidden,
+        type="string",
+        enum=["ignore", "warn", "fail"],
+        values_display={
+            "ignore": "ignore: list them in the manifest only",
+            "warn": "warn: name them in the log",
+            "fail": "fail: make no snapshot",
+        },
+        title="New refusals",
+        description_md="What to do when Mode refuses objects that it still showed at the last snapshot. What "
+        "is refused **disappears from Catalog**.",
+        section=CONTENT,
+    ),
     "accept_shrink": Param(
         False,
         type="boolean",
@@ -215,6 +229,7 @@ with DAG(
         include_archived=dag.param("include_archived"),
         members=dag.param("members"),
         keep=dag.param("keep_snapshots"),
+        on_forbidden=dag.param("on_forbidden"),
         # A dry run is started to see something.
         on_covered="{{ 'run' if params.dry_run else params.on_covered }}",
         catalog_conn_id=settings.catalog_conn_id,

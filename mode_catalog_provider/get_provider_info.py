@@ -218,6 +218,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "members": _option(
         "full", "full: one request per member for id and creation time; lite: without them, much cheaper."
     ),
+    "on_forbidden": _option(
+        "warn",
+        "What an extraction does when Mode refuses objects that it did not refuse at the last snapshot: "
+        "ignore, warn, or fail.",
+    ),
     "key_lifetime_days": _option(
         "90",
         "Days that Mode accepts an API key, where Mode does not tell; 0: unknown, warn of nothing.",

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.coverage import covering_snapshot
 from mode_catalog_provider.compat import Stats
-from mode_catalog_provider.errors import CancelledError, ConfigurationError
+from mode_catalog_provider.errors import CancelledError, ConfigurationError, NewlyForbiddenError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeWorkspaceLink
@@ -30,6 +30,7 @@ from mode_catalog_provider.operators.rendered import (
 from mode_catalog_provider.operators.run_requests import this_run, waiting_runs
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
 from mode_catalog_provider.staging import staging_path
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class ModeExtractOperator(BaseOperator):
     :param include_archived: extract archived reports as well, default ``True``.
     :param members: ``full`` (default): with id and creation time, for one request per member; ``lite``:
         without them.
+    :param on_forbidden: what to do when Mode refuses (403) objects that it did not refuse at the last
+        complete snapshot: ``ignore``, ``warn`` (default), or ``fail``: make no snapshot.
     :param on_covered: what to do when this run was queued before a snapshot was begun that holds the same and
         was pushed since. ``run`` (default): extract all the same; ``skip``: skip this task, and with it what
         depends on it, and name that snapshot in the log and in the XCom ``covered_by``. Decide it under the
@@ -81,6 +84,7 @@ class ModeExtractOperator(BaseOperator):
         "include_personal",
         "include_archived",
         "members",
+        "on_forbidden",
         "on_covered",
         "catalog_conn_id",
         "source_id",
@@ -103,6 +107,7 @@ class ModeExtractOperator(BaseOperator):
         include_personal: bool | str = False,
         include_archived: bool | str = True,
         members: str = "full",
+        on_forbidden: str = "warn",
         on_covered: str = "run",
         catalog_conn_id: str = CatalogHook.default_conn_name,
         source_id: str | None = None,
@@ -121,6 +126,7 @@ class ModeExtractOperator(BaseOperator):
         self.include_personal = include_personal
         self.include_archived = include_archived
         self.members = members
+        self.on_forbidden = on_forbidden
         self.on_covered = on_covered
         self.catalog_conn_id = catalog_conn_id
         self.source_id = source_id
@@ -146,6 +152,10 @@ class ModeExtractOperator(BaseOperator):
             options = self._options()
             if self.on_covered not in ("run", "skip"):
                 raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
+            if self.on_forbidden not in ("ignore", "warn", "fail"):
+                raise ConfigurationError(
+                    f"on_forbidden is 'ignore', 'warn' or 'fail', not {self.on_forbidden!r}."
+                )
             keep = int(rendered_number("keep", self.keep or 0)) or None
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with self.hook.get_client() as client:
@@ -154,11 +164,12 @@ class ModeExtractOperator(BaseOperator):
                 layout = Layout.nested(output_dir, client.workspace)
                 with held_lease(self.lease, on_lost=client.cancel) as holds:
                     self._skip_if_covered(context, layout, client.host, options)
+                    extraction = Extraction(client=client, options=options)
                     captured = capture(
                         client=client,
-                        extraction=Extraction(client=client, options=options),
+                        extraction=extraction,
                         layout=layout,
-                        fence=lambda: self._may_finish(holds),
+                        fence=lambda: self._may_finish(holds, extraction, layout),
                         answers=[run.to_json() for run in waiting_runs(context)],
                         keep=keep,
                         log=log,
@@ -200,10 +211,25 @@ class ModeExtractOperator(BaseOperator):
             "snapshot is of now, so another would say the same. To extract anyway: on_covered='run'."
         )
 
-    def _may_finish(self, holds: Callable[[], None]) -> None:
+    def _may_finish(self, holds: Callable[[], None], extraction: Extraction, layout: Layout) -> None:
         if self._killed:
             raise CancelledError("The task was told to stop; no snapshot was made.")
+        if self.on_forbidden != "ignore":
+            self._look_at_refusals(extraction, layout)
         holds()
+
+    def _look_at_refusals(self, extraction: Extraction, layout: Layout) -> None:
+        left_out = [entry.to_json() for entry in extraction.left_out]
+        new = newly_forbidden(left_out, newest_manifest(layout))
+        Stats.gauge("mode_catalog.extract.newly_forbidden", len(new))
+        if not new:
+            return
+        said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
+        if self.on_forbidden == "fail":
+            raise NewlyForbiddenError(
+                f"{said} No snapshot was made. To accept it once, run with on_forbidden='warn'."
+            )
+        log.warning("%s", said)
 
     def _options(self) -> ExtractionOptions:
         return ExtractionOptions(

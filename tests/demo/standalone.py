@@ -101,7 +101,7 @@ class StandaloneAirflow:
             **self._extra,
         }
 
-    def start(self, *, timeout: float = 180) -> None:
+    def start(self, *, timeout: float = 400) -> None:
         """Start it and wait until every part reports healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
         passwords = self.home / "simple_auth_manager_passwords.json.generated"
