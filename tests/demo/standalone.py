@@ -164,7 +164,7 @@ class StandaloneAirflow:
             raise requests.HTTPError(f"{answer.status_code} {answer.text[:1000]}", response=answer)
         return answer.json() if answer.content else None
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = 90) -> None:
+    def wait_for_dag(self, dag_id: str, *, timeout: float = 240) -> None:
         """Wait until the DAG processor has read the DAG, then unpause it."""
         deadline = time.monotonic() + timeout
         while True:
