@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowFailException
 
+from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.errors import AuthenticationError, ModeCatalogError
 
 

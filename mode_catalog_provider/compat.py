@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-try:
-    from airflow.sdk.observability.stats import Stats  # Airflow 3.2+
+try:  # Airflow 3.2+
+    from airflow.sdk import conf
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+    from airflow.sdk.observability.stats import Stats
 except ImportError:
+    from airflow.configuration import conf  # type: ignore[assignment]
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
     from airflow.stats import Stats
 
 try:
@@ -14,7 +22,14 @@ try:
 except ImportError:
     GetDagRun = None  # type: ignore[assignment, misc]
 
-__all__ = ["Stats", "fetch_dag_run"]
+__all__ = [
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "Stats",
+    "conf",
+    "fetch_dag_run",
+]
 
 
 def fetch_dag_run(dag_id: str, run_id: str) -> Any:

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.coverage import covering_snapshot
-from mode_catalog_provider.compat import Stats
+from mode_catalog_provider.compat import AirflowSkipException, Stats
 from mode_catalog_provider.errors import CancelledError, ConfigurationError, NewlyForbiddenError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook

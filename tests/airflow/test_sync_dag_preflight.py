@@ -32,7 +32,7 @@ def test_a_prepared_next_key_takes_over_when_the_present_one_is_refused(sync, sa
     assert run.state == "success"
     assert run.result("preflight")["key"] == following.suffix
     assert len(sandbox.catalog.uploads) == 6
-    said = capfd.readouterr().out
+    said = "".join(capfd.readouterr())
     assert f"going on with {following.suffix}" in said
     assert following.secret not in said
 
@@ -44,7 +44,7 @@ def test_a_key_near_its_end_is_warned_of(sync, sandbox, capfd):
     assert told["near_end"] is True
     assert told["days_left"] == 10
     assert told["key"] == sandbox.mode.credentials().suffix
-    assert "expires in at most 10 days. Make a new key in Mode" in capfd.readouterr().out
+    assert "expires in at most 10 days. Make a new key in Mode" in "".join(capfd.readouterr())
 
 
 def test_a_new_refusal_makes_no_snapshot_when_asked_to_fail_and_is_named(sync, sandbox, staging, capfd):
@@ -61,5 +61,5 @@ def test_a_new_refusal_makes_no_snapshot_when_asked_to_fail_and_is_named(sync, s
     second = sync({"on_forbidden": "fail"})
     assert second.state == "failed"
     assert second.tries["extract"] == 1
-    assert f"report (1): {report['name']}" in capfd.readouterr().out
+    assert f"report (1): {report['name']}" in "".join(capfd.readouterr())
     assert len(list(staging.glob("*/*/*.manifest"))) == 1

@@ -30,6 +30,7 @@ def contend(directory: Path, log: Path, ttl: float) -> None:
                     keeper.check()
                     ended = time.monotonic_ns()
                     os.write(file, f"{lease.generation} {started} {ended}\n".encode())
+                    time.sleep(0.005)
         except LockLostError:
             continue
         lock.release(lease)
