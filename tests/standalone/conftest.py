@@ -73,6 +73,11 @@ def airflow(
         "AIRFLOW__MODE_CATALOG__RETRIES": "0",
     }
     with standalone_airflow(
-        home=tmp_path_factory.mktemp("airflow"), dags=dags, environment=environment, inherited=inherited
+        home=tmp_path_factory.mktemp("airflow"),
+        dags=dags,
+        environment=environment,
+        inherited=inherited,
+        # Two test runs that start at once must not both find the same port free.
+        port=20_000 + os.getpid() % 10_000,
     ) as airflow:
         yield airflow
