@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.extract import COVERED_BY, ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock
+from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
 from mode_catalog_provider.settings import read_settings
@@ -48,6 +49,20 @@ PARAMS = {
         type="boolean",
         title="Dry run",
         description_md="Extract and check everything, but upload and refresh nothing.",
+        section=RUN,
+    ),
+    "on_covered": Param(
+        settings.on_covered,
+        type="string",
+        enum=["skip", "run"],
+        values_display={
+            "skip": "skip: one snapshot answers all the runs that were waiting for it",
+            "run": "run: extract and upload again",
+        },
+        title="If this run is covered",
+        description_md="A Mode snapshot is of now. A run is covered when a snapshot of the same content was "
+        "begun after the run was queued, and was uploaded: five failed days that are backfilled need one "
+        "snapshot, not five.",
         section=RUN,
     ),
     "strategy": Param(
@@ -104,6 +119,20 @@ PARAMS = {
         description_md="How much of each member is read.",
         section=CONTENT,
     ),
+    "on_forbidden": Param(
+        settings.on_forbidden,
+        type="string",
+        enum=["ignore", "warn", "fail"],
+        values_display={
+            "ignore": "ignore: list them in the manifest only",
+            "warn": "warn: name them in the log",
+            "fail": "fail: make no snapshot",
+        },
+        title="New refusals",
+        description_md="What to do when Mode refuses objects that it still showed at the last snapshot. What "
+        "is refused **disappears from Catalog**.",
+        section=CONTENT,
+    ),
     "accept_shrink": Param(
         False,
         type="boolean",
@@ -155,6 +184,18 @@ with DAG(
         "max_retry_delay": timedelta(minutes=10),
     },
 ) as dag:
+    preflight = ModeCatalogPreflightOperator(
+        task_id="preflight",
+        output_dir=settings.output_dir,
+        output_conn_id=settings.output_conn_id,
+        mode_conn_id=settings.mode_conn_id,
+        catalog_conn_id=settings.catalog_conn_id,
+        key_lifetime=settings.key_lifetime,
+        warn_before=settings.key_warning,
+        # Its events tell a notifier how long the key will last.
+        outlets=[Asset(name="mode_api_key", uri="mode-catalog://mode_api_key")],
+    )
+
     wait_for_warehouse = WarehouseIngestedSensor(
         task_id="wait_for_warehouse",
         catalog_conn_id=settings.catalog_conn_id,
@@ -189,6 +230,10 @@ with DAG(
         include_archived=dag.param("include_archived"),
         members=dag.param("members"),
         keep=dag.param("keep_snapshots"),
+        on_forbidden=dag.param("on_forbidden"),
+        # A dry run is started to see something.
+        on_covered="{{ 'run' if params.dry_run else params.on_covered }}",
+        catalog_conn_id=settings.catalog_conn_id,
         lease=lock.lease,
         execution_timeout=timedelta(hours=12),
     )
@@ -215,7 +260,7 @@ with DAG(
 
     @task
     def confirm_outcome() -> None:
-        """Fail unless the upload succeeded and nothing else failed.
+        """Fail unless the upload succeeded, or another run's covers this one, and nothing else failed.
 
         A run that is marked as failed still runs its teardowns, its other tasks become skipped, and Airflow
         then judges it by its last task: skipped would be green. So the last task is this teardown.
@@ -225,12 +270,16 @@ with DAG(
         failed = sorted(
             task_id for task_id, state in states.items() if state in {"failed", "upstream_failed"}
         )
-        if failed or states.get("upload") != "success":
+        covered = (ti.xcom_pull(task_ids="extract", key=COVERED_BY) or {}).get("lease")
+        lease = (ti.xcom_pull(task_ids="acquire_lock") or {}).get("token")
+        # A run that is cleared and then marked as failed still has the XComs of its earlier life.
+        is_covered = states.get("acquire_lock") == "success" and covered is not None and covered == lease
+        if failed or not (states.get("upload") == "success" or is_covered):
             why = f"failed: {', '.join(failed)}" if failed else "it was stopped before the upload was done"
             raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")
 
     outcome = confirm_outcome().as_teardown(on_failure_fail_dagrun=True)
 
-    wait_for_warehouse >> lock.acquire >> extract >> upload >> lock.release
+    preflight >> wait_for_warehouse >> lock.acquire >> extract >> upload >> lock.release
     [upload, lock.release] >> refresh_mode_results
     [lock.release, refresh_mode_results] >> outcome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 try:  # Airflow 3.2+
     from airflow.sdk import conf
     from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
@@ -15,4 +17,26 @@ except ImportError:
     )
     from airflow.stats import Stats
 
-__all__ = ["AirflowFailException", "AirflowSensorTimeout", "AirflowSkipException", "Stats", "conf"]
+try:
+    from airflow.sdk.execution_time.comms import GetDagRun  # Airflow 3.2+
+except ImportError:
+    GetDagRun = None  # type: ignore[assignment, misc]
+
+__all__ = [
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "Stats",
+    "conf",
+    "fetch_dag_run",
+]
+
+
+def fetch_dag_run(dag_id: str, run_id: str) -> Any:
+    """Ask Airflow, from within a task, for another DAG run; ``None`` where it cannot be asked (3.1)."""
+    if GetDagRun is None:
+        return None
+    # Imported late: the channel to Airflow exists only once a task runs.
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    return SUPERVISOR_COMMS.send(GetDagRun(dag_id=dag_id, run_id=run_id))

@@ -154,6 +154,10 @@ class SnapshotMismatchError(SnapshotError):
     """The snapshot is of another workspace or host than the source has been fed with."""
 
 
+class NewlyForbiddenError(SnapshotError):
+    """Mode refuses objects that the last snapshot still had the right to see, and that was not accepted."""
+
+
 class SnapshotShrunkError(SnapshotError):
     """Rows disappeared beyond the limit against the last pushed snapshot.
 

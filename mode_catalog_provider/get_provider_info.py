@@ -31,6 +31,14 @@ _CONNECTION_TYPES: list[dict[str, Any]] = [
                 "string",
                 minLength=1,
             ),
+            "next_token": _field(
+                "Next API token",
+                "Optional: token of the key that takes over when the present one is refused, so that a "
+                "rotation can be prepared days ahead.",
+                "string",
+                format="password",
+            ),
+            "next_secret": _field("Next API secret", "The secret of that key.", "string", format="password"),
             "requests_per_second": _field(
                 "Requests per second",
                 "Upper limit for all requests of one task together. Empty: what Mode publishes (4 per "
@@ -213,6 +221,24 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "members": _option(
         "full", "full: one request per member for id and creation time; lite: without them, much cheaper."
     ),
+    "on_forbidden": _option(
+        "warn",
+        "What an extraction does when Mode refuses objects that it did not refuse at the last snapshot: "
+        "ignore, warn, or fail.",
+    ),
+    "key_lifetime_days": _option(
+        "90",
+        "Days that Mode accepts an API key, where Mode does not tell; 0: unknown, warn of nothing.",
+        kind="float",
+    ),
+    "key_warning_days": _option(
+        "14", "How many days before the end of Mode's API key each run warns of it.", kind="float"
+    ),
+    "on_covered": _option(
+        "skip",
+        "What a run does that was queued before a snapshot was begun which is uploaded by now, as the other "
+        "days of a backfill are: skip, or run all the same.",
+    ),
     "max_shrink": _option(
         "0.3",
         "Share of rows of any asset that may disappear against the last upload before an upload is refused.",
@@ -272,7 +298,9 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": _CONNECTION_TYPES,
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
-        "operators": _modules("operators", mode=["extract", "cache_refresh", "lock"], catalog=["upload"]),
+        "operators": _modules(
+            "operators", mode=["preflight", "extract", "cache_refresh", "lock"], catalog=["upload"]
+        ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
         "triggers": _modules("triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources"]),
         "extra-links": [

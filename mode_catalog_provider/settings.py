@@ -39,6 +39,10 @@ class Settings:
     include_personal: bool
     include_archived: bool
     members: str
+    on_forbidden: str
+    on_covered: str
+    key_lifetime: timedelta
+    key_warning: timedelta
     max_shrink: float
     keep_snapshots: int
     reports: tuple[str, ...]
@@ -82,6 +86,10 @@ def read_settings() -> Settings:
         include_personal=_truth("include_personal"),
         include_archived=_truth("include_archived"),
         members=_text("members"),
+        on_forbidden=_text("on_forbidden"),
+        on_covered=_text("on_covered"),
+        key_lifetime=timedelta(days=_number("key_lifetime_days")),
+        key_warning=timedelta(days=_number("key_warning_days")),
         max_shrink=_number("max_shrink"),
         keep_snapshots=int(_number("keep_snapshots")),
         reports=_words("reports"),

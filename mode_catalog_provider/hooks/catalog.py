@@ -10,6 +10,7 @@ from airflow.sdk.log import mask_secret
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push_target import check_push_target
+from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
 from mode_catalog_provider.hooks.connection_fields import (
     ExtraFields,
@@ -88,20 +89,28 @@ class CatalogHook(BaseHook):
         :raises ConfigurationError: when no source id is known.
         """
         extra = ExtraFields.of(self.get_connection(self.catalog_conn_id))
-        source_id = (source_id or "").strip() or extra.text("source_id")
+        arguments = {
+            **self._arguments(extra, zone),
+            "token": self.token,
+            "source_id": self.source_id(source_id),
+            "file_type": file_type,
+            "ingest_url": extra.text("ingest_url"),
+        }
+        return CatalogIngest(**{**arguments, **overrides})
+
+    def source_id(self, given: str | None = None) -> str:
+        """Return the UUID of the source that is pushed to.
+
+        :param given: wins over the connection's, unless it is empty.
+        :raises ConfigurationError: when no source id is known.
+        """
+        source_id = (given or "").strip() or ExtraFields.of(self._connection()).text("source_id")
         if source_id is None:
             raise ConfigurationError(
                 f"No Catalog source to push to: give source_id, or put it into connection "
                 f"'{self.catalog_conn_id}'. It is the UUID of the Mode integration in Catalog."
             )
-        arguments = {
-            **self._arguments(extra, zone),
-            "token": self.token,
-            "source_id": source_id,
-            "file_type": file_type,
-            "ingest_url": extra.text("ingest_url"),
-        }
-        return CatalogIngest(**{**arguments, **overrides})
+        return parse_source_id(source_id)
 
     def token(self) -> str:
         """Read the token for uploads as the connection holds it now; any thread may ask."""

@@ -96,8 +96,22 @@ class ModeHook(BaseHook):
                 f"Connection '{self.mode_conn_id}' has no {missing}. Create an API key in Mode's workspace "
                 "settings and put both its parts into the connection."
             )
-        # Airflow masks passwords by itself, but prints logins.
+        # Airflow masks passwords by itself, but prints logins, and parts of the extra.
         mask_secret(token)
+        return ModeCredentials(token=token, secret=secret, successor=self._successor(connection))
+
+    def _successor(self, connection: Connection) -> ModeCredentials | None:
+        extra = ExtraFields.of(connection)
+        token, secret = extra.text("next_token"), extra.text("next_secret")
+        if token is None and secret is None:
+            return None
+        if token is None or secret is None:
+            raise ConfigurationError(
+                f"Connection '{self.mode_conn_id}' has only one half of the next API key: give both "
+                "next_token and next_secret, or neither."
+            )
+        for part in (token, secret):
+            mask_secret(part)
         return ModeCredentials(token=token, secret=secret)
 
     def test_connection(self) -> tuple[bool, str]:

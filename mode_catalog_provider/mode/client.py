@@ -118,6 +118,14 @@ class ModeClient:
     ) -> None:
         self.close()
 
+    @property
+    def key(self) -> ModeCredentials:
+        """The API key in use now.
+
+        :raises ModeAuthenticationError: Mode refused all there is.
+        """
+        return self._credentials.current()
+
     def verify(self) -> dict[str, Any]:
         """Check host, credential and workspace with ``GET /api/verify``; must be the first call.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from base64 import b64encode
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError
+
+log = logging.getLogger(__name__)
 
 
 class Authority(Protocol):
@@ -33,11 +36,14 @@ class ModeCredentials:
 
     :param token: "Key ID"; only its last four characters are ever shown.
     :param secret: never shown.
+    :param successor: the key that takes over once this one is refused, so that a rotation can be prepared;
+        default ``None``.
     :raises ConfigurationError: when one of them is empty.
     """
 
     token: str = field(repr=False)
     secret: str = field(repr=False)
+    successor: ModeCredentials | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.token or not self.secret:
@@ -79,7 +85,7 @@ class CredentialKeeper:
         self._kept_in = kept_in
         self._lock = threading.Lock()
         self._current: ModeCredentials | None = None
-        self._refused: ModeCredentials | None = None
+        self._refused: list[ModeCredentials] = []
 
     def current(self) -> ModeCredentials:
         """Return the credential to send.
@@ -87,33 +93,44 @@ class CredentialKeeper:
         :raises ModeAuthenticationError: Mode refused it, and there was no other.
         """
         with self._lock:
-            if self._refused is not None:
-                raise self._error(self._refused)
             if self._current is None:
+                if self._refused:
+                    raise self._error()
                 self._current = self._source()
             return self._current
 
     def replace(self, refused: ModeCredentials) -> None:
         """React to a 401: one thread asks for the credential again, the others wait for what it finds.
 
+        What the source gives now is taken if it is another one, else its successor.
+
         :param refused: what was sent; nothing is asked if another thread has found a different one meanwhile.
         :raises ModeAuthenticationError: the credential is still the same, so nobody rotated it.
         """
         with self._lock:
-            if self._refused is None and self._current == refused:
+            if self._current == refused:
+                self._refused.append(refused)
                 found = self._source()
-                if found == refused:
-                    self._refused = refused
-                self._current = found
-            if self._refused is not None:
-                raise self._error(self._refused)
+                candidates = (found, found.successor)
+                self._current = next((one for one in candidates if one and one not in self._refused), None)
+                if self._current is not None:
+                    log.warning(
+                        "Mode refused API token %s (401); going on with %s, which %s holds%s.",
+                        refused,
+                        self._current,
+                        self._kept_in,
+                        " as the next one" if self._current is found.successor else " by now",
+                    )
+            if self._current is None:
+                raise self._error()
 
-    def _error(self, refused: ModeCredentials) -> ModeAuthenticationError:
+    def _error(self) -> ModeAuthenticationError:
         # An Airflow connection id has no spaces; anything else is a phrase that names another place.
         if " " in self._kept_in:
             cure = f"give the new token on {self._kept_in} and run it again."
         else:
             cure = f"put the new token into connection '{self._kept_in}' and clear this task."
+        refused = " and ".join(one.suffix for one in self._refused)
         return ModeAuthenticationError(
-            f"Mode refused API token {refused.suffix} (401). It was rotated or has expired; {cure}"
+            f"Mode refused API token {refused} (401). It was rotated or has expired; {cure}"
         )

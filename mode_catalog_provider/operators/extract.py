@@ -11,8 +11,10 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.compat import Stats
-from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.catalog.coverage import covering_snapshot
+from mode_catalog_provider.compat import AirflowSkipException, Stats
+from mode_catalog_provider.errors import CancelledError, ConfigurationError, NewlyForbiddenError
+from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeWorkspaceLink
 from mode_catalog_provider.mode.client import ModeClient, web_url
@@ -21,15 +23,22 @@ from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.operators.held_lease import held_lease
 from mode_catalog_provider.operators.rendered import (
     rendered_days,
+    rendered_mapping,
     rendered_number,
     rendered_truth,
     rendered_words,
 )
+from mode_catalog_provider.operators.run_requests import this_run, waiting_runs
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
 from mode_catalog_provider.staging import location_of, staging_path
 
 log = logging.getLogger(__name__)
+
+#: XCom of a run that was skipped because it is covered: the snapshot's timestamp, and the lease under which
+#: that was decided.
+COVERED_BY = "covered_by"
 
 
 class ModeExtractOperator(BaseOperator):
@@ -54,6 +63,15 @@ class ModeExtractOperator(BaseOperator):
     :param include_archived: extract archived reports as well, default ``True``.
     :param members: ``full`` (default): with id and creation time, for one request per member; ``lite``:
         without them.
+    :param on_forbidden: what to do when Mode refuses (403) objects that it did not refuse at the last
+        complete snapshot: ``ignore``, ``warn`` (default), or ``fail``: make no snapshot.
+    :param on_covered: what to do when this run was queued before a snapshot was begun that holds the same and
+        was pushed since. ``run`` (default): extract all the same; ``skip``: skip this task, and with it what
+        depends on it, and name that snapshot in the log and in the XCom ``covered_by``. Decide it under the
+        run lock, and give all runs the same ``output_dir``.
+    :param catalog_conn_id: connection of type ``coalesce_catalog`` that names the source whose pushes count
+        for ``on_covered``, default ``coalesce_catalog_default``.
+    :param source_id: UUID of that source, default ``None``: the connection's.
     :param lease: what the task that acquired the run lock returned, default ``None``: work without a lock.
         The lease is renewed while the task works, and the manifest is written only while it is held.
     :param keep: how many complete snapshots of the workspace stay; default ``None``, like 0, keeps all.
@@ -71,6 +89,10 @@ class ModeExtractOperator(BaseOperator):
         "include_personal",
         "include_archived",
         "members",
+        "on_forbidden",
+        "on_covered",
+        "catalog_conn_id",
+        "source_id",
         "lease",
         "keep",
     )
@@ -91,6 +113,10 @@ class ModeExtractOperator(BaseOperator):
         include_personal: bool | str = False,
         include_archived: bool | str = True,
         members: str = "full",
+        on_forbidden: str = "warn",
+        on_covered: str = "run",
+        catalog_conn_id: str = CatalogHook.default_conn_name,
+        source_id: str | None = None,
         lease: Mapping[str, Any] | str | None = None,
         keep: int | str | None = None,
         **kwargs: Any,
@@ -107,6 +133,10 @@ class ModeExtractOperator(BaseOperator):
         self.include_personal = include_personal
         self.include_archived = include_archived
         self.members = members
+        self.on_forbidden = on_forbidden
+        self.on_covered = on_covered
+        self.catalog_conn_id = catalog_conn_id
+        self.source_id = source_id
         self.lease = lease
         self.keep = keep
         self._client: ModeClient | None = None
@@ -122,21 +152,32 @@ class ModeExtractOperator(BaseOperator):
 
         :return: ``{"manifest": path, "directory", "timestamp", "workspace", "strategy", "rows": {asset: n},
             "left_out": {asset: n}, "requests": n, "seconds": s}``.
+        :raises AirflowSkipException: when the run is covered and ``on_covered`` is ``skip``.
         :raises AirflowFailException: when a retry cannot help: credentials, configuration, a lost lock.
         """
-        with airflow_errors():
+        with airflow_errors(context):
             options = self._options()
+            if self.on_covered not in ("run", "skip"):
+                raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
+            if self.on_forbidden not in ("ignore", "warn", "fail"):
+                raise ConfigurationError(
+                    f"on_forbidden is 'ignore', 'warn' or 'fail', not {self.on_forbidden!r}."
+                )
             keep = int(rendered_number("keep", self.keep or 0)) or None
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with self.hook.get_client() as client:
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
+                layout = Layout.nested(output_dir, client.workspace)
                 with held_lease(self.lease, on_lost=client.cancel) as holds:
+                    self._skip_if_covered(context, layout, client.host, options)
+                    extraction = Extraction(client=client, options=options)
                     captured = capture(
                         client=client,
-                        extraction=Extraction(client=client, options=options),
-                        layout=Layout.nested(output_dir, client.workspace),
-                        fence=lambda: self._may_finish(holds),
+                        extraction=extraction,
+                        layout=layout,
+                        fence=lambda: self._may_finish(holds, extraction, layout),
+                        answers=[run.to_json() for run in waiting_runs(context)],
                         keep=keep,
                         log=log,
                     )
@@ -150,10 +191,52 @@ class ModeExtractOperator(BaseOperator):
         if self._client is not None:
             self._client.cancel()
 
-    def _may_finish(self, holds: Callable[[], None]) -> None:
+    def _skip_if_covered(
+        self, context: Context, layout: Layout, host: str, options: ExtractionOptions
+    ) -> None:
+        run = this_run(context)
+        if self.on_covered == "run" or run is None:
+            return
+        covering = covering_snapshot(
+            run,
+            layout=layout,
+            source_id=CatalogHook(self.catalog_conn_id).source_id(self.source_id),
+            host=host,
+            options=options.to_json(),
+            started_at=context["dag_run"].start_date,
+        )
+        if covering is None:
+            return
+        lease = rendered_mapping("lease", self.lease) or {}
+        # The lease tells this decision from one of an earlier life of the run.
+        covered_by = {"timestamp": covering.timestamp, "lease": lease.get("token")}
+        context["ti"].xcom_push(key=COVERED_BY, value=covered_by)
+        Stats.incr("mode_catalog.extract.covered")
+        raise AirflowSkipException(
+            f"Snapshot {covering.timestamp} of workspace '{covering.workspace}' covers this run: it was "
+            f"begun at {covering.started_at}, when this run was queued already, and Catalog has it. A Mode "
+            "snapshot is of now, so another would say the same. To extract anyway: on_covered='run'."
+        )
+
+    def _may_finish(self, holds: Callable[[], None], extraction: Extraction, layout: Layout) -> None:
         if self._killed:
             raise CancelledError("The task was told to stop; no snapshot was made.")
+        if self.on_forbidden != "ignore":
+            self._look_at_refusals(extraction, layout)
         holds()
+
+    def _look_at_refusals(self, extraction: Extraction, layout: Layout) -> None:
+        left_out = [entry.to_json() for entry in extraction.left_out]
+        new = newly_forbidden(left_out, newest_manifest(layout))
+        Stats.gauge("mode_catalog.extract.newly_forbidden", len(new))
+        if not new:
+            return
+        said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
+        if self.on_forbidden == "fail":
+            raise NewlyForbiddenError(
+                f"{said} No snapshot was made. To accept it once, run with on_forbidden='warn'."
+            )
+        log.warning("%s", said)
 
     def _options(self) -> ExtractionOptions:
         return ExtractionOptions(

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
@@ -18,6 +19,13 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.links import CatalogSourceLink
 from mode_catalog_provider.operators.held_lease import held_lease
 from mode_catalog_provider.operators.rendered import rendered_mapping, rendered_number, rendered_truth
+from mode_catalog_provider.operators.sync_summary import (
+    SUMMARY,
+    SUMMARY_MARKDOWN,
+    as_markdown,
+    as_table,
+    sync_summary,
+)
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.staging import staging_path
@@ -111,10 +119,11 @@ class CatalogUploadOperator(BaseOperator):
         """Check and push.
 
         :return: ``{"source_id", "snapshot", "pushed": [names], "already_there": [names], "bytes",
-            "seconds"}``.
+            "seconds"}``. Of a snapshot also, as XComs of their own, ``summary`` (rows, change against the
+            last push, left-out objects, requests, seconds) and ``summary_markdown``.
         :raises AirflowFailException: when a retry cannot help: set, token or source are refused.
         """
-        with airflow_errors():
+        with airflow_errors(context):
             zone = self.zone or None
             with (
                 self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,
@@ -123,7 +132,7 @@ class CatalogUploadOperator(BaseOperator):
                 self._clients = (ingest, api)
                 CatalogSourceLink().publish(context, api.zone.app_url)
                 with held_lease(self.lease, on_lost=self.on_kill) as fence:
-                    result = self._push(ingest, api, fence)
+                    result = self._push(context, ingest, api, fence)
         self._report(result)
         return result.to_json()
 
@@ -132,7 +141,9 @@ class CatalogUploadOperator(BaseOperator):
         for client in self._clients:
             client.cancel()
 
-    def _push(self, ingest: CatalogIngest, api: CatalogApi, fence: Callable[[], None]) -> PushResult:
+    def _push(
+        self, context: Context, ingest: CatalogIngest, api: CatalogApi, fence: Callable[[], None]
+    ) -> PushResult:
         dry_run = rendered_truth("dry_run", self.dry_run)  # type: ignore[arg-type]
         if self.file_path is not None:
             return push_file(
@@ -142,8 +153,10 @@ class CatalogUploadOperator(BaseOperator):
                 dry_run=dry_run,
                 fence=fence,
             )
-        return push_snapshot(
-            snapshot=self._snapshot(),
+        snapshot = self._snapshot()
+        before = push_record.newest_completed(snapshot, ingest.source_id)
+        result = push_snapshot(
+            snapshot=snapshot,
             ingest=ingest,
             api=api,
             max_shrink=rendered_number("max_shrink", self.max_shrink),
@@ -151,6 +164,12 @@ class CatalogUploadOperator(BaseOperator):
             dry_run=dry_run,
             fence=fence,
         )
+        summary = sync_summary(snapshot.manifest, before[1].rows if before else None, result, dry_run=dry_run)
+        self.log.info("Workspace '%s':\n%s", summary["workspace"], as_table(summary))
+        if ti := context.get("ti"):
+            ti.xcom_push(key=SUMMARY, value=summary)
+            ti.xcom_push(key=SUMMARY_MARKDOWN, value=as_markdown(summary))
+        return result
 
     def _snapshot(self) -> Snapshot:
         if self.directory_path is not None:

@@ -107,7 +107,7 @@ class SourceIngestedSensor(BaseSensorOperator):
         raise ModeCatalogError(f"The trigger sent an event that this version does not know: {event!r}.")
 
     def _look(self, context: Context) -> IngestionState:
-        with airflow_errors(), self.hook.get_api() as api:
+        with airflow_errors(context), self.hook.get_api() as api:
             CatalogSourceLink().publish(context, api.zone.app_url)
             since = self._ingested_after(context) or datetime.now(UTC) - self.max_age
             state = ingested_since(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 from mode_catalog_provider.snapshot.handover import Handover
@@ -54,6 +54,7 @@ def capture(
     layout: Layout,
     log: logging.Logger,
     fence: Callable[[], None] = lambda: None,
+    answers: Iterable[Mapping[str, Any]] = (),
     keep: int | None = None,
     now: Callable[[], float] = time.time,
 ) -> CaptureResult:
@@ -64,6 +65,7 @@ def capture(
     :param layout: where the files go.
     :param log: logger for the course of events.
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
+    :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
         this one only.
     :param now: clock that tells how old a reading is, in Unix seconds.
@@ -86,6 +88,7 @@ def capture(
             filtered=extraction.filtered,
             figures=client.figures.to_json(),
             reuse=handover.to_json() if extraction.options.incremental else None,
+            answers=answers,
             fence=fence,
         )
     for entry in manifest.files:

@@ -64,6 +64,7 @@ class Manifest:
     :param reuse: what an incremental extraction took from an earlier snapshot: ``snapshot`` (its timestamp,
         ``None`` when everything was read), ``full_because`` (then the reason), and how many ``reports`` were
         not asked for their ``queries``, and how many ``members`` not for their profile. Empty for others.
+    :param answers: the DAG runs that were waiting for a snapshot when this one was begun.
     :param format_version: version of this format.
     """
 
@@ -81,6 +82,7 @@ class Manifest:
     figures: Mapping[str, Any]
     readings: FileEntry | None = None
     reuse: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[Mapping[str, Any], ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property
@@ -114,6 +116,7 @@ class Manifest:
             "figures": dict(self.figures),
             "readings": self.readings.to_json() if self.readings else None,
             "reuse": dict(self.reuse),
+            "answers": [dict(entry) for entry in self.answers],
         }
         return {**content, "checksum": _checksum(content)}
 
@@ -143,6 +146,7 @@ class Manifest:
                     "files": tuple(FileEntry(**entry) for entry in content["files"]),
                     "left_out": tuple(content["left_out"]),
                     "readings": FileEntry(**readings) if readings else None,
+                    "answers": tuple(content.get("answers", ())),
                 }
             )
         except (KeyError, TypeError) as error:

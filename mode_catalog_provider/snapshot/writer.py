@@ -132,6 +132,7 @@ class SnapshotWriter:
         filtered: Mapping[str, int],
         figures: Mapping[str, Any],
         reuse: Mapping[str, Any] | None = None,
+        answers: Iterable[Mapping[str, Any]] = (),
         fence: Callable[[], None] = lambda: None,
     ) -> tuple[Manifest, StoragePath]:
         """Write the six files, then the manifest that makes them a snapshot.
@@ -142,6 +143,7 @@ class SnapshotWriter:
         :param filtered: objects dropped because the options say so, counted.
         :param figures: counters of the extraction; ``seconds`` since entering is added.
         :param reuse: what was taken from an earlier snapshot, default ``None``: nothing.
+        :param answers: the DAG runs that were waiting when the extraction began; default: none known.
         :param fence: called right before the manifest becomes visible; raises when the run lock was lost.
         :return: the manifest and its path.
         """
@@ -171,6 +173,7 @@ class SnapshotWriter:
             figures={**figures, "seconds": round(time.monotonic() - self._begun, 3)},
             readings=readings,
             reuse=reuse or {},
+            answers=tuple(answers),
         )
         content = manifest.to_bytes()
         fence()

@@ -26,6 +26,7 @@ def finished(sync):
 def test_the_whole_workspace_arrives_in_catalog(finished, sandbox):
     assert finished.state == "success"
     assert finished.tasks == {
+        "preflight": "success",
         "wait_for_warehouse": "success",
         "acquire_lock": "success",
         "extract": "success",
@@ -44,7 +45,12 @@ def test_the_whole_workspace_arrives_in_catalog(finished, sandbox):
     assert extracted["rows"] == {asset: len(expected[asset]) for asset in DATA_ASSETS}
     assert sum(extracted["left_out"].values()) == len(sandbox.mode.expected_left_out())
     assert extracted["workspace"] == sandbox.mode.workspace
-    assert extracted["requests"] == len(sandbox.mode.requests)
+    preflight = sandbox.mode.requests[:2]
+    assert [one.path.rpartition("/")[0] for one in preflight] == [
+        "/api",
+        f"/api/{sandbox.mode.workspace}/api_keys",
+    ]
+    assert extracted["requests"] == len(sandbox.mode.requests) - len(preflight)
     assert set(extracted) == {
         *("manifest", "directory", "timestamp", "workspace", "strategy"),
         *("rows", "left_out", "requests", "seconds"),

@@ -64,7 +64,7 @@ def test_an_extraction_killed_half_way_leaves_no_snapshot_and_the_next_try_makes
     seen = []
     sandbox.mode.fault("reports/*/queries", nth=5, do=kill_this_task, hang=20)
     sandbox.mode.fault(
-        "/api/verify", nth=2, do=lambda: seen.extend(staging.glob(f"{sandbox.mode.workspace}/*/*.manifest"))
+        "/api/verify", nth=3, do=lambda: seen.extend(staging.glob(f"{sandbox.mode.workspace}/*/*.manifest"))
     )
     run = sync()
     assert run.state == "success"

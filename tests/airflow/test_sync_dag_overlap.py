@@ -17,11 +17,12 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
     """Start a run of the sync DAG in a process of its own, with its output in a file."""
     processes = []
 
-    def start(run_type, date):
+    def start(run_type, date, on_covered):
         environment = {
             **os.environ,
             **sandbox.environment(),
             "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging),
+            "AIRFLOW__MODE_CATALOG__ON_COVERED": on_covered,
             "PYTHONUNBUFFERED": "1",
         }
         command = [sys.executable, "-m", "tests.airflow.dag_run_process", "mode_catalog_sync"]
@@ -42,31 +43,54 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
         process.wait()
 
 
-def test_a_backfill_run_and_a_scheduled_run_never_interleave(start_run, sandbox, tmp_path):
+@pytest.fixture
+def finish_two_runs(start_run, sandbox, tmp_path):
+    """Let a backfill run and a scheduled run meet, one waiting for the lock while the other extracts."""
+
     def until_the_other_run_waits():
         deadline = time.monotonic() + 50
         logs = [tmp_path / "backfill.log", tmp_path / "scheduled.log"]
         while not any(b"Waiting for" in log.read_bytes() for log in logs) and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    sandbox.mode.fault("/api/verify", do=until_the_other_run_waits)
-    runs = {
-        "backfill": start_run("backfill", "2026-11-12T00:00:00+00:00"),
-        "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00"),
-    }
-    for run_type, process in runs.items():
-        assert process.wait(timeout=200) == 0, (tmp_path / f"{run_type}.log").read_text()[-3000:]
+    def finish(on_covered):
+        sandbox.mode.fault("data_sources", do=until_the_other_run_waits)
+        runs = {
+            "backfill": start_run("backfill", "2026-11-12T00:00:00+00:00", on_covered),
+            "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered),
+        }
+        for run_type, process in runs.items():
+            assert process.wait(timeout=200) == 0, (tmp_path / f"{run_type}.log").read_text()[-3000:]
+        waited = [name for name in runs if b"Waiting for" in (tmp_path / f"{name}.log").read_bytes()]
+        assert len(waited) == 1
+        return (tmp_path / f"{waited[0]}.log").read_text()
 
-    waited = [name for name in runs if b"Waiting for" in (tmp_path / f"{name}.log").read_bytes()]
-    assert len(waited) == 1
-    first, second = (one for one in sandbox.mode.requests if one.path == "/api/verify")
+    return finish
+
+
+def extracting(sandbox):
+    return [one for one in sandbox.mode.requests if "verify" not in one.path and "api_keys" not in one.path]
+
+
+def test_a_backfill_run_and_a_scheduled_run_never_interleave(finish_two_runs, sandbox):
+    finish_two_runs("run")
     uploads = sandbox.catalog.uploads
     assert len({upload.name for upload in uploads}) == len(uploads) == 12
     assert len({upload.name.partition("-")[0] for upload in uploads[:6]}) == 1
     # All that the first run did lies before all that the second one did.
-    assert max(upload.at for upload in uploads[:6]) <= second.at
-    assert min(upload.at for upload in uploads[6:]) >= second.at
-    of_the_first = [one for one in sandbox.mode.requests if one.number < second.number]
-    assert len(of_the_first) * 2 == len(sandbox.mode.requests)
-    assert all(one.ended < second.started for one in of_the_first)
-    assert first.number == 1
+    requests = extracting(sandbox)
+    first, second = requests[: len(requests) // 2], requests[len(requests) // 2 :]
+    assert sorted(one.path for one in first) == sorted(one.path for one in second)
+    assert max(one.ended for one in first) <= min(one.started for one in second)
+    assert max(upload.at for upload in uploads[:6]) <= second[0].at
+    assert min(upload.at for upload in uploads[6:]) >= second[-1].at
+
+
+def test_a_run_that_waited_while_the_other_extracted_is_covered_by_its_snapshot(finish_two_runs, sandbox):
+    log = finish_two_runs("skip")
+    uploads = sandbox.catalog.uploads
+    assert len({upload.name for upload in uploads}) == len(uploads) == 6
+    timestamp = uploads[0].name.partition("-")[0]
+    assert f"Snapshot {timestamp} of workspace '{sandbox.mode.workspace}' covers this run" in log
+    asked = [(one.path, one.query) for one in extracting(sandbox) if one.status == 200]
+    assert len(set(asked)) == len(asked)

@@ -23,17 +23,18 @@ def test_a_warehouse_that_is_not_ingested_in_time_fails_the_run_before_mode_is_a
     assert run.tasks["wait_for_warehouse"] == "failed"
     assert run.tasks["acquire_lock"] == run.tasks["extract"] == "upstream_failed"
     assert run.tries["wait_for_warehouse"] == 1
-    assert sandbox.mode.requests == []
+    assert not [one for one in sandbox.mode.requests if one.matches("data_sources")]
     assert "was last ingested" in capfd.readouterr().out
 
 
 def test_a_run_waits_until_the_warehouse_is_ingested(sync, sandbox):
     sandbox.catalog.ingest_warehouse(datetime.now(UTC) - timedelta(days=3))
-    sandbox.catalog.fault("graphql", nth=3, do=sandbox.catalog.ingest_warehouse)
+    sandbox.catalog.fault("graphql", nth=4, do=sandbox.catalog.ingest_warehouse)
     run = sync(adjust=poll_quickly)
     assert run.state == "success"
     looks = [one for one in sandbox.catalog.requests if one.matches("graphql")]
-    assert sandbox.mode.requests[0].at > looks[2].at
+    listed = next(one for one in sandbox.mode.requests if one.matches("data_sources"))
+    assert listed.at > looks[3].at
 
 
 def test_a_deleted_warehouse_fails_the_run_at_once(sync, sandbox):
@@ -50,15 +51,16 @@ def test_a_refused_mode_key_fails_at_once_and_says_what_to_do(sync, sandbox, cap
     sandbox.mode.rotate()
     run = sync(env=environment)
     assert run.state == "failed"
-    assert run.tasks["extract"] == "failed"
-    assert run.tries["extract"] == 1
-    assert run.tasks["release_lock"] == "success"
+    assert run.tasks["preflight"] == "failed"
+    assert run.tries["preflight"] == 1
     assert sandbox.catalog.uploads == []
     assert {one.path for one in sandbox.mode.requests} == {"/api/verify"}
     said = capfd.readouterr().out
     assert f"…{suffix}" in said
     assert "'mode_default'" in said
     assert token not in said
+    assert "airflow backfill create --dag-id mode_catalog_sync --from-date" in said
+    assert "airflow dags trigger mode_catalog_sync" in said
 
 
 def test_a_refused_catalog_token_fails_before_the_expensive_extraction(sync, sandbox):
@@ -66,7 +68,7 @@ def test_a_refused_catalog_token_fails_before_the_expensive_extraction(sync, san
     sandbox.catalog.rotate()
     run = sync(env=environment)
     assert run.state == "failed"
-    assert run.tries["wait_for_warehouse"] == 1
+    assert run.tries["preflight"] == 1
     assert sandbox.mode.requests == []
 
 

@@ -45,6 +45,7 @@ class StandaloneAirflow:
     :param environment: further environment variables (connections, configuration) for every Airflow process.
     :param inherited: the environment they are added to; default: this process's own.
     :param parallelism: number of LocalExecutor workers; each costs about 60 MB.
+    :param port: port of the web server, or the next one that is free.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class StandaloneAirflow:
         environment: Mapping[str, str] | None = None,
         inherited: Mapping[str, str] | None = None,
         parallelism: int = 4,
+        port: int = 8080,
     ) -> None:
         self.home = home
         self.dags = dags
-        self.port = free_port(8080)
+        self.port = free_port(port)
         self.password = secrets.token_urlsafe(9)
         self._jwt_secret = secrets.token_urlsafe(64)
         self._parallelism = parallelism
@@ -101,7 +103,7 @@ class StandaloneAirflow:
             **self._extra,
         }
 
-    def start(self, *, timeout: float = 180) -> None:
+    def start(self, *, timeout: float = 400) -> None:
         """Start it and wait until every part reports healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
         passwords = self.home / "simple_auth_manager_passwords.json.generated"
@@ -164,7 +166,7 @@ class StandaloneAirflow:
             raise requests.HTTPError(f"{answer.status_code} {answer.text[:1000]}", response=answer)
         return answer.json() if answer.content else None
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = 90) -> None:
+    def wait_for_dag(self, dag_id: str, *, timeout: float = 240) -> None:
         """Wait until the DAG processor has read the DAG, then unpause it."""
         deadline = time.monotonic() + timeout
         while True:

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.demo.standalone import StandaloneAirflow, standalone_airflow
-from tests.sandbox import Sandbox, WorkspaceShape
+from tests.demo.standalone import StandaloneAirflow
+from tests.sandbox import Sandbox
 
 DAG_ID = "mode_catalog_sync"
-DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    shape = WorkspaceShape(collections=5, reports=30, members=6, nasty=True, seed=7)
-    with Sandbox(shape=shape, time_scale=0.01) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("staging")
-
-
-@pytest.fixture(scope="module")
-def airflow(
-    sandbox: Sandbox, staging: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StandaloneAirflow]:
-    # What other tests set for an Airflow in their own process must not reach this one.
-    inherited = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
-    environment = {
-        **sandbox.environment(),
-        "AIRFLOW__MODE_CATALOG__SCHEDULE": "none",
-        "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging),
-        "AIRFLOW__MODE_CATALOG__RETRIES": "0",
-    }
-    with standalone_airflow(
-        home=tmp_path_factory.mktemp("airflow"), dags=DAGS, environment=environment, inherited=inherited
-    ) as airflow:
-        airflow.wait_for_dag(DAG_ID)
-        yield airflow
+@pytest.fixture(scope="module", autouse=True)
+def _unpaused(airflow: StandaloneAirflow) -> None:
+    airflow.wait_for_dag(DAG_ID)
 
 
 def form_defaults(airflow: StandaloneAirflow) -> dict[str, Any]:

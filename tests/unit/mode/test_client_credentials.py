@@ -205,3 +205,38 @@ def test_what_cannot_be_right_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(ConfigurationError):
         connect(**options)
+
+
+# -- a rotation that was prepared -------------------------------------------------------------------------
+
+
+def test_the_next_key_takes_over_when_the_present_one_is_refused(
+    sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    present, following = credentials_of(sandbox)(), sandbox.mode.add_key().credentials
+    successor = ModeCredentials(token=following.token, secret=following.secret)
+    client = connect(
+        credentials=lambda: ModeCredentials(token=present.token, secret=present.secret, successor=successor)
+    )
+    client.verify()
+    assert client.key == present
+    sandbox.mode.revoke_after(0)
+    client.verify()
+    assert client.key == successor
+    assert f"going on with {successor.suffix}" in caplog.text
+    assert successor.token not in caplog.text
+
+
+def test_when_the_next_key_is_refused_as_well_both_are_named(sandbox: Sandbox, connect: Connect) -> None:
+    sandbox.mode.revoke_after(0)
+    present = credentials_of(sandbox)()
+    successor = ModeCredentials(token="0123456789ab", secret="unknown to Mode")
+    client = connect(
+        credentials=lambda: ModeCredentials(token=present.token, secret=present.secret, successor=successor)
+    )
+    with pytest.raises(ModeAuthenticationError, match=f"{present.suffix} and …89ab"):
+        client.verify()
+    assert len(sandbox.mode.requests) == 2
+    with pytest.raises(ModeAuthenticationError):
+        client.verify()
+    assert len(sandbox.mode.requests) == 2

@@ -1,0 +1,95 @@
+"""Is a run that was asked for earlier answered already, by a snapshot that was begun later and pushed?
+
+A Mode snapshot is of now, so five missed days that are replayed all want the same thing. Times cannot tell
+who asked first: Airflow does not show a task when its run was queued, and clocks of several hosts differ. So
+each snapshot writes down, before its first request, the runs that are waiting at that moment: those, and only
+those, were queued before it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.errors import SnapshotError
+from mode_catalog_provider.snapshot.layout import Layout, manifest_name, push_record_name
+from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.reader import open_snapshot
+
+#: Options that change what a snapshot contains; the others change only how it is read.
+CONTENT_OPTIONS = (
+    "include_collections",
+    "exclude_collections",
+    "include_personal",
+    "include_archived",
+    "members",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """One wish for a snapshot: a DAG run, as often as it was queued anew.
+
+    :param dag_id: its DAG.
+    :param run_id: its id within the DAG.
+    :param clear_number: how often it was cleared; a run that is cleared is a new wish. ``None`` = unknown.
+    """
+
+    dag_id: str
+    run_id: str
+    clear_number: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
+        return asdict(self)
+
+
+def covering_snapshot(
+    request: RunRequest,
+    *,
+    layout: Layout,
+    source_id: str,
+    host: str,
+    options: Mapping[str, Any],
+    started_at: datetime | None,
+) -> Manifest | None:
+    """Return the newest snapshot that answers a request, ``None`` when there is none; ask under the run lock.
+
+    :param request: the run that asks.
+    :param layout: where the snapshots of its workspace lie.
+    :param source_id: UUID of the Catalog source that it would push to; what was not pushed there in full does
+        not count.
+    :param host: base URL of Mode that it would read from.
+    :param options: the options it would extract with; a snapshot of other content does not count.
+    :param started_at: when Airflow started the run; used only where nobody knows how often it was cleared.
+    """
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        directory = layout.directory(timestamp)
+        try:
+            record = push_record.read(directory / push_record_name(timestamp, source_id))
+            if record is None or record.completed_at is None:
+                continue
+            manifest = open_snapshot(directory / manifest_name(timestamp)).manifest
+        except SnapshotError:
+            continue  # only its push record was kept, or somebody changed it: that answers nobody
+        same = manifest.host == host and all(
+            manifest.options.get(name) == options.get(name) for name in CONTENT_OPTIONS
+        )
+        if same and any(_answers(entry, request, manifest, started_at) for entry in manifest.answers):
+            return manifest
+    return None
+
+
+def _answers(
+    entry: Mapping[str, Any], request: RunRequest, manifest: Manifest, started_at: datetime | None
+) -> bool:
+    if (entry.get("dag_id"), entry.get("run_id")) != (request.dag_id, request.run_id):
+        return False
+    known = entry.get("clear_number")
+    if known is not None:
+        return bool(known == request.clear_number)
+    # It may have been cleared since. A run is started after it was queued, so this is sure, if not complete.
+    return started_at is not None and started_at <= datetime.fromisoformat(manifest.started_at)

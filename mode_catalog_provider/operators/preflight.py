@@ -1,0 +1,132 @@
+"""Find out in seconds whether a sync can succeed, and how long its API key will last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.catalog.push_target import check_push_target
+from mode_catalog_provider.compat import Stats
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.key_age import KeyAge, key_age, key_record
+from mode_catalog_provider.operators.key_memory import first_seen
+from mode_catalog_provider.staging import staging_path
+
+
+class ModeCatalogPreflightOperator(BaseOperator):
+    """Check, before anything expensive, that Mode's key and Catalog's token and source are accepted.
+
+    Fails at once, with what to do, when one of them is refused. Warns when the key is near its end: in the
+    log, as the metric ``mode_catalog.key.days_left``, and in the extra of the events of the task's outlets
+    (``{"connection", "key", "age_days", "days_left", "near_end", "message"}``).
+
+    :param output_dir: absolute path or object-store URL of the snapshots; since when the key is in use is
+        remembered there, without the key. Templated, as are the connections and ``source_id``.
+    :param mode_conn_id: connection of type ``mode``, default ``mode_default``.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
+    :param source_id: UUID of the source that will be pushed to, default ``None``: the connection's.
+    :param output_conn_id: Airflow connection of the object store, default ``None``.
+    :param key_lifetime: how long Mode accepts a key when Mode does not tell, default 90 days; ``None`` or
+        zero = unknown.
+    :param warn_before: how long before its end the key is warned of, default 14 days.
+    """
+
+    template_fields: Sequence[str] = (
+        "output_dir",
+        "mode_conn_id",
+        "catalog_conn_id",
+        "source_id",
+        "output_conn_id",
+    )
+    ui_color = "#f6ecd5"
+
+    def __init__(
+        self,
+        *,
+        output_dir: str,
+        mode_conn_id: str = ModeHook.default_conn_name,
+        catalog_conn_id: str = CatalogHook.default_conn_name,
+        source_id: str | None = None,
+        output_conn_id: str | None = None,
+        key_lifetime: timedelta | None = timedelta(days=90),
+        warn_before: timedelta = timedelta(days=14),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_dir = output_dir
+        self.mode_conn_id = mode_conn_id
+        self.catalog_conn_id = catalog_conn_id
+        self.source_id = source_id
+        self.output_conn_id = output_conn_id
+        self.key_lifetime = key_lifetime
+        self.warn_before = warn_before
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Ask both services.
+
+        :return: ``{"workspace", "connection", "key", "age_days", "days_left", "near_end", "message",
+            "source_id"}``; ``key`` is the end of the token, ``days_left`` may be ``None``.
+        :raises AirflowFailException: when key, token or source are refused.
+        """
+        with airflow_errors(context):
+            source_id = self._check_catalog()
+            with ModeHook(self.mode_conn_id).get_client() as client:
+                record = key_record(client, client.verify())
+                age = self._age(client, record)
+                report = self._report(client, age)
+        self._tell(report)
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = report
+        return {"workspace": client.workspace, **report, "source_id": source_id}
+
+    def _check_catalog(self) -> str:
+        hook = CatalogHook(self.catalog_conn_id)
+        source_id = hook.source_id(self.source_id or None)
+        # With the token that uploads: another one proves nothing about it.
+        with hook.get_api(token=hook.token) as api:
+            if check_push_target(api, source_id) is not None or hook.read_token() == hook.token():
+                return source_id
+        with hook.get_api() as api:
+            check_push_target(api, source_id)
+        return source_id
+
+    def _age(self, client: ModeClient, record: dict[str, Any] | Any) -> KeyAge:
+        now = datetime.now(UTC)
+        try:
+            since = first_seen(
+                staging_path(self.output_dir, self.output_conn_id or None), client.key.token, now
+            )
+        except (OSError, ValueError) as error:
+            self.log.warning("Since when the key is in use cannot be remembered: %s", error)
+            since = now
+        return key_age(record, first_seen=since, lifetime=self.key_lifetime or None, now=now)
+
+    def _report(self, client: ModeClient, age: KeyAge) -> dict[str, Any]:
+        suffix = client.key.suffix
+        near_end = age.left is not None and age.left <= self.warn_before
+        message = f"Mode API token {suffix} of connection '{self.mode_conn_id}' {age.describe()}."
+        if near_end:
+            message += (
+                " Make a new key in Mode (Workspace Settings > Features > API Keys) and put it into the "
+                "connection: as next_token and next_secret it takes over when this one is refused."
+            )
+        return {
+            "connection": self.mode_conn_id,
+            "key": suffix,
+            "age_days": age.age.days,
+            "days_left": age.left.days if age.left is not None else None,
+            "near_end": near_end,
+            "message": message,
+        }
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        (self.log.warning if report["near_end"] else self.log.info)("%s", report["message"])
+        Stats.gauge("mode_catalog.key.age_days", report["age_days"])
+        if report["days_left"] is not None:
+            Stats.gauge("mode_catalog.key.days_left", report["days_left"])

@@ -1,0 +1,83 @@
+"""One real `airflow standalone` for all tests of this folder, because it takes half a minute to start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.demo.standalone import StandaloneAirflow, standalone_airflow
+from tests.sandbox import Sandbox, WorkspaceShape
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SYNC_DAG = REPOSITORY / "dags" / "mode_catalog_sync.py"
+
+#: The sync DAG once more, with a schedule, places and connections of its own.
+DAILY_DAG_ID = "mode_catalog_daily"
+_DAILY_SETTINGS = """from dataclasses import replace
+
+settings = read_settings()
+settings = replace(
+    settings,
+    schedule="@daily",
+    mode_conn_id="mode_daily",
+    catalog_conn_id="catalog_daily",
+    output_dir=f"{settings.output_dir}-daily",
+    lock_path=f"{settings.output_dir}-daily/.lock",
+)
+"""
+
+
+def make_sandbox(seed: int) -> Sandbox:
+    shape = WorkspaceShape(collections=5, reports=30, members=6, nasty=True, seed=seed)
+    return Sandbox(shape=shape, time_scale=0.01)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with make_sandbox(7) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("staging")
+
+
+@pytest.fixture(scope="session")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dags")
+    text = SYNC_DAG.read_text()
+    (folder / SYNC_DAG.name).write_text(text)
+    daily = text.replace("settings = read_settings()\n", _DAILY_SETTINGS)
+    daily = daily.replace('dag_id="mode_catalog_sync"', f'dag_id="{DAILY_DAG_ID}"')
+    assert daily.count(DAILY_DAG_ID) == 1
+    (folder / "daily.py").write_text(daily)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    sandbox: Sandbox, staging: Path, dags: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StandaloneAirflow]:
+    # What other tests set for an Airflow in their own process must not reach this one.
+    inherited = {name: value for name, value in os.environ.items() if "AIRFLOW" not in name}
+    environment = {
+        **sandbox.environment(),
+        # The package of this checkout, wherever another one may be installed from.
+        "PYTHONPATH": str(REPOSITORY),
+        "AIRFLOW__MODE_CATALOG__SCHEDULE": "none",
+        "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging),
+        "AIRFLOW__MODE_CATALOG__RETRIES": "0",
+    }
+    with standalone_airflow(
+        home=tmp_path_factory.mktemp("airflow"),
+        dags=dags,
+        environment=environment,
+        inherited=inherited,
+        # Two test runs that start at once must not both find the same port free.
+        port=20_000 + os.getpid() % 10_000,
+    ) as airflow:
+        yield airflow

@@ -1,0 +1,79 @@
+"""Which other runs wait for a snapshot, by what Airflow tells a task."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from mode_catalog_provider.catalog.coverage import RunRequest
+from mode_catalog_provider.operators import run_requests
+
+
+class TaskInstance:
+    dag_id, task_id, run_id = "sync", "extract", "mine"
+
+    def __init__(self, runs):
+        self._runs = runs
+
+    def get_task_states(self, *, dag_id, task_ids):
+        assert (dag_id, task_ids) == ("sync", ["extract"])
+        return {run_id: {"extract": extract} for run_id, (extract, _) in self._runs.items()}
+
+    def get_dagrun_state(self, dag_id, run_id):
+        return self._runs[run_id][1]
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    def waiting(runs, *, clear_numbers=True):
+        def fetch(dag_id, run_id):
+            if not clear_numbers:
+                return None
+            return SimpleNamespace(state=runs[run_id][1], clear_number=len(run_id))
+
+        monkeypatch.setattr(run_requests, "fetch_dag_run", fetch)
+        return run_requests.waiting_runs({"ti": TaskInstance(runs)})
+
+    return waiting
+
+
+def test_queued_runs_and_runs_that_wait_for_the_lock_are_waiting(waiting):
+    runs = {
+        "queued": (None, "queued"),
+        "at the lock": (None, "running"),
+        "again": ("up_for_retry", "running"),
+    }
+    assert waiting(runs) == [
+        RunRequest(dag_id="sync", run_id=run_id, clear_number=len(run_id)) for run_id in sorted(runs)
+    ]
+
+
+def test_finished_runs_and_this_one_are_not(waiting):
+    runs = {
+        "mine": ("running", "running"),
+        "done": ("success", "success"),
+        "past the extraction": ("success", "running"),
+        "failed before it": ("upstream_failed", "failed"),
+        "marked as failed": (None, "failed"),
+    }
+    assert waiting(runs) == []
+
+
+def test_where_airflow_does_not_tell_how_often_a_run_was_cleared_that_stays_open(waiting):
+    (found,) = waiting({"queued": (None, "queued")}, clear_numbers=False)
+    assert found.clear_number is None
+
+
+def test_without_an_answer_from_airflow_nobody_is_waiting(caplog):
+    class Silent(TaskInstance):
+        def get_task_states(self, **_):
+            raise RuntimeError("API_SERVER_ERROR")
+
+    assert run_requests.waiting_runs({"ti": Silent({})}) == []
+    assert "does not say which other runs are waiting" in caplog.text
+
+
+def test_outside_of_a_run_there_is_nobody():
+    assert run_requests.waiting_runs({}) == []
+    assert run_requests.this_run({}) is None

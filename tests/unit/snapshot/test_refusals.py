@@ -1,0 +1,53 @@
+"""What is refused now and was not refused before."""
+
+from __future__ import annotations
+
+import pytest
+
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
+from mode_catalog_provider.snapshot.writer import SnapshotWriter
+
+
+def refused(token, *, asset="report", reason="forbidden"):
+    return {"asset": asset, "token": token, "name": f"Name of {token}", "reason": reason, "detail": ""}
+
+
+@pytest.fixture
+def previous(tmp_path):
+    layout = Layout.nested(tmp_path, "acme")
+
+    def previous(*left_out):
+        with SnapshotWriter(layout=layout, workspace="acme", host="https://app.mode.com") as writer:
+            writer.finish(strategy="rest", options={}, left_out=left_out, filtered={}, figures={})
+        return newest_manifest(layout)
+
+    return previous
+
+
+def test_only_what_was_not_refused_before_is_new(previous):
+    assert newly_forbidden([refused("a"), refused("b")], previous(refused("a"))) == [refused("b")]
+
+
+def test_an_object_that_was_gone_before_and_is_refused_now_is_new(previous):
+    assert newly_forbidden([refused("a")], previous(refused("a", reason="gone"))) == [refused("a")]
+
+
+def test_what_is_gone_is_not_refused(previous):
+    assert newly_forbidden([refused("a", reason="gone")], previous()) == []
+
+
+def test_without_an_earlier_snapshot_nothing_is_new(tmp_path):
+    assert newest_manifest(Layout.nested(tmp_path, "acme")) is None
+    assert newly_forbidden([refused("a")], None) == []
+
+
+def test_the_newest_snapshot_is_the_one_compared_with(previous):
+    previous(refused("a"))
+    assert newly_forbidden([refused("a")], previous()) == [refused("a")]
+
+
+def test_refusals_are_told_per_kind_with_names_and_who_can_help():
+    said = describe_forbidden([refused("a"), refused("b"), refused("c", asset="collection")])
+    assert "report (2): Name of a, Name of b; collection (1): Name of c" in said
+    assert "admin" in said
