@@ -1,8 +1,9 @@
 """When the warehouse is loaded: run Mode's reports again, so that people see today's numbers.
 
-The DAG starts on each event of one asset, which stands for "warehouse loaded": put it into the `outlets` of the
-task that ends your ETL. Its name, and what is refreshed, come from section ``[mode_catalog]`` of Airflow's
-configuration; the form of a manual run starts from them. Reports with a good run since the load are left alone.
+The DAG starts on each event of one asset, which stands for "warehouse loaded": put it into the `outlets` of
+the task that ends your ETL. Its name, and what is refreshed, come from section ``[mode_catalog]`` of
+Airflow's configuration; the form of a manual run starts from them. Reports with a good run since the load are
+left alone.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ PARAMS = {
         None,
         type=["string", "null"],
         title="Only what is older than",
-        description_md="A time (`2026-11-20T05:30:00+00:00`), or id or name of a warehouse source in Catalog, for "
-        "the time of its last ingestion. Empty: everything, or, when the asset starts the run, what has no good "
-        "run since its event.",
+        description_md="A time (`2026-11-20T05:30:00+00:00`), or id or name of a warehouse source in Catalog, "
+        "for the time of its last ingestion. Empty: everything, or, when the asset starts the run, what has "
+        "no good run since its event.",
         section=RUN,
     ),
     "reports": words(settings.reports, "Reports", "Tokens or names, one per line."),

@@ -125,8 +125,8 @@ PARAMS = {
     "reports": words(
         settings.reports,
         "Reports to refresh",
-        "Tokens or names of the reports that Mode runs again after the upload, one per line, unless they ran well "
-        "since the warehouse was ingested. Each run costs warehouse time.",
+        "Tokens or names of the reports that Mode runs again after the upload, one per line, unless they ran "
+        "well since the warehouse was ingested. Each run costs warehouse time.",
         AFTER,
     ),
     "datasets": words(

@@ -234,7 +234,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "refresh_collections": _option(
         "",
-        "Collections, by token, name or glob, whose reports and datasets mode_cache_refresh refreshes as well.",
+        "Collections, by token, name or glob, whose reports and datasets mode_cache_refresh refreshes as "
+        "well.",
         example="Finance*,Board",
     ),
     "refresh_data_sources": _option(

@@ -28,10 +28,11 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
     """Fires each time Catalog has ingested a source; for an ``AssetWatcher``.
 
     On Airflow 3.3+ all watchers of one connection and interval share one poll, and the last ingestion that was
-    told of is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is told
-    of, and nothing twice (only a crash within seconds after an event can repeat it). Below 3.3 each watcher polls
-    for itself, and an ingestion while no triggerer runs goes unnoticed. The ingestion that Catalog shows at the
-    very first look is where counting begins; it fires nothing. What cannot be looked at is looked at again.
+    told of is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is
+    told of, and nothing twice (only a crash within seconds after an event can repeat it). Give each asset a
+    watcher of its own. Below 3.3 each watcher polls for itself, and an ingestion while no triggerer runs goes
+    unnoticed. The ingestion that Catalog shows at the very first look is where counting begins; it fires
+    nothing. What cannot be looked at is looked at again.
 
     The event's payload is ``{"source": {"id", "name", "technology", "type", "last_refreshed_at"}}``.
 
@@ -75,7 +76,7 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[CatalogSource]]:
-        """List all sources again and again; never ends and never fails, since Airflow would start over at once."""
+        """List all sources again and again; an end or an error would make Airflow start over at once."""
         while True:
             try:
                 # In a thread, because client and hook wait for their answers.
@@ -99,7 +100,7 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
             if source is not None and news:
                 self.log.info("Catalog ingested %s at %s.", source, source.last_refreshed_at)
                 yield TriggerEvent({"source": source.to_json()})
-                # Kept before the event is surely stored, it could be lost in a crash; so it is kept after that.
+                # A crash must not lose the event, so it is kept only when Airflow has surely stored it.
                 await asyncio.sleep(HANDED_OVER_SECONDS)
                 await self._keep()
 
