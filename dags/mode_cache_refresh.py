@@ -51,7 +51,7 @@ PARAMS = {
         None,
         type=["string", "null"],
         title="Only what is older than",
-        description_md="A time (`2026-11-20T05:30:00+00:00`), or id or name of a warehouse source in Catalog, "
+        description_md="A time (`2026-11-20T05:30:00+00:00`), or the id or name of a warehouse in Catalog, "
         "for the time of its last ingestion. Empty: everything, or, when the asset starts the run, what has "
         "no good run since its event.",
         section=RUN,

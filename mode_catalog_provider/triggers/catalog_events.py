@@ -27,8 +27,8 @@ HANDED_OVER_SECONDS = 5.0
 class CatalogSourceIngestedTrigger(BaseEventTrigger):
     """Fires each time Catalog has ingested a source; for an ``AssetWatcher``.
 
-    On Airflow 3.3+ all watchers of one connection and interval share one poll, and the last ingestion that was
-    told of is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is
+    On Airflow 3.3+ all watchers of one connection and interval share one poll, and the last ingestion told of
+    is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is
     told of, and nothing twice (only a crash within seconds after an event can repeat it). Give each asset a
     watcher of its own. Below 3.3 each watcher polls for itself, and an ingestion while no triggerer runs goes
     unnoticed. The ingestion that Catalog shows at the very first look is where counting begins; it fires
