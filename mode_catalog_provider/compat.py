@@ -7,12 +7,27 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-try:
-    from airflow.sdk.observability.stats import Stats  # Airflow 3.2+
+try:  # Airflow 3.2+
+    from airflow.sdk import conf
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+    from airflow.sdk.observability.stats import Stats
 except ImportError:
+    from airflow.configuration import conf  # type: ignore[assignment]
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
     from airflow.stats import Stats
 
-__all__ = ["Stats", "only_runs"]
+__all__ = [
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "Stats",
+    "conf",
+    "only_runs",
+]
 
 
 def only_runs(*run_types: str) -> dict[str, Any]:

@@ -48,4 +48,5 @@ class CatalogIngestedSensor(SourceIngestedSensor):
         return (source_id,)
 
     def _ingested_after(self, context: Context) -> datetime | None:
-        return super()._ingested_after(context) or context["dag_run"].start_date
+        run = context.get("dag_run")
+        return super()._ingested_after(context) or (run.start_date if run else None)

@@ -8,11 +8,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
+from mode_catalog_provider.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+)
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.links import CatalogSourceLink

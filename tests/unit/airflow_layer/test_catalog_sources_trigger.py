@@ -4,9 +4,9 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
 
 import pytest
-from airflow.sdk._shared.module_loading import import_string
 
 from mode_catalog_provider.triggers.catalog_sources import CatalogSourceTrigger
 
@@ -106,7 +106,7 @@ def test_a_token_that_stays_refused_ends_the_wait_at_once(make, sandbox):
 def test_another_triggerer_can_rebuild_it_from_json(make):
     trigger = make(ingested_after="2026-11-20T05:30:00+00:00", tolerated_errors=2)
     path, arguments = trigger.serialize()
-    rebuilt = import_string(path)(**json.loads(json.dumps(arguments)))
+    rebuilt = resolve_name(path)(**json.loads(json.dumps(arguments)))
     assert rebuilt.serialize() == trigger.serialize()
     assert rebuilt.__dict__.items() >= arguments.items()
 

@@ -5,16 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowRescheduleException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    TaskDeferred,
-)
+from airflow.exceptions import AirflowRescheduleException, TaskDeferred
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mode_catalog_provider.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
 from mode_catalog_provider.sensors.ingestion import moment
