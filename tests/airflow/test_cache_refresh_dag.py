@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mode_catalog_provider.compat import only_runs
 from tests.airflow.conftest import parse_dag
 from tests.sandbox.objects import stamp
 
@@ -54,14 +55,25 @@ def test_with_nothing_configured_the_task_is_skipped(refresh, sandbox):
     assert posts(sandbox) == []
 
 
-def test_it_is_started_by_the_asset_of_the_configured_name_and_not_by_a_backfill(monkeypatch):
+def scheduled_by(dag):
+    return sorted(asset.name for asset in dag.timetable.asset_condition.objects)
+
+
+@pytest.mark.parametrize(
+    ("asset", "kinds"), [("dbt_done", {"asset_triggered", "manual"}), ("", {"manual"})], ids=["asset", "none"]
+)
+def test_no_backfill_is_allowed_where_airflow_can_forbid_it(monkeypatch, asset, kinds):
+    monkeypatch.setenv("AIRFLOW__MODE_CATALOG__WAREHOUSE_ASSET", asset)
+    dag = parse_dag("mode_cache_refresh")
+    possible = bool(only_runs("manual"))
+    assert possible is hasattr(dag, "allowed_run_types")
+    if possible:
+        assert {run_type.value for run_type in dag.allowed_run_types} == kinds
+
+
+def test_it_is_started_by_the_asset_of_the_configured_name(monkeypatch):
     monkeypatch.setenv("AIRFLOW__MODE_CATALOG__WAREHOUSE_ASSET", "dbt_done")
-    dag = parse_dag("mode_cache_refresh")
-    assert [asset.name for _, asset in dag.timetable.asset_condition.iter_assets()] == ["dbt_done"]
-    assert {run_type.value for run_type in dag.allowed_run_types} == {"asset_triggered", "manual"}
-    monkeypatch.setenv("AIRFLOW__MODE_CATALOG__WAREHOUSE_ASSET", "")
-    dag = parse_dag("mode_cache_refresh")
-    assert {run_type.value for run_type in dag.allowed_run_types} == {"manual"}
+    assert scheduled_by(parse_dag("mode_cache_refresh")) == ["dbt_done"]
 
 
 def test_a_run_started_by_the_asset_leaves_alone_what_ran_since_its_newest_event():
@@ -93,8 +105,7 @@ def test_the_sync_refreshes_only_what_is_older_than_the_warehouse_that_it_waited
 def test_the_sync_can_be_started_by_the_ingestion_of_each_warehouse(monkeypatch):
     monkeypatch.setenv("AIRFLOW__MODE_CATALOG__SCHEDULE", "ingestion")
     monkeypatch.setenv("AIRFLOW__MODE_CATALOG__WAREHOUSE_SOURCES", "Snowflake, BigQuery EU")
-    condition = parse_dag("mode_catalog_sync").timetable.asset_condition
-    assert sorted(asset.name for _, asset in condition.iter_assets()) == [
+    assert scheduled_by(parse_dag("mode_catalog_sync")) == [
         "catalog_ingested_bigquery_eu",
         "catalog_ingested_snowflake",
     ]
