@@ -218,7 +218,7 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     def _plan(self, context: Context, policy: RefreshPolicy, selection: Selection) -> list[Progress]:
         memory = TryMemory(context, _MEMORY).load()
-        begun = memory["targets"] if memory else {}
+        begun = memory.get("targets", {}) if memory else {}
         with self._get_verified_client() as client:
             choices = find_targets(client, selection, begun=begun)
         context["ti"].xcom_push(key="plan", value=[choice.to_json() for choice in choices])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ def selection_of(operator: ModeCacheRefreshOperator) -> Selection:
         )
     if selection.empty or operator.refresh != RESULTS:
         return selection
-    return Selection(**{**vars(selection), "stale_since": _stale_since(operator)})
+    return replace(selection, stale_since=_stale_since(operator))
 
 
 def _stale_since(operator: ModeCacheRefreshOperator) -> datetime | None:
