@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
+from mode_catalog_provider.assets import catalog_ingested
 from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import COVERED_BY, ModeExtractOperator
@@ -153,24 +154,35 @@ PARAMS = {
     "reports": words(
         settings.reports,
         "Reports to refresh",
-        "Tokens of the reports that Mode runs again after the upload, one per line; the token is the last "
-        "part of a report's address. Each run costs warehouse time.",
+        "Tokens or names of the reports that Mode runs again after the upload, one per line, unless they ran "
+        "well since the warehouse was ingested. Each run costs warehouse time.",
         AFTER,
     ),
     "datasets": words(
         settings.datasets,
         "Datasets to refresh",
-        "Tokens of the datasets that Mode runs again before those reports, one per line.",
+        "Tokens or names of the datasets that Mode runs again before those reports, one per line.",
         AFTER,
     ),
 }
+
+# A run starts when each of the named warehouses was ingested since the last run.
+INGESTED = [
+    catalog_ingested(source, catalog_conn_id=settings.catalog_conn_id)
+    for source in settings.warehouse_sources or (None,)
+]
+# What the sensor saw; nothing when it was skipped, and then all reports are refreshed.
+INGESTED_AT = (
+    "{{ ((ti.xcom_pull(task_ids='wait_for_warehouse') or {}).get('sources') or [])"
+    " | map(attribute='last_refreshed_at') | select | max | default('', true) }}"
+)
 
 with DAG(
     dag_id="mode_catalog_sync",
     dag_display_name="Mode to Catalog",
     description="Extracts a Mode workspace and uploads it to Coalesce Catalog.",
     doc_md=__doc__,
-    schedule=settings.schedule,
+    schedule=INGESTED if settings.schedule == "ingestion" else settings.schedule,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
@@ -254,6 +266,7 @@ with DAG(
         mode_conn_id=settings.mode_conn_id,
         reports="{{ [] if params.dry_run else params.reports }}",
         datasets="{{ [] if params.dry_run else params.datasets }}",
+        stale_since=INGESTED_AT,
         timeout=settings.refresh_timeout,
         deferrable=True,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
+
+from airflow.sdk import DAG
 
 try:  # Airflow 3.2+
     from airflow.sdk import conf
@@ -29,6 +32,7 @@ __all__ = [
     "Stats",
     "conf",
     "fetch_dag_run",
+    "only_runs",
 ]
 
 
@@ -40,3 +44,12 @@ def fetch_dag_run(dag_id: str, run_id: str) -> Any:
     from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
     return SUPERVISOR_COMMS.send(GetDagRun(dag_id=dag_id, run_id=run_id))
+
+
+def only_runs(*run_types: str) -> dict[str, Any]:
+    """Return DAG arguments that forbid all other kinds of runs, nothing where Airflow cannot (below 3.2).
+
+    :param run_types: ``asset_triggered``, ``backfill``, ``manual``, ``scheduled``.
+    """
+    possible = "allowed_run_types" in inspect.signature(DAG).parameters
+    return {"allowed_run_types": list(run_types)} if possible else {}

@@ -160,8 +160,8 @@ def _option(
 _OPTIONS: dict[str, dict[str, Any]] = {
     "schedule": _option(
         "@daily",
-        "When mode_catalog_sync runs: a cron expression or preset; none for manual runs only. Catalog "
-        "advises at most one upload a day.",
+        "When mode_catalog_sync runs: a cron expression or preset; ingestion for each time that Catalog has "
+        "ingested warehouse_sources; none for manual runs only. Catalog advises at most one upload a day.",
         example="30 5 * * *",
     ),
     "mode_conn_id": _option("mode_default", "Connection of type mode that the DAGs use."),
@@ -249,11 +249,33 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "reports": _option(
         "",
-        "Tokens of the Mode reports whose stored results are refreshed after each sync, separated by commas.",
+        "Tokens or names of the Mode reports whose stored results are refreshed after each sync and by "
+        "mode_cache_refresh, separated by commas.",
         example="3c9bb3e4d1f0,8f0e2a7715cd",
     ),
     "datasets": _option(
-        "", "Tokens of the Mode datasets that are refreshed after each sync, separated by commas."
+        "", "Tokens or names of the Mode datasets that are refreshed before those reports, by commas."
+    ),
+    "warehouse_asset": _option(
+        "warehouse_loaded",
+        "Name of the Airflow asset whose events start mode_cache_refresh: your ETL's last task emits it. "
+        "Empty: manual runs only.",
+    ),
+    "refresh_collections": _option(
+        "",
+        "Collections, by token, name or glob, whose reports and datasets mode_cache_refresh refreshes as "
+        "well.",
+        example="Finance*,Board",
+    ),
+    "refresh_data_sources": _option(
+        "",
+        "Mode's connections, by token, name or glob, whose reports and datasets mode_cache_refresh refreshes "
+        "as well.",
+    ),
+    "refresh_max_runs": _option(
+        "200",
+        "mode_cache_refresh refuses, before it starts any, a refresh that could start more runs.",
+        kind="integer",
     ),
     "refresh_timeout_hours": _option(
         "3", "Hours that a run waits for the refreshed reports before it fails.", kind="float"
@@ -302,7 +324,9 @@ def get_provider_info() -> dict[str, Any]:
             "operators", mode=["preflight", "extract", "cache_refresh", "lock"], catalog=["upload"]
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
-        "triggers": _modules("triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources"]),
+        "triggers": _modules(
+            "triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources", "catalog_events"]
+        ),
         "extra-links": [
             "mode_catalog_provider.links.ModeWorkspaceLink",
             "mode_catalog_provider.links.ModeRunLink",

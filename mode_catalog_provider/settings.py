@@ -47,6 +47,10 @@ class Settings:
     keep_snapshots: int
     reports: tuple[str, ...]
     datasets: tuple[str, ...]
+    warehouse_asset: str
+    refresh_collections: tuple[str, ...]
+    refresh_data_sources: tuple[str, ...]
+    refresh_max_runs: int
     refresh_timeout: timedelta
     retries: int
 
@@ -94,6 +98,10 @@ def read_settings() -> Settings:
         keep_snapshots=int(_number("keep_snapshots")),
         reports=_words("reports"),
         datasets=_words("datasets"),
+        warehouse_asset=_text("warehouse_asset"),
+        refresh_collections=_words("refresh_collections"),
+        refresh_data_sources=_words("refresh_data_sources"),
+        refresh_max_runs=int(_number("refresh_max_runs")),
         refresh_timeout=timedelta(hours=_number("refresh_timeout_hours")),
         retries=int(_number("retries")),
     )

@@ -72,6 +72,22 @@ def ingested_since(
     )
 
 
+def last_ingested(sources: Iterable[CatalogSource], wanted: str, *, type: str = WAREHOUSE) -> CatalogSource:
+    """Return one source, to read from it when it was last ingested.
+
+    :param sources: all sources of the zone, deleted ones included.
+    :param wanted: its id (UUID) or name.
+    :param type: the type that it must have.
+    :raises UnknownSourceError: it is absent, deleted, of another type, or its name is ambiguous.
+    """
+    known = list(sources)
+    try:
+        source_id = parse_source_id(wanted)
+    except ConfigurationError:
+        return _by_name(known, wanted, type)
+    return _by_id(known, source_id, type)
+
+
 def _any_of(known: list[CatalogSource], since: datetime, type: str) -> IngestionState:
     living = [source for source in known if source.type == type and source.deleted_at is None]
     if not living:

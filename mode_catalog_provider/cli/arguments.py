@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Mapping
-from datetime import timedelta
 
 from mode_catalog_provider import __version__
+from mode_catalog_provider.cli.numbers import days, positive, seconds, share
+from mode_catalog_provider.cli.refresh_arguments import add_refresh_arguments
 
 EPILOG = """\
 exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed,
-            5 refused (incomplete, altered, shrunk, stale or locked), 130 interrupted
+            5 refused (incomplete, altered, shrunk, stale, locked, or too many runs), 130 interrupted
 """
 
 # The variables of the vendor's commands, so that their settings carry over unchanged.
@@ -56,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _extract(_command(commands, "extract", "write a Mode workspace into six JSON files and a manifest"))
     _upload(_command(commands, "upload", "push a complete set of files to Catalog"))
+    refresh = _command(
+        commands, "refresh", "run Mode reports and datasets again, so that they show new numbers"
+    )
+    mode = refresh.add_argument_group("Mode")
+    _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
+    add_refresh_arguments(refresh)
     _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
     return root
 
@@ -79,7 +85,7 @@ def _command(
     )
     command.add_argument(
         "--timeout",
-        type=_positive,
+        type=positive,
         default=60.0,
         metavar="SECONDS",
         help="for each read of a request (default 60)",
@@ -108,7 +114,7 @@ def _extract(command: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--full-refresh-after",
-        type=_days,
+        type=days,
         default=timedelta(days=7),
         metavar="DAYS",
         help="read again all the same what was read so long ago (default 7)",
@@ -127,7 +133,7 @@ def _extract(command: argparse.ArgumentParser) -> None:
     what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
     what.add_argument(
         "--requests-per-second",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="never ask Mode more often (default: its published 4)",
     )
@@ -163,7 +169,7 @@ def _upload(command: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--max-shrink",
-        type=_share,
+        type=share,
         default=0.3,
         metavar="SHARE",
         help="refuse when a larger share of an asset's rows vanished since the last push (default 0.3)",
@@ -246,7 +252,7 @@ def _lock(command: argparse.ArgumentParser, default: str) -> None:
     group.add_argument("--lock", metavar="FOLDER", help=f"folder of the run lock (default: {default})")
     group.add_argument(
         "--lock-timeout",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="wait so long for the lock before giving up (default 0)",
@@ -256,38 +262,3 @@ def _lock(command: argparse.ArgumentParser, default: str) -> None:
 def _help(name: str, text: str) -> str:
     default = f", default {DEFAULTS[name]}" if name in DEFAULTS else ""
     return f"{text} [{ENVIRONMENT[name]}{default}]"
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value
-
-
-def _seconds(text: str) -> float:
-    if (value := _number(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is negative")
-    return value
-
-
-def _positive(text: str) -> float:
-    if (value := _number(text)) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return value
-
-
-def _days(text: str) -> timedelta:
-    try:
-        return timedelta(days=_positive(text))
-    except OverflowError:
-        raise argparse.ArgumentTypeError(f"{text!r} days are too many") from None
-
-
-def _share(text: str) -> float:
-    if not 0 <= (value := _number(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
-    return value

@@ -9,6 +9,7 @@ from mode_catalog_provider.errors import (
     ForbiddenError,
     LockError,
     SnapshotError,
+    TooManyRunsError,
     UploadConflictError,
 )
 
@@ -25,7 +26,7 @@ def exit_code(error: BaseException) -> int:
     match error:
         case KeyboardInterrupt() | CancelledError():
             return INTERRUPTED
-        case SnapshotError() | LockError() | UploadConflictError():
+        case SnapshotError() | LockError() | UploadConflictError() | TooManyRunsError():
             return REFUSED
         # An OSError is about the output folder: failures of the services have types of their own.
         case ConfigurationError() | AuthenticationError() | ForbiddenError() | OSError():

@@ -16,6 +16,7 @@ from mode_catalog_provider.cli.check import check
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import USAGE, exit_code
 from mode_catalog_provider.cli.extract import extract
+from mode_catalog_provider.cli.refresh import refresh
 from mode_catalog_provider.cli.upload import upload
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
@@ -25,7 +26,16 @@ log = logging.getLogger(__name__)
 COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "extract": extract,
     "upload": upload,
+    "refresh": refresh,
     "check": check,
+}
+
+_NO_SET = "Nothing that could be taken for a complete set was left behind."
+_LEFT_BEHIND = {
+    "extract": _NO_SET,
+    "upload": _NO_SET,
+    "refresh": "The runs that this command started were cancelled, unless --keep-running was given.",
+    "check": "Nothing was changed.",
 }
 
 
@@ -42,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         log.error("%s See mode-catalog %s --help.", error, arguments.command)
         return USAGE
     except (KeyboardInterrupt, CancelledError) as error:
-        log.error("Interrupted. Nothing that could be taken for a complete set was left behind.")
+        log.error("Interrupted. %s", _LEFT_BEHIND[arguments.command])
         return exit_code(error)
     except (ModeCatalogError, OSError) as error:
         log.error("%s", error)

@@ -98,15 +98,22 @@ class CollectionFilter:
 
     @staticmethod
     def _matches(patterns: Sequence[str], collection: Mapping[str, Any]) -> set[str]:
-        token, name = collection.get("token"), _folded(str(collection.get("name") or ""))
-        return {
-            pattern
-            for pattern in patterns
-            # A name may hold brackets or stars of its own, so equality counts as well as the glob.
-            if pattern == token or _folded(pattern) == name or fnmatchcase(name, _folded(pattern))
-        }
+        token, name = collection.get("token"), collection.get("name")
+        return {pattern for pattern in patterns if pattern == token or name_matches(pattern, name)}
 
 
-def _folded(text: str) -> str:
+def name_matches(pattern: str, name: Any) -> bool:
+    """Whether a name is the one asked for, without regard to case, or matches the glob.
+
+    :param pattern: a name or a glob.
+    :param name: as Mode gave it; ``None`` for an untitled object.
+    """
+    wanted, given = folded(pattern), folded(str(name or ""))
+    # A name may hold brackets or stars of its own, so equality counts as well as the glob.
+    return wanted == given or fnmatchcase(given, wanted)
+
+
+def folded(text: str) -> str:
+    """Return a name in the form in which two spellings of it are equal."""
     # The same letter can be written as one character or two, depending on who typed it.
     return unicodedata.normalize("NFC", text).strip().casefold()

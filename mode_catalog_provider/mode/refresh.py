@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,8 @@ class Refresh:
     :param limit: runs in flight at most, joined ones included; ``None`` for no limit and no order.
     :param remember: called with a JSON dict before and after each start; to be given to ``plan`` by whoever
         has to repeat this work after a crash.
+    :param parameters: values of report parameters for the runs that are started; a run in progress with other
+        values is not joined.
     :param sleep: how to wait some seconds; asked for none between two targets, so that it can raise to stop.
     """
 
@@ -69,6 +71,7 @@ class Refresh:
         client: ModeClient,
         progress: Iterable[Progress],
         limit: int | None = 4,
+        parameters: Mapping[str, Any] | None = None,
         remember: Callable[[dict[str, Any]], None] = lambda memory: None,
         sleep: Callable[[float], Any] = time.sleep,
     ) -> None:
@@ -76,6 +79,7 @@ class Refresh:
             raise ConfigurationError(f"max_concurrent_runs is {limit}; at least one run must be allowed.")
         self._client = client
         self._limit = limit
+        self._parameters = dict(parameters or {})
         self._remember = remember
         self._sleep = sleep
         self._progress = {one.target: one for one in progress}
@@ -178,7 +182,7 @@ class Refresh:
             runs = recent_runs(self._client, one.run_target)
             if one.newest_before is not None and self._adopt(one, runs):
                 return
-            active = next((run for run in runs if run.active), None)
+            active = next((run for run in runs if run.active and self._as_asked(run)), None)
             if active is not None:
                 logger.info("Joining run %s of %s, which is %s.", active.token, one, active.state)
                 self._follow(one, active, ours=False)
@@ -192,7 +196,7 @@ class Refresh:
     def _start(self, one: Progress) -> None:
         for _ in range(_ATTEMPTS):
             try:
-                run = start_run(self._client, one.run_target)
+                run = start_run(self._client, one.run_target, self._parameters)
             except (AmbiguousRequestError, MalformedResponseError) as doubt:
                 logger.warning("Unclear whether a run of %s was started (%s); looking for it.", one, doubt)
                 if self._find(one):
@@ -215,13 +219,17 @@ class Refresh:
 
         When several did, nobody can tell which is ours: the newest is followed, and none will be cancelled.
         """
-        appeared = list(takewhile(lambda run: run.token != one.newest_before, runs))
+        since = takewhile(lambda run: run.token != one.newest_before, runs)
+        appeared = [run for run in since if self._as_asked(run)]
         if not appeared:
             return False
         ours = len(appeared) == 1
         logger.info("Found run %s of %s%s.", appeared[0].token, one, "" if ours else ", perhaps not ours")
         self._follow(one, appeared[0], ours=ours)
         return True
+
+    def _as_asked(self, run: ModeRun) -> bool:
+        return run.target.kind == "dataset" or run.has(self._parameters)
 
     def _follow(self, one: Progress, run: ModeRun, *, ours: bool) -> None:
         self._see(replace(one, run=run.path, ours=ours, recovered=False), run)

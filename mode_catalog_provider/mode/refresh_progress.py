@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mode_catalog_provider.mode.runs import GOOD_STATES, RunTarget
@@ -13,6 +13,7 @@ WAITING = "waiting"
 NOT_STARTED = "not_started"
 REFUSED = "refused"
 VANISHED = "vanished"
+SKIPPED = "skipped"
 
 _MEMORY_VERSION = 1
 _REASONS_SHOWN = 10
@@ -25,7 +26,8 @@ class Progress:
     :param target: its path below the workspace (``reports/0a1b2c3d4e5f``).
     :param run: the path of its run, ``None`` before there is one.
     :param ours: we started that run; a run we only joined is never cancelled.
-    :param state: Mode's last word, or one of ours: ``waiting``, ``not_started``, ``refused``, ``vanished``.
+    :param state: Mode's last word, or one of ours: ``waiting``, ``not_started``, ``refused``, ``vanished``,
+        ``skipped``.
     :param seconds: how long the run took.
     :param error: why it did not end well.
     :param over: nothing more will happen to it.
@@ -64,17 +66,22 @@ class Progress:
         return str(self.run_target)
 
 
+_USUAL = {one.name: one.default for one in fields(Progress) if one.name != "target"}
+
+
 def plan(
     *,
     reports: Iterable[str] = (),
     datasets: Iterable[str] = (),
     memory: Mapping[str, Any] | None = None,
+    skipped: Iterable[RunTarget] = (),
 ) -> list[Progress]:
     """Lay out what is to be run, datasets first, nothing twice.
 
     :param reports: report tokens.
     :param datasets: dataset tokens.
     :param memory: from :func:`memory_of` in an earlier try; its runs are found, not started again.
+    :param skipped: what was asked for as well but needs no run; only counted.
     :raises ConfigurationError: a token cannot be one.
     """
     targets = [RunTarget("dataset", token) for token in datasets]
@@ -83,7 +90,7 @@ def plan(
     return [
         Progress(target=path, **known.get(path, {}), recovered=path in known)
         for path in dict.fromkeys(target.path for target in targets)
-    ]
+    ] + [Progress(target=target.path, state=SKIPPED, over=True) for target in skipped]
 
 
 def memory_of(progress: Iterable[Progress]) -> dict[str, Any]:
@@ -109,8 +116,10 @@ def _memory_of(one: Progress) -> dict[str, Any]:
 
 
 def to_json(progress: Iterable[Progress]) -> list[dict[str, Any]]:
-    """Return everything known, for :func:`from_json` in another process."""
-    return [asdict(one) for one in progress]
+    """Return everything known, for :func:`from_json` in another process; what is usual is left out."""
+    return [
+        {name: value for name, value in asdict(one).items() if value != _USUAL.get(name)} for one in progress
+    ]
 
 
 def from_json(progress: Iterable[Mapping[str, Any]]) -> list[Progress]:
@@ -123,9 +132,10 @@ def result_of(progress: Iterable[Progress]) -> dict[str, Any]:
 
     :return: ``runs``: per target ``report`` (token of the report or dataset), ``run`` (token or ``None``),
         ``state``, ``seconds`` (or ``None``), ``error`` (or ``None``); and the counts ``started``, ``joined``,
-        ``skipped``, ``failed``.
+        ``skipped`` (asked for, but no run needed: not among ``runs``), ``failed``.
     """
-    rows = list(progress)
+    everything = list(progress)
+    rows = [one for one in everything if one.state != SKIPPED]
     return {
         "runs": [
             {
@@ -139,7 +149,7 @@ def result_of(progress: Iterable[Progress]) -> dict[str, Any]:
         ],
         "started": sum(one.run is not None and one.ours for one in rows),
         "joined": sum(one.run is not None and not one.ours for one in rows),
-        "skipped": 0,
+        "skipped": len(everything) - len(rows),
         "failed": sum(one.error is not None for one in rows),
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -74,6 +74,7 @@ class ModeRun:
     :param created_at: when it was asked for, by Mode's clock.
     :param completed_at: when it ended, ``None`` while it goes on.
     :param notebook_failed: the queries were fine, the notebook was not.
+    :param parameters: values of the report's parameters that it runs with.
     """
 
     target: RunTarget
@@ -82,6 +83,7 @@ class ModeRun:
     created_at: datetime | None = None
     completed_at: datetime | None = None
     notebook_failed: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -98,6 +100,10 @@ class ModeRun:
         """It is surely worth joining; an unknown state only as long as Mode names no end of it."""
         return self.state in GOING_STATES or (not self.over and self.completed_at is None)
 
+    def has(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether it runs with these values, whatever its other parameters are."""
+        return all(str(self.parameters.get(name)) == str(value) for name, value in parameters.items())
+
     @property
     def seconds(self) -> float | None:
         """How long it took, by Mode's clock."""
@@ -111,7 +117,7 @@ class ModeRun:
 
         :raises MalformedResponseError: it has no token or no state.
         """
-        token, state = body.get("token"), body.get("state")
+        token, state, parameters = body.get("token"), body.get("state"), body.get("parameters")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token) or not isinstance(state, str):
             raise MalformedResponseError(
                 f"Mode answered about a run of {target} without its token and state."
@@ -120,9 +126,10 @@ class ModeRun:
             target=target,
             token=token,
             state=state,
-            created_at=_moment(body.get("created_at")),
-            completed_at=_moment(body.get("completed_at")),
+            created_at=moment_of(body.get("created_at")),
+            completed_at=moment_of(body.get("completed_at")),
             notebook_failed=body.get("python_state") == "failed",
+            parameters=parameters if isinstance(parameters, dict) else {},
         )
 
 
@@ -151,15 +158,17 @@ def recent_runs(client: ModeClient, target: RunTarget) -> list[ModeRun]:
     return [ModeRun.from_json(target, row) for row in rows]
 
 
-def start_run(client: ModeClient, target: RunTarget) -> ModeRun:
+def start_run(client: ModeClient, target: RunTarget, parameters: Mapping[str, Any] | None = None) -> ModeRun:
     """Ask for one run, once.
 
+    :param parameters: values of the report's parameters; a dataset has none.
     :raises AmbiguousRequestError: nobody can tell whether it was started; look at the list before asking
         again.
     :raises MalformedResponseError: it was started, most likely, but the answer cannot be read; likewise.
     :raises RequestRefusedError: Mode will not run it.
     """
-    return ModeRun.from_json(target, client.post_once(f"{target.path}/runs"))
+    body = {"parameters": dict(parameters)} if parameters and target.kind == "report" else None
+    return ModeRun.from_json(target, client.post_once(f"{target.path}/runs", body))
 
 
 def read_run(client: ModeClient, path: str) -> ModeRun | None:
@@ -269,7 +278,8 @@ def _embedded(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _moment(value: Any) -> datetime | None:
+def moment_of(value: Any) -> datetime | None:
+    """Read a time as Mode writes it; ``None`` for what is none."""
     if not isinstance(value, str):
         return None
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from airflow.sdk import BaseOperator
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.compat import AirflowSkipException, conf
 from mode_catalog_provider.errors import ConfigurationError, RefreshFailedError
+from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeRunLink
+from mode_catalog_provider.mode.cache_endpoint import DEFAULT_PATH, invalidate_cache
 from mode_catalog_provider.mode.client import ModeClient, web_url
 from mode_catalog_provider.mode.refresh import Refresh, cancel_quietly
 from mode_catalog_provider.mode.refresh_progress import (
@@ -26,20 +28,26 @@ from mode_catalog_provider.mode.refresh_progress import (
     result_of,
     to_json,
 )
+from mode_catalog_provider.mode.refresh_targets import (
+    Selection,
+    find_data_sources,
+    find_targets,
+    refuse_too_many,
+)
+from mode_catalog_provider.mode.schema_updates import update_schemas
 from mode_catalog_provider.operators.kill_switch import KillSwitch
-from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth, rendered_words
+from mode_catalog_provider.operators.refresh_policy import ENDPOINT, SCHEMA, RefreshPolicy, selection_of
 from mode_catalog_provider.operators.try_memory import TryMemory
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Never to be renamed: tasks in progress during an upgrade look for it.
+# Never to be renamed: tasks in progress during an upgrade look for them.
 _MEMORY = "mode_runs"
+_SCHEMA_MEMORY = "mode_schema_updates"
 # The trigger ends the wait itself; Airflow's own limit is for a triggerer that is not there.
 _TRIGGER_GRACE = timedelta(minutes=15)
-# What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
-_CLOSING_SECONDS = 15.0
 
 
 class ModeCacheRefreshOperator(BaseOperator):
@@ -52,12 +60,28 @@ class ModeCacheRefreshOperator(BaseOperator):
     before (only what failed or was cancelled is run again), and clearing the task runs everything anew. Below
     3.3 a repeated try joins what is still running and starts the rest again.
 
-    With nothing to refresh the task is skipped. The paths of its runs are pushed as XCom ``runs`` before it
-    waits.
+    With nothing to refresh the task is skipped. What was chosen, and why, is pushed as XCom ``plan``, the
+    paths of the runs as XCom ``runs``, before the task waits.
 
-    :param reports: tokens of the reports: a list, or text with commas or line ends between them.
-    :param datasets: tokens of the datasets, likewise.
-    :param refresh: what to refresh; ``results`` is the only choice so far.
+    :param reports: tokens or names of reports: a list, or text with commas or line ends between them. A name
+        must be that of one report only; names are looked up in all collections but personal ones.
+    :param datasets: tokens or names of datasets, likewise.
+    :param collections: tokens, names or globs (``Finance*``) of collections: all their reports and datasets.
+    :param data_sources: tokens, names or globs of Mode's connections: all reports and datasets on them.
+    :param refresh: ``results`` (default) runs reports and datasets; ``schema`` lets Mode read the tables of
+        ``data_sources`` anew; ``endpoint`` sends one POST to ``endpoint``.
+    :param stale_since: run only what has no good run that began and ended after this: a time (datetime, ISO
+        text, seconds since 1970), or id or name of a warehouse source in Catalog, for the time of its last
+        ingestion. Default ``None``: run everything.
+    :param include_archived: archived reports as well, default ``False``. What is given by its token is run in
+        any case.
+    :param parameters: values for the parameters of the reports, as a mapping. A run in progress with other
+        values is not joined. For ``refresh="endpoint"``: the JSON body.
+    :param max_runs: refuse, before anything is started, a refresh that could start more runs; default
+        ``None``: no limit.
+    :param dry_run: find and log what would be run, and why; start nothing. Default ``False``.
+    :param endpoint: path for ``refresh="endpoint"``, below ``/api/``, for private installations that have
+        such a call; default ``/api/cache_invalidate``. Mode's cloud has none.
     :param max_concurrent_runs: runs in flight at most, joined ones included, default 4.
     :param wait_for_completion: default ``True``. ``False`` starts everything at once, in order, without
         regard to ``max_concurrent_runs``, and succeeds when Mode has accepted the runs.
@@ -71,10 +95,12 @@ class ModeCacheRefreshOperator(BaseOperator):
     :param cancel_on_kill: cancel the runs this task started when it is killed, marked as failed (while
         deferred: on Airflow 3.3+), or out of time; default ``True``.
     :param mode_conn_id: Airflow connection of type ``mode``, default ``mode_default``.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, used when ``stale_since`` names a source;
+        default ``coalesce_catalog_default``.
     :return: ``runs`` (per target ``report``: token of the report or dataset; ``run``: token or ``None``;
         ``state``: Mode's last word, or ``not_started``, ``refused``, ``vanished``; ``seconds`` or ``None``;
-        ``error`` or ``None``), and the counts ``started``, ``joined``, ``skipped``, ``failed``. Pushed also
-        when the task fails.
+        ``error`` or ``None``), and the counts ``started``, ``joined``, ``skipped`` (chosen, but archived or
+        fresh), ``failed``. Pushed also when the task fails.
     :raises RefreshFailedError: more runs failed than allowed; with the reasons Mode gave. May be repeated.
     :raises AirflowFailException: what no repetition can mend (credential, configuration).
     """
@@ -82,7 +108,15 @@ class ModeCacheRefreshOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "reports",
         "datasets",
+        "collections",
+        "data_sources",
         "refresh",
+        "stale_since",
+        "include_archived",
+        "parameters",
+        "max_runs",
+        "dry_run",
+        "endpoint",
         "max_concurrent_runs",
         "wait_for_completion",
         "timeout",
@@ -91,6 +125,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         "max_failed",
         "cancel_on_kill",
         "mode_conn_id",
+        "catalog_conn_id",
     )
     operator_extra_links = (ModeRunLink(),)
     ui_color = "#d9ead3"
@@ -100,7 +135,15 @@ class ModeCacheRefreshOperator(BaseOperator):
         *,
         reports: Iterable[str] | str | None = None,
         datasets: Iterable[str] | str | None = None,
+        collections: Iterable[str] | str | None = None,
+        data_sources: Iterable[str] | str | None = None,
         refresh: str = "results",
+        stale_since: datetime | float | str | None = None,
+        include_archived: bool | str = False,
+        parameters: Mapping[str, Any] | str | None = None,
+        max_runs: int | str | None = None,
+        dry_run: bool | str = False,
+        endpoint: str = DEFAULT_PATH,
         max_concurrent_runs: int | str = 4,
         wait_for_completion: bool | str = True,
         timeout: timedelta | float | str = timedelta(hours=3),
@@ -110,12 +153,22 @@ class ModeCacheRefreshOperator(BaseOperator):
         max_failed: int | str = 0,
         cancel_on_kill: bool | str = True,
         mode_conn_id: str = ModeHook.default_conn_name,
+        catalog_conn_id: str = CatalogHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.reports = reports
         self.datasets = datasets
+        self.collections = collections
+        self.data_sources = data_sources
         self.refresh = refresh
+        self.stale_since = stale_since
+        self.include_archived = include_archived
+        self.parameters = parameters
+        self.max_runs = max_runs
+        # Hides a method of the base class that nothing calls; the argument's name is worth it.
+        self.dry_run = dry_run  # type: ignore[method-assign, assignment]
+        self.endpoint = endpoint
         self.max_concurrent_runs = max_concurrent_runs
         self.wait_for_completion = wait_for_completion
         self.timeout = timeout
@@ -125,6 +178,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         self.max_failed = max_failed
         self.cancel_on_kill = cancel_on_kill
         self.mode_conn_id = mode_conn_id
+        self.catalog_conn_id = catalog_conn_id
         self._switch: KillSwitch | None = None
 
     @cached_property
@@ -133,24 +187,27 @@ class ModeCacheRefreshOperator(BaseOperator):
         return ModeHook(self.mode_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Start the runs, and wait for them unless told otherwise."""
+        """Start what is needed, and wait for it unless told otherwise."""
         with airflow_errors():
-            policy = _Policy.of(self)
-            targets = plan(
-                reports=rendered_words("reports", self.reports),
-                datasets=rendered_words("datasets", self.datasets),
-                memory=TryMemory(context, _MEMORY).load(),
-            )
-        if not targets:
-            raise AirflowSkipException("There is nothing to refresh: no reports and no datasets were given.")
-        return self._go_on(context, policy, targets, deadline=time.time() + policy.timeout)
+            policy = RefreshPolicy.of(self)
+            selection = selection_of(self)
+            if policy.refresh == ENDPOINT:
+                return self._call_endpoint(policy)
+            if selection.empty:
+                raise AirflowSkipException("There is nothing to refresh: nothing was selected.")
+            if policy.refresh == SCHEMA:
+                return self._update_schemas(context, policy, selection)
+            progress = self._plan(context, policy, selection)
+        if policy.dry_run:
+            return result_of(progress)
+        return self._go_on(context, policy, progress, deadline=time.time() + policy.timeout)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the trigger saw something happen; it is looked at once more here."""
         with airflow_errors():
             if not event or event.get("status") not in {"changed", "timeout", "error"}:
                 raise ConfigurationError(f"The trigger sent an event that is not understood: {event!r}.")
-            policy = _Policy.of(self)
+            policy = RefreshPolicy.of(self)
         self.log.info(event["message"])
         return self._go_on(context, policy, from_json(event["progress"]), deadline=event["deadline"])
 
@@ -159,8 +216,47 @@ class ModeCacheRefreshOperator(BaseOperator):
         if self._switch is not None:
             self._switch.pull()
 
+    def _plan(self, context: Context, policy: RefreshPolicy, selection: Selection) -> list[Progress]:
+        memory = TryMemory(context, _MEMORY).load()
+        begun = memory.get("targets", {}) if memory else {}
+        with self._get_verified_client() as client:
+            choices = find_targets(client, selection, begun=begun)
+        context["ti"].xcom_push(key="plan", value=[choice.to_json() for choice in choices])
+        for choice in choices:
+            self.log.info("Plan: %s.", choice)
+        if not policy.dry_run:
+            refuse_too_many(choices, max_runs=policy.max_runs, begun=begun)
+        runs = [choice.target for choice in choices if choice.run]
+        return plan(
+            datasets=[target.token for target in runs if target.kind == "dataset"],
+            reports=[target.token for target in runs if target.kind == "report"],
+            skipped=[choice.target for choice in choices if not choice.run],
+            memory=memory,
+        )
+
+    def _update_schemas(
+        self, context: Context, policy: RefreshPolicy, selection: Selection
+    ) -> dict[str, Any]:
+        memory = TryMemory(context, _SCHEMA_MEMORY)
+        with self._get_verified_client() as client:
+            sources = find_data_sources(client, selection.data_sources)
+            if policy.dry_run:
+                self.log.info("Would update the schemas of %s.", [source["name"] for source in sources])
+                return result_of([])
+            result = update_schemas(client, sources, memory=memory.load(), remember=memory.save)
+        return self._judge(context, policy, result)
+
+    def _call_endpoint(self, policy: RefreshPolicy) -> dict[str, Any]:
+        with self._get_verified_client() as client:
+            if policy.dry_run:
+                self.log.info("Would send a POST to %s%s.", client.host, policy.endpoint)
+            else:
+                invalidate_cache(client, policy.endpoint, policy.parameters)
+                self.log.info("%s accepted POST %s.", client.host, policy.endpoint)
+        return result_of([])
+
     def _go_on(
-        self, context: Context, policy: _Policy, progress: list[Progress], deadline: float
+        self, context: Context, policy: RefreshPolicy, progress: list[Progress], deadline: float
     ) -> dict[str, Any]:
         with airflow_errors(), self.hook.get_client() as client:
             cancel = partial(cancel_quietly, self._get_kill_client()) if policy.cancel_on_kill else _leave
@@ -171,6 +267,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                 client=client,
                 progress=progress,
                 limit=policy.limit,
+                parameters=policy.parameters,
                 remember=TryMemory(context, _MEMORY).save,
                 sleep=switch.sleep,
             )
@@ -187,7 +284,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                     switch.sleep(min(left, policy.check_interval))
             return self._conclude(context, policy, refresh)
 
-    def _step(self, context: Context, policy: _Policy, refresh: Refresh, client: ModeClient) -> bool:
+    def _step(self, context: Context, policy: RefreshPolicy, refresh: Refresh, client: ModeClient) -> bool:
         """Do what can be done now, and leave ids and link where people find them.
 
         :return: whether that was all.
@@ -202,7 +299,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                 ModeRunLink().publish(context, web_url(client.host, client.workspace, *page.split("/")))
         return refresh.over or not policy.wait
 
-    def _wait_in_triggerer(self, policy: _Policy, refresh: Refresh, deadline: float) -> None:
+    def _wait_in_triggerer(self, policy: RefreshPolicy, refresh: Refresh, deadline: float) -> None:
         self.log.info("Waiting for %s Mode runs.", len(refresh.in_flight))
         self.defer(
             trigger=ModeRunsTrigger(
@@ -217,19 +314,32 @@ class ModeCacheRefreshOperator(BaseOperator):
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
         )
 
-    def _conclude(self, context: Context, policy: _Policy, refresh: Refresh) -> dict[str, Any]:
+    def _conclude(self, context: Context, policy: RefreshPolicy, refresh: Refresh) -> dict[str, Any]:
         result = result_of(refresh.progress)
+        try:
+            return self._judge(context, policy, result)
+        except RefreshFailedError:
+            refresh.forget_failed()
+            raise
+
+    def _judge(self, context: Context, policy: RefreshPolicy, result: dict[str, Any]) -> dict[str, Any]:
         sentence = failure_sentence(result, failure=policy.failure, max_failed=policy.max_failed)
         if sentence is not None:
-            refresh.forget_failed()
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="return_value", value=result)
             raise RefreshFailedError(sentence, result=result)
         self.log.info(
-            "%s refreshes: %s runs started, %s joined, %s failed.",
-            *(len(result["runs"]), result["started"], result["joined"], result["failed"]),
+            "%s refreshes: %s runs started, %s joined, %s failed; %s needed none.",
+            *(len(result["runs"]), result["started"], result["joined"], result["failed"], result["skipped"]),
         )
         return result
+
+    @contextmanager
+    def _get_verified_client(self) -> Iterator[ModeClient]:
+        with self.hook.get_client() as client:
+            # First of all: a POST must not be what finds out that Mode has moved to another of its hosts.
+            client.verify()
+            yield client
 
     def _get_kill_client(self) -> ModeClient:
         """Make a client for cancelling: quick to give up, and with nothing to ask of Airflow any more.
@@ -238,42 +348,6 @@ class ModeCacheRefreshOperator(BaseOperator):
         """
         credentials = self.hook.credentials()
         return self.hook.get_client(credentials=lambda: credentials, timeout=3.0, retry_budget=3.0)
-
-
-@dataclass(frozen=True)
-class _Policy:
-    """The operator's rendered arguments as values."""
-
-    limit: int | None
-    wait: bool
-    timeout: float
-    check_interval: float
-    failure: str
-    max_failed: int
-    cancel_on_kill: bool
-
-    @classmethod
-    def of(cls, operator: ModeCacheRefreshOperator) -> _Policy:
-        if operator.refresh != "results":
-            raise ConfigurationError(f"refresh={operator.refresh!r} is not known; use 'results'.")
-        if operator.failure not in {"fail", "warn", "threshold"}:
-            raise ConfigurationError(
-                f"failure={operator.failure!r} is not known; use 'fail', 'warn' or 'threshold'."
-            )
-        wait = rendered_truth("wait_for_completion", operator.wait_for_completion)
-        timeout = _seconds("timeout", operator.timeout)
-        if operator.execution_timeout is not None:
-            hard = operator.execution_timeout.total_seconds()
-            timeout = min(timeout, max(hard - _CLOSING_SECONDS, hard / 2))
-        return cls(
-            limit=int(rendered_number("max_concurrent_runs", operator.max_concurrent_runs)) if wait else None,
-            wait=wait,
-            timeout=timeout,
-            check_interval=_seconds("check_interval", operator.check_interval),
-            failure=operator.failure,
-            max_failed=int(rendered_number("max_failed", operator.max_failed)),
-            cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill),
-        )
 
 
 def _runs_of(progress: list[Progress]) -> list[str]:
@@ -285,10 +359,3 @@ def _runs_of(progress: list[Progress]) -> list[str]:
 def _leave(run: str) -> bool:
     """Cancel nothing."""
     return False
-
-
-def _seconds(name: str, value: timedelta | float | str) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else rendered_number(name, value)
-    if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name}={value!r} must be more than zero.")
-    return seconds

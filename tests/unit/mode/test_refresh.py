@@ -526,3 +526,27 @@ def test_a_cancel_form_that_points_away_from_the_api_is_not_followed(mode, clien
     mode.fault("*/runs/0123456789ab", body=json.dumps(run).encode())
     assert not cancel_quietly(client, f"reports/{reports[0]}/runs/0123456789ab")
     assert {request.method for request in mode.requests} == {"GET"}
+
+
+# -- parameters ---------------------------------------------------------------------------------------------
+
+
+def test_runs_are_started_with_the_parameters_and_datasets_without(mode, refresh, reports, datasets):
+    work = refresh(reports=reports[:1], datasets=datasets[:1], limit=None, parameters={"region": "EU"})
+    work.step()
+    assert [run.parameters for run in mode.runs.started()] == [{}, {"region": "EU"}]
+
+
+def test_a_run_in_progress_with_other_parameters_is_not_the_one_asked_for(mode, refresh, reports):
+    mode.runs.start(mode.world.report(reports[0]), by="a person", parameters={"region": "US"})
+    mode.runs.start(mode.world.report(reports[1]), by="a person", parameters={"region": "EU", "year": 2026})
+    refresh(reports=reports[:2], parameters={"region": "EU"}).step()
+    assert posts(mode) == reports[:1]
+
+
+def test_what_needs_no_run_is_counted_and_nothing_else(refresh, mode, reports):
+    skipped = plan(reports=reports[:1])[0].run_target
+    work = Refresh(client=None, progress=plan(skipped=[skipped]))  # type: ignore[arg-type]
+    work.step()
+    assert work.over
+    assert result_of(work.progress) == {"runs": [], "started": 0, "joined": 0, "skipped": 1, "failed": 0}

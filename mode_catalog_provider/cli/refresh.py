@@ -1,0 +1,139 @@
+"""`mode-catalog refresh`: runs of reports and datasets, waited for."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from functools import partial
+from typing import Any
+
+from mode_catalog_provider.cli.console import Output
+from mode_catalog_provider.cli.exit_codes import DONE, SERVICE
+from mode_catalog_provider.cli.services import mode_client
+from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.mode.cache_endpoint import checked_path, invalidate_cache
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.refresh import Refresh, cancel_quietly
+from mode_catalog_provider.mode.refresh_progress import failure_sentence, plan, result_of
+from mode_catalog_provider.mode.refresh_targets import (
+    Choice,
+    Selection,
+    find_data_sources,
+    find_targets,
+    refuse_too_many,
+)
+from mode_catalog_provider.mode.schema_updates import update_schemas
+
+log = logging.getLogger(__name__)
+
+
+def refresh(arguments: argparse.Namespace, output: Output) -> int:
+    """Refresh what the arguments select; the result goes to stdout also when runs failed."""
+    selection = Selection(
+        reports=tuple(arguments.report),
+        datasets=tuple(arguments.dataset),
+        collections=tuple(arguments.collection),
+        data_sources=tuple(arguments.data_source),
+        stale_since=arguments.stale_since,
+        include_archived=arguments.include_archived,
+    )
+    if arguments.refresh == "schema" and not (arguments.data_source and _only_data_sources(selection)):
+        raise UsageError("--refresh schema takes --data-source, and nothing else to refresh.")
+    if arguments.refresh == "results" and selection.empty:
+        raise UsageError("Nothing to refresh: give --report, --dataset, --collection or --data-source.")
+    with mode_client(arguments) as client:
+        client.verify()
+        if arguments.refresh == "endpoint":
+            return _call_endpoint(client, arguments, output)
+        if arguments.refresh == "schema":
+            result = _update_schemas(client, selection, arguments, output)
+        else:
+            result = _run(client, selection, arguments, output)
+    sentence = failure_sentence(result, failure="threshold", max_failed=arguments.max_failed)
+    if sentence is None:
+        return DONE
+    log.error("%s", sentence)
+    return SERVICE
+
+
+def _only_data_sources(selection: Selection) -> bool:
+    return not (selection.reports or selection.datasets or selection.collections)
+
+
+def _call_endpoint(client: ModeClient, arguments: argparse.Namespace, output: Output) -> int:
+    path = checked_path(arguments.endpoint)
+    if not arguments.dry_run:
+        invalidate_cache(client, path, dict(arguments.parameter))
+    did = "Would send" if arguments.dry_run else "Sent"
+    output.result({"endpoint": path, "sent": not arguments.dry_run}, [f"{did} POST {path}."])
+    return DONE
+
+
+def _update_schemas(
+    client: ModeClient, selection: Selection, arguments: argparse.Namespace, output: Output
+) -> dict[str, Any]:
+    sources = find_data_sources(client, selection.data_sources)
+    if arguments.dry_run:
+        names = [source["name"] for source in sources]
+        output.result(
+            {"data_sources": names}, [f"Would update the schema of connection {name!r}." for name in names]
+        )
+        return result_of([])
+    result = update_schemas(client, sources)
+    output.result(result, [f"{result['started']} schema updates accepted, {result['failed']} not."])
+    return result
+
+
+def _run(
+    client: ModeClient, selection: Selection, arguments: argparse.Namespace, output: Output
+) -> dict[str, Any]:
+    choices = find_targets(client, selection)
+    if arguments.dry_run:
+        output.result({"plan": [choice.to_json() for choice in choices]}, [str(choice) for choice in choices])
+        return result_of([])
+    refuse_too_many(choices, max_runs=arguments.max_runs)
+    work = _refresh_of(client, choices, arguments)
+    cancel = _leave if arguments.keep_running else partial(cancel_quietly, client)
+    try:
+        _wait(work, arguments, cancel)
+    except BaseException:
+        for run in work.started_runs:
+            cancel(run)
+        raise
+    result = result_of(work.progress)
+    counts = ("started", "joined", "skipped", "failed")
+    output.result(result, [", ".join(f"{result[name]} {name}" for name in counts) + "."])
+    return result
+
+
+def _refresh_of(client: ModeClient, choices: list[Choice], arguments: argparse.Namespace) -> Refresh:
+    runs = [choice.target for choice in choices if choice.run]
+    return Refresh(
+        client=client,
+        progress=plan(
+            datasets=[target.token for target in runs if target.kind == "dataset"],
+            reports=[target.token for target in runs if target.kind == "report"],
+            skipped=[choice.target for choice in choices if not choice.run],
+        ),
+        limit=None if arguments.no_wait else arguments.max_concurrent_runs,
+        parameters=dict(arguments.parameter),
+    )
+
+
+def _wait(work: Refresh, arguments: argparse.Namespace, cancel: Any) -> None:
+    deadline = time.monotonic() + arguments.wait_timeout
+    while True:
+        work.step()
+        left = deadline - time.monotonic()
+        if work.over or arguments.no_wait:
+            return
+        if left <= 0:
+            work.give_up("when the time allowed was over", cancel=cancel)
+            return
+        time.sleep(min(left, arguments.check_interval))
+
+
+def _leave(run: str) -> bool:
+    """Cancel nothing."""
+    return False

@@ -1,0 +1,159 @@
+"""Tell Airflow each time Catalog has ingested a source: an event that starts DAGs instead of a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+from collections.abc import AsyncIterator, Hashable, Iterable
+from datetime import datetime
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from mode_catalog_provider.catalog.ingestion import last_ingested
+from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which an event that was yielded is surely in Airflow's database; it takes one or two.
+HANDED_OVER_SECONDS = 5.0
+
+
+class CatalogSourceIngestedTrigger(BaseEventTrigger):
+    """Fires each time Catalog has ingested a source; for an ``AssetWatcher``.
+
+    On Airflow 3.3+ all watchers of one connection and interval share one poll, and the last ingestion told of
+    is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is
+    told of, and nothing twice (only a crash within seconds after an event can repeat it). Give each asset a
+    watcher of its own. Below 3.3 each watcher polls for itself, and an ingestion while no triggerer runs goes
+    unnoticed. The ingestion that Catalog shows at the very first look is where counting begins; it fires
+    nothing. What cannot be looked at is looked at again.
+
+    The event's payload is ``{"source": {"id", "name", "technology", "type", "last_refreshed_at"}}``.
+
+    :param source: id (UUID) or name of the source; default ``None``: any of ``source_type``.
+    :param source_type: ``WAREHOUSE`` (default) or ``VISUALIZATION``.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
+    :param check_interval: seconds between two looks, spread by a fifth; default 600.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str | None = None,
+        source_type: str = WAREHOUSE,
+        catalog_conn_id: str = CatalogHook.default_conn_name,
+        check_interval: float = 600.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.source = source
+        self.source_type = source_type
+        self.catalog_conn_id = catalog_conn_id
+        self.check_interval = check_interval
+        self._told: str | None = None
+        self._kept: str | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class path and arguments, all of them JSON."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "source": self.source,
+                "source_type": self.source_type,
+                "catalog_conn_id": self.catalog_conn_id,
+                "check_interval": self.check_interval,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Name the poll that watchers share: it lists all sources of a connection (Airflow 3.3+)."""
+        return ("mode_catalog_provider.catalog_sources", self.catalog_conn_id, self.check_interval)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[CatalogSource]]:
+        """List all sources again and again; an end or an error would make Airflow start over at once."""
+        while True:
+            try:
+                # In a thread, because client and hook wait for their answers.
+                yield await sync_to_async(_read_sources, thread_sensitive=False)(kwargs["catalog_conn_id"])
+            except Exception as error:
+                log.warning("Catalog could not be asked for its sources, waiting on: %s", error)
+            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only scatter
+            await asyncio.sleep(kwargs["check_interval"] * spread)
+
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[Iterable[CatalogSource]]
+    ) -> AsyncIterator[TriggerEvent]:
+        """Turn the lists of sources into one event for each ingestion of the source."""
+        async for sources in shared_stream:
+            try:
+                source = self._watched(sources)
+                news = source is not None and await self._is_news(source)
+            except Exception as error:
+                self.log.warning("Not known whether Catalog ingested %s: %s", self.source or "any", error)
+                continue
+            if source is not None and news:
+                self.log.info("Catalog ingested %s at %s.", source, source.last_refreshed_at)
+                yield TriggerEvent({"source": source.to_json()})
+                # A crash must not lose the event, so it is kept only when Airflow has surely stored it.
+                await asyncio.sleep(HANDED_OVER_SECONDS)
+                await self._keep()
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll for this watcher alone, on an Airflow that shares no streams."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    def _watched(self, sources: Iterable[CatalogSource]) -> CatalogSource | None:
+        if self.source is not None:
+            return last_ingested(sources, self.source, type=self.source_type)
+        living = [one for one in sources if one.type == self.source_type and one.deleted_at is None]
+        ingested = [one for one in living if one.last_refreshed_at is not None]
+        return max(ingested, key=lambda one: str(one.to_json()["last_refreshed_at"]), default=None)
+
+    async def _is_news(self, source: CatalogSource) -> bool:
+        if source.last_refreshed_at is None:
+            return False
+        seen = source.last_refreshed_at.isoformat()
+        if self._told is None:
+            self._told = self._kept = await self._recall()
+        if self._kept != self._told:
+            await self._keep()
+        if self._told is not None and source.last_refreshed_at <= datetime.fromisoformat(self._told):
+            return False
+        first, self._told = self._told is None, seen
+        if first:
+            await self._keep()
+        return not first
+
+    # -- what is kept across restarts ----------------------------------------------------------------------
+
+    @property
+    def _key(self) -> str:
+        return re.sub(r"\W+", "_", f"catalog_ingested_{self.source_type}_{self.source or 'any'}").lower()
+
+    async def _recall(self) -> str | None:
+        # Airflow before 3.3 has no such store.
+        store = getattr(self, "asset_state_store", None)
+        kept = None if store is None else await store.aget(self._key)
+        return kept if isinstance(kept, str) else None
+
+    async def _keep(self) -> None:
+        store = getattr(self, "asset_state_store", None)
+        if store is not None:
+            try:
+                await store.aset(self._key, self._told)
+            except Exception as error:
+                self.log.warning("The last ingestion could not be kept, trying again later: %s", error)
+                return
+        self._kept = self._told
+
+
+def _read_sources(catalog_conn_id: str) -> list[CatalogSource]:
+    with CatalogHook(catalog_conn_id).get_api(retry_budget=POLL_BUDGET) as api:
+        return list(api.sources())
