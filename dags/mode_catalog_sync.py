@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
 
+from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-try:
-    from airflow.sdk.observability.stats import Stats  # Airflow 3.2+
+try:  # Airflow 3.2+
+    from airflow.sdk import conf
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+    from airflow.sdk.observability.stats import Stats
 except ImportError:
+    from airflow.configuration import conf  # type: ignore[assignment]
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
     from airflow.stats import Stats
 
-__all__ = ["Stats"]
+__all__ = ["AirflowFailException", "AirflowSensorTimeout", "AirflowSkipException", "Stats", "conf"]

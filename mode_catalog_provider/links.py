@@ -27,8 +27,9 @@ class _PublishedLink(BaseOperatorLink):
         return self.title
 
     def publish(self, context: Context, url: str) -> None:
-        """Make the button of the running task instance lead to ``url``."""
-        context["ti"].xcom_push(key=self.xcom_key, value=url)
+        """Make the button of the running task instance lead to ``url``; without one there is no button."""
+        if ti := context.get("ti"):
+            ti.xcom_push(key=self.xcom_key, value=url)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the published address, or an empty text when the task published none."""

@@ -13,8 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import conf
-
+from mode_catalog_provider.compat import conf
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN, get_provider_info
 

@@ -20,13 +20,22 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     :param conn_id: Airflow connection of the object store, default ``None`` (the store's own default
         credentials); without meaning for a local path.
     :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
-    :raises ConfigurationError: when the location is empty or relative.
+    :raises ConfigurationError: when the location is empty or relative, or Airflow has no file system for it.
     """
     if "://" in location and not location.startswith("file://"):
         # Imported here: it attaches file systems, which a DAG parse must not do.
         from airflow.sdk import ObjectStoragePath
 
-        return cast("StoragePath", ObjectStoragePath(location, conn_id=conn_id))
+        path = ObjectStoragePath(location, conn_id=conn_id)
+        try:
+            _ = path.fs
+        except (ValueError, ImportError) as error:
+            scheme = location.partition("://")[0]
+            raise ConfigurationError(
+                f"Airflow cannot use {scheme}:// here ({error}). Install the provider of that store and its "
+                "file system; for s3, gs and abfs the extras s3, gcs and azure of mode-catalog-provider do."
+            ) from error
+        return cast("StoragePath", path)
     path = Path(unquote(urlsplit(location).path)) if location.startswith("file://") else Path(location)
     if not path.is_absolute():
         raise ConfigurationError(

@@ -11,7 +11,12 @@ from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import ExtraFields, field_behaviour, form_widgets
+from mode_catalog_provider.hooks.connection_fields import (
+    ExtraFields,
+    field_behaviour,
+    form_widgets,
+    without_test_name,
+)
 
 
 class CatalogHook(BaseHook):
@@ -127,9 +132,10 @@ class CatalogHook(BaseHook):
                     )
                 source = check_push_target(api, source_id)
         except ForbiddenError as error:
-            return True, f"{error} Uploads may work all the same; the sensors will not."
+            said = without_test_name(error, self.catalog_conn_id)
+            return True, f"{said} Uploads may work all the same; the sensors will not."
         except ModeCatalogError as error:
-            return False, str(error)
+            return False, without_test_name(error, self.catalog_conn_id)
         if source is None:
             return True, (
                 "Catalog accepts the token, but does not let it read sources: the source id is not checked, "

@@ -101,6 +101,15 @@ class ExtraFields:
         )
 
 
+def without_test_name(error: Exception, conn_id: str) -> str:
+    """Return what a test of a connection says: Airflow tests it under a random name that nobody knows."""
+    return (
+        str(error)
+        .replace(f"connection '{conn_id}'", "this connection")
+        .replace(f"Connection '{conn_id}'", "This connection")
+    )
+
+
 def form_widgets(conn_type: str) -> dict[str, Any]:
     """Return the extra fields as ``wtforms`` fields, for Airflow 3.1; later ones read the declared form."""
     # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.

@@ -8,7 +8,12 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import ExtraFields, field_behaviour, form_widgets
+from mode_catalog_provider.hooks.connection_fields import (
+    ExtraFields,
+    field_behaviour,
+    form_widgets,
+    without_test_name,
+)
 from mode_catalog_provider.mode.client import DEFAULT_HOST, ModeClient, ModeCredentials
 
 
@@ -106,4 +111,4 @@ class ModeHook(BaseHook):
                     f"'{client.workspace}'."
                 )
         except ModeCatalogError as error:
-            return False, str(error)
+            return False, without_test_name(error, self.mode_conn_id)

@@ -9,10 +9,10 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, conf
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import BaseOperator
 
 from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.compat import AirflowSkipException, conf
 from mode_catalog_provider.errors import ConfigurationError, RefreshFailedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeRunLink

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,

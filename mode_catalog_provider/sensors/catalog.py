@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from airflow.sdk import Context
 
@@ -24,6 +22,7 @@ class CatalogIngestedSensor(SourceIngestedSensor):
 
     :param source_id: id (UUID) of the source, or a list of ids that must all be ingested; default ``None``:
         the connection's ``source_id``. Templated.
+    :param source_name: name of a source, or a list of names, that must be ingested as well. Templated.
     :param ingested_after: earliest moment of the ingestion: datetime, ISO text, or seconds since 1970, such
         as the ``timestamp`` that the extract task returned. Default ``None``: the start of this DAG run.
         Templated.
@@ -37,15 +36,6 @@ class CatalogIngestedSensor(SourceIngestedSensor):
 
     source_type = VISUALIZATION
 
-    def __init__(
-        self,
-        *,
-        source_id: str | Sequence[str] | None = None,
-        ingested_after: str | datetime | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(source_id=source_id, ingested_after=ingested_after, **kwargs)
-
     def _source_ids(self) -> tuple[str, ...]:
         if given := super()._source_ids():
             return given
@@ -58,4 +48,5 @@ class CatalogIngestedSensor(SourceIngestedSensor):
         return (source_id,)
 
     def _ingested_after(self, context: Context) -> datetime | None:
-        return super()._ingested_after(context) or context["dag_run"].start_date
+        run = context.get("dag_run")
+        return super()._ingested_after(context) or (run.start_date if run else None)

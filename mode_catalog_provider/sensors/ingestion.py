@@ -8,11 +8,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
+from mode_catalog_provider.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+)
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.links import CatalogSourceLink
@@ -24,6 +29,7 @@ class SourceIngestedSensor(BaseSensorOperator):
     """Waits for sources of one type; see the two sensors for users."""
 
     source_type: ClassVar[str]
+    max_age = timedelta(hours=24)
 
     template_fields: Sequence[str] = (
         "source_id",
@@ -39,7 +45,6 @@ class SourceIngestedSensor(BaseSensorOperator):
         *,
         source_id: str | Sequence[str] | None = None,
         source_name: str | Sequence[str] | None = None,
-        max_age: timedelta = timedelta(hours=24),
         ingested_after: str | datetime | None = None,
         catalog_conn_id: str = CatalogHook.default_conn_name,
         skip_when: bool | str = False,
@@ -51,7 +56,6 @@ class SourceIngestedSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.source_id = source_id
         self.source_name = source_name
-        self.max_age = max_age
         self.ingested_after = ingested_after
         self.catalog_conn_id = catalog_conn_id
         self.skip_when = skip_when

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from mode_catalog_provider.catalog.sources import WAREHOUSE
 from mode_catalog_provider.sensors.ingestion import SourceIngestedSensor
 
@@ -32,3 +35,7 @@ class WarehouseIngestedSensor(SourceIngestedSensor):
     """
 
     source_type = WAREHOUSE
+
+    def __init__(self, *, max_age: timedelta = timedelta(hours=24), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_age = max_age

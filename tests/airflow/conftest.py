@@ -134,7 +134,10 @@ def sync(run_dag: Callable[..., FinishedRun], sandbox: Sandbox, staging: Path) -
 
 def parse_dag(dag_id: str) -> Any:
     """Parse the configured folders as they are now, environment included, and return one DAG of them."""
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag
 
     errors: dict[str, str] = {}
     for folder in DAG_FOLDERS.values():

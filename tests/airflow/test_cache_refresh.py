@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
+from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox

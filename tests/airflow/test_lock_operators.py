@@ -13,10 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.exceptions import TaskDeferred
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow.sdk.module_loading import import_string
 
+from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.errors import CancelledError, LockError, ModeCatalogError
 from mode_catalog_provider.lock import Clocks, Holder, Lease, RunLock
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
 from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.errors import ModeAuthenticationError, RateLimitedError
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fsspec
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import attach
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.staging import staging_path
@@ -18,20 +20,31 @@ def test_a_file_url_is_the_local_disk_too():
     assert staging_path("file:///srv/our%20mode") == Path("/srv/our mode")
 
 
+@pytest.fixture(params=[None, "store"])
+def conn_id(request):
+    attach("memory", request.param, fs=fsspec.filesystem("memory"))
+    return request.param
+
+
 @pytest.mark.parametrize("location", ["staging/mode", "", "./mode", "file://mode"])
 def test_a_relative_path_is_refused(location):
     with pytest.raises(ConfigurationError, match="neither an absolute path nor a URL"):
         staging_path(location)
 
 
-def test_any_other_url_is_an_object_store_with_its_connection():
-    path = staging_path("memory://bucket/mode", "store")
+def test_any_other_url_is_an_object_store_with_its_connection(conn_id):
+    path = staging_path("memory://bucket/mode", conn_id)
     assert isinstance(path, ObjectStoragePath)
-    assert path.conn_id == "store"
+    assert path.conn_id == conn_id
 
 
-def test_the_text_of_a_path_below_leads_back_to_the_same_store():
-    below = staging_path("memory://bucket/mode", "store") / "acme" / "1.manifest"
+def test_the_text_of_a_path_below_leads_back_to_the_same_store(conn_id):
+    below = staging_path("memory://bucket/mode", conn_id) / "acme" / "1.manifest"
     again = staging_path(str(below))
-    assert again.conn_id == "store"
+    assert again.conn_id == conn_id
     assert again.path == below.path
+
+
+def test_a_store_that_airflow_does_not_know_is_refused_with_what_to_install():
+    with pytest.raises(ConfigurationError, match="Airflow cannot use ftp9:// here"):
+        staging_path("ftp9://bucket/mode")

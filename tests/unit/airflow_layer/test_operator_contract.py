@@ -1,0 +1,139 @@
+"""What every operator and sensor of this package promises to Airflow and to its users."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
+from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
+from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
+
+NEEDED = {
+    ModeExtractOperator: {"output_dir": "/srv/mode"},
+    CatalogUploadOperator: {"manifest": "/srv/mode/acme/1/1.manifest"},
+    ModeCacheRefreshOperator: {},
+    AcquireLockOperator: {"path": "/srv/mode/.lock"},
+    ReleaseLockOperator: {"lease": None},
+    WarehouseIngestedSensor: {},
+    CatalogIngestedSensor: {},
+}
+
+each = pytest.mark.parametrize("operator", NEEDED, ids=lambda operator: operator.__name__)
+
+
+def own_arguments(operator):
+    found = {}
+    for cls in operator.__mro__:
+        if cls.__module__.startswith("mode_catalog_provider"):
+            for parameter in inspect.signature(cls.__init__).parameters.values():
+                found.setdefault(parameter.name, parameter)
+    return {name: one for name, one in found.items() if name not in {"self", "kwargs"}}
+
+
+@each
+def test_all_arguments_are_by_keyword(operator):
+    assert {one.kind for one in own_arguments(operator).values()} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+@each
+def test_every_template_field_is_an_argument_and_a_plain_attribute(operator):
+    task = operator(task_id="task", **NEEDED[operator])
+    assert set(operator.template_fields) <= set(own_arguments(operator))
+    for name in operator.template_fields:
+        assert name in vars(task), name
+        assert not isinstance(inspect.getattr_static(operator, name, None), property), name
+
+
+@each
+def test_every_argument_is_kept_under_its_own_name(operator):
+    task = operator(task_id="task", **NEEDED[operator])
+    for name, parameter in own_arguments(operator).items():
+        assert hasattr(task, name), name
+        if name in operator.template_fields and name not in NEEDED[operator]:
+            assert getattr(task, name) == parameter.default, name
+
+
+@each
+def test_every_argument_is_documented(operator):
+    documented = "".join(inspect.getdoc(cls) or "" for cls in operator.__mro__[:3])
+    documented += inspect.getdoc(inspect.getmodule(operator).__dict__.get("run_lock")) or ""
+    missing = [name for name in own_arguments(operator) if f":param {name}:" not in documented]
+    assert missing == []
+
+
+@each
+def test_making_a_task_touches_nothing(operator, monkeypatch):
+    import socket
+    from pathlib import Path
+
+    from airflow.sdk import BaseHook
+
+    def refuse(*_, **__):
+        raise AssertionError("I/O while a DAG is parsed")
+
+    monkeypatch.setattr(BaseHook, "get_connection", refuse)
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    operator(task_id="task", **NEEDED[operator])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"manifest": "/m", "directory_path": "/d"},
+        {"directory_path": "/d", "file_path": "/f"},
+        {"manifest": "/m", "directory_path": "/d", "file_path": "/f"},
+    ],
+)
+def test_an_upload_is_of_exactly_one_thing(given):
+    with pytest.raises(ValueError, match="exactly one of"):
+        CatalogUploadOperator(task_id="upload", **given)
+
+
+def test_the_signatures_that_others_rely_on():
+    def signature(operator):
+        return {
+            name: one.default
+            for name, one in inspect.signature(operator.__init__).parameters.items()
+            if name not in {"self", "kwargs"}
+        }
+
+    assert (
+        signature(ModeExtractOperator).items()
+        >= {
+            "output_dir": inspect.Parameter.empty,
+            "mode_conn_id": "mode_default",
+            "output_conn_id": None,
+            "strategy": "auto",
+            "incremental": False,
+            "include_collections": None,
+            "exclude_collections": None,
+            "include_personal": False,
+            "include_archived": True,
+            "members": "full",
+            "lease": None,
+        }.items()
+    )
+    assert (
+        signature(CatalogUploadOperator).items()
+        >= {
+            "manifest": None,
+            "directory_path": None,
+            "file_path": None,
+            "catalog_conn_id": "coalesce_catalog_default",
+            "source_id": None,
+            "zone": None,
+            "file_type": "VIZ",
+            "max_shrink": 0.3,
+            "accept_shrink": False,
+            "dry_run": False,
+            "lease": None,
+        }.items()
+    )

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+from airflow.exceptions import AirflowRescheduleException, TaskDeferred
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mode_catalog_provider.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
+from mode_catalog_provider.sensors.ingestion import moment
+from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
+
+OTHER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+
+
+@pytest.fixture
+def context():
+    pushed = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    run = SimpleNamespace(start_date=datetime.now(UTC) - timedelta(minutes=5))
+    return {"ti": ti, "dag_run": run, "pushed": pushed}
+
+
+@pytest.fixture
+def warehouse(connect, sandbox):
+    sandbox.catalog.ingest_warehouse(datetime.now(UTC) - timedelta(hours=30))
+
+    def make(**arguments):
+        return WarehouseIngestedSensor(task_id="wait", **{"deferrable": True, **arguments})
+
+    return make
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_fresh_warehouse_passes_at_once_with_the_same_result(warehouse, context, sandbox, deferrable):
+    sandbox.catalog.ingest_warehouse()
+    result = warehouse(deferrable=deferrable).execute(context)
+    assert set(result) == {"message", "sources"}
+    assert result["sources"][0]["id"] == sandbox.catalog.warehouse_id
+    assert context["pushed"] == {"_link_CatalogSourceLink": "https://app.castordoc.com"}
+
+
+def test_a_stale_warehouse_is_waited_for_in_the_triggerer(warehouse, context):
+    sensor = warehouse(timeout=600, poke_interval=60)
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute(context)
+    deferred = caught.value
+    assert deferred.method_name == "execute_complete"
+    assert deferred.kwargs is None
+    assert deferred.trigger.deadline == pytest.approx(time.time() + 600, abs=30)
+    assert deferred.timeout > timedelta(seconds=600)
+    assert deferred.trigger.check_interval == 60
+
+
+def test_a_shorter_execution_timeout_ends_the_wait_too(warehouse, context):
+    with pytest.raises(TaskDeferred) as caught:
+        warehouse(timeout=600, execution_timeout=timedelta(seconds=60)).execute(context)
+    assert caught.value.trigger.deadline == pytest.approx(time.time() + 60, abs=30)
+
+
+def test_without_triggerer_it_is_a_plain_sensor(warehouse, context):
+    assert warehouse(deferrable=False).poke(context).is_done is False
+    sensor = warehouse(deferrable=False, mode="reschedule")
+    context["ti"].get_first_reschedule_date = lambda context: None
+    with pytest.raises(AirflowRescheduleException):
+        sensor.execute(context)
+
+
+def test_a_longer_age_may_be_fresh_enough(warehouse, context):
+    assert warehouse(max_age=timedelta(hours=31)).execute(context)
+
+
+def test_a_moment_given_counts_instead_of_the_age(warehouse, context):
+    long_ago = datetime.now(UTC) - timedelta(hours=31)
+    for ingested_after in (long_ago, long_ago.isoformat(), str(int(long_ago.timestamp()))):
+        assert warehouse(ingested_after=ingested_after).execute(context)
+
+
+def test_all_of_several_sources_must_be_ingested(warehouse, context, sandbox):
+    wanted = [sandbox.catalog.warehouse_id, OTHER]
+    with pytest.raises(AirflowFailException, match=OTHER):
+        warehouse(source_id=wanted).execute(context)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_unknown_source_fails_at_once(warehouse, context, deferrable):
+    with pytest.raises(AirflowFailException, match="'Nowhere'"):
+        warehouse(source_name="Nowhere", deferrable=deferrable).execute(context)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_soft_fail_skips_instead_of_failing(warehouse, context, deferrable):
+    with pytest.raises(AirflowSkipException):
+        warehouse(source_name="Nowhere", deferrable=deferrable, soft_fail=True).execute(context)
+
+
+def test_it_skips_when_it_is_told_to_and_asks_nobody(warehouse, context, sandbox):
+    with pytest.raises(AirflowSkipException):
+        warehouse(skip_when="True").execute(context)
+    assert sandbox.catalog.requests == []
+
+
+def test_the_events_of_the_trigger_become_results_and_errors(warehouse, context):
+    sensor = warehouse()
+    done = sensor.execute_complete(context, {"status": "ingested", "message": "m", "sources": []})
+    assert done == {"message": "m", "sources": []}
+    with pytest.raises(AirflowSensorTimeout, match=r"The wait of 1 day, 0:00:00 is over\. late"):
+        sensor.execute_complete(context, {"status": "timeout", "message": "late"})
+    with pytest.raises(AirflowFailException, match="gone"):
+        sensor.execute_complete(context, {"status": "failed", "message": "gone", "permanent": True})
+    with pytest.raises(ServiceUnavailableError, match="away"):
+        sensor.execute_complete(context, {"status": "failed", "message": "away", "permanent": False})
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "fine"}, {"status": "ingested"}, "ingested"])
+def test_an_event_that_is_not_known_is_refused(warehouse, context, event):
+    with pytest.raises(ModeCatalogError, match="does not know"):
+        warehouse().execute_complete(context, event)
+
+
+def test_the_uploaded_source_is_that_of_the_connection(connect, context, sandbox):
+    sensor = CatalogIngestedSensor(task_id="wait", deferrable=False)
+    sandbox.catalog.ingest_mode(datetime.now(UTC) - timedelta(hours=1))
+    assert not sensor.poke(context).is_done
+    sandbox.catalog.ingest_mode()
+    state = sensor.poke(context)
+    assert state.is_done
+    assert [source["id"] for source in state.xcom_value["sources"]] == [sandbox.catalog.source_id]
+
+
+def test_a_deferred_wait_for_the_upload_carries_source_and_moment(connect, context, sandbox):
+    sensor = CatalogIngestedSensor(task_id="wait", deferrable=True)
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute(context)
+    trigger = caught.value.trigger
+    assert trigger.source_ids == [sandbox.catalog.source_id]
+    assert trigger.source_type == "VISUALIZATION"
+    assert trigger.ingested_after == context["dag_run"].start_date.isoformat()
+
+
+def test_without_any_source_there_is_nothing_to_wait_for(connect, context):
+    connect("coalesce_catalog_default", extra={"source_id": ""})
+    with pytest.raises(AirflowFailException, match="Which Catalog source is waited for"):
+        CatalogIngestedSensor(task_id="wait").execute(context)
+
+
+MOMENTS = st.datetimes(
+    min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+).map(lambda value: value.replace(microsecond=0))
+
+
+@given(MOMENTS)
+def test_a_moment_is_the_same_in_every_form(value):
+    forms = [value, value.isoformat(), str(value), value.timestamp(), str(int(value.timestamp()))]
+    forms.append(value.astimezone(timezone(timedelta(hours=-5))).isoformat())
+    assert {moment("ingested_after", form) for form in forms} == {value}
+
+
+def test_a_moment_without_zone_is_utc():
+    assert moment("ingested_after", "2026-11-20 05:30") == datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "None"])
+def test_no_moment_is_none(value):
+    assert moment("ingested_after", value) is None
+
+
+@pytest.mark.parametrize("value", ["yesterday", "9" * 30, "2026-13-01", "nan"])
+def test_what_is_no_moment_is_refused(value):
+    with pytest.raises(ConfigurationError, match="ingested_after="):
+        moment("ingested_after", value)

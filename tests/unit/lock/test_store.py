@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from upath import UPath
+
+from mode_catalog_provider.errors import ConfigurationError, LockHeldError
+from mode_catalog_provider.lock import Holder, RunLock
+from mode_catalog_provider.lock.store import LocalStore, ObjectStore, open_store
+
+HOUR = timedelta(hours=1)
+HOLDER = Holder.here("mode-catalog extract")
+
+
+def test_local_urls_and_paths_are_the_local_disk(tmp_path):
+    for directory in (tmp_path, UPath(tmp_path), UPath(f"file://{tmp_path}")):
+        assert isinstance(open_store(directory), LocalStore)
+    assert isinstance(open_store(UPath("memory://x")), ObjectStore)
+
+
+def test_a_file_url_and_the_path_are_the_same_lock(tmp_path):
+    RunLock(tmp_path / "lock", ttl=HOUR).try_acquire(HOLDER)
+    with pytest.raises(LockHeldError):
+        RunLock(UPath(f"file://{tmp_path}/lock"), ttl=HOUR).try_acquire(HOLDER)
+
+
+# -- a store that cannot keep a lock ---
+
+
+class OverwritingStore(MemoryFileSystem):
+    """As an S3 lookalike, or an old client, that ignores the condition of a conditional write."""
+
+    def open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        return super().open(path, mode.replace("x", "w"), **more)
+
+
+class RefusingStore(MemoryFileSystem):
+    """As a file system that knows no exclusive mode."""
+
+    def open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        if "x" in mode:
+            raise ValueError(f"unsupported file mode: {mode}")
+        return super().open(path, mode, **more)
+
+
+@pytest.mark.parametrize("kind", [OverwritingStore, RefusingStore])
+def test_a_store_without_exclusive_create_is_refused_when_it_is_first_used(kind):
+    directory = UPath(f"memory://{uuid.uuid4().hex}/lock")
+    directory._fs_cached = kind()
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="cannot create a file exclusively"):
+            RunLock(directory, ttl=HOUR).try_acquire(HOLDER)
+
+
+# -- answers that get lost ---
+
+
+class LossyStore(LocalStore):
+    """Does what it is told, and then fails to say so, once."""
+
+    def __init__(self, directory: Path, answer: BaseException | bool) -> None:
+        super().__init__(directory)
+        self._answers = [answer]
+
+    def create(self, name: str, content: bytes) -> bool:
+        created = super().create(name, content)
+        if not self._answers:
+            return created
+        answer = self._answers.pop()
+        if isinstance(answer, bool):
+            return answer
+        raise answer
+
+
+def test_a_create_that_is_refused_because_of_its_own_lost_first_try_is_a_success(tmp_path):
+    lock = RunLock(tmp_path, ttl=HOUR, store=LossyStore(tmp_path, False))
+    lock.check(lock.try_acquire(HOLDER))
+
+
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), KeyboardInterrupt()])
+def test_a_create_that_fails_after_it_took_effect_gives_the_lock_back(tmp_path, error):
+    lock = RunLock(tmp_path, ttl=HOUR, store=LossyStore(tmp_path, error))
+    with pytest.raises(type(error)):
+        lock.try_acquire(HOLDER)
+    assert lock.try_acquire(HOLDER).generation == 2
+
+
+class FailingDisk(LocalStore):
+    def names(self) -> list[str]:
+        if list(super().names()):
+            raise OSError(errno.EIO, "the disk is gone")
+        return super().names()
+
+
+def test_an_error_after_the_lock_was_created_gives_it_back(tmp_path):
+    with pytest.raises(OSError, match="the disk is gone"):
+        RunLock(tmp_path, ttl=HOUR, store=FailingDisk(tmp_path)).try_acquire(HOLDER)
+    assert RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER).generation == 2
+
+
+def test_a_file_that_cannot_be_filled_is_not_left_behind(tmp_path):
+    with pytest.raises(TypeError):
+        LocalStore(tmp_path).create("000000000001.lease", None)  # type: ignore[arg-type]
+    assert LocalStore(tmp_path).names() == []
+
+
+# -- listings that lag ---
+
+
+class LaggingStore(LocalStore):
+    """Lists what was there some creations ago."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.listed: list[str] = []
+
+    def names(self) -> list[str]:
+        return self.listed
+
+
+def test_a_listing_that_lags_hides_neither_a_holder_nor_a_release_nor_a_takeover(tmp_path):
+    lagging = LaggingStore(tmp_path)
+    lock, behind = RunLock(tmp_path, ttl=HOUR), RunLock(tmp_path, ttl=HOUR, store=lagging)
+    lease = lock.try_acquire(HOLDER)
+    lagging.listed = ["000000000001.lease"]
+    lock.release(lease)
+    assert behind.state().released
+    for _ in range(5):
+        lock.release(lock.try_acquire(HOLDER))
+    lease = lock.try_acquire(HOLDER)
+    with pytest.raises(LockHeldError):
+        behind.try_acquire(HOLDER)
+    behind.check(lease)
+
+
+# -- a directory that cannot be used ---
+
+
+def test_a_path_that_is_a_file_is_explained(tmp_path):
+    (tmp_path / "lock").write_text("not a directory")
+    for path in (tmp_path / "lock", tmp_path / "lock" / "below"):
+        with pytest.raises(ConfigurationError, match="is a file"):
+            RunLock(path, ttl=HOUR).try_acquire(HOLDER)
+
+
+def test_a_read_only_disk_is_explained(tmp_path, monkeypatch):
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}.*may not read or write"):
+        RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER)
+
+
+@contextmanager
+def without_rights(directory: Path) -> Iterator[None]:
+    """Take away the right to write, from root too."""
+    user = os.geteuid()
+    directory.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        directory.chmod(stat.S_IRWXU)
+
+
+def test_a_directory_without_rights_is_explained(tmp_path):
+    with without_rights(tmp_path), pytest.raises(ConfigurationError, match="may not read or write"):
+        RunLock(tmp_path / "lock", ttl=HOUR).try_acquire(HOLDER)
+
+
+class NoBucket(MemoryFileSystem):
+    def open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+        raise FileNotFoundError("The specified bucket does not exist")
+
+
+def test_a_bucket_that_does_not_exist_is_explained():
+    directory = UPath(f"memory://{uuid.uuid4().hex}/lock")
+    directory._fs_cached = NoBucket()
+    with pytest.raises(ConfigurationError, match="bucket or container does not exist"):
+        RunLock(directory, ttl=HOUR).try_acquire(HOLDER)
