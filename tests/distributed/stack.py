@@ -23,7 +23,7 @@ from tests.demo.standalone import AirflowNotReadyError, StandaloneAirflow, free_
 
 BIN = Path(sys.executable).parent
 #: Seconds: short ones, so that a dead worker is noticed within a test's patience (the default is 300).
-HEARTBEAT_TIMEOUT = 12
+HEARTBEAT_TIMEOUT = 20
 
 
 def postgres_binaries() -> Path | None:

@@ -73,7 +73,7 @@ def lock(s3: S3Server) -> RunLock:
 def extraction_hangs(sandbox: Sandbox) -> Iterator[threading.Event]:
     """The next extraction gets stuck in the middle; the event says when."""
     stuck = threading.Event()
-    sandbox.mode.fault("reports/*/queries", nth=8, do=stuck.set, hang=25)
+    sandbox.mode.fault("reports/*/queries", nth=8, do=stuck.set, hang=180)
     yield stuck
 
 
@@ -197,7 +197,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def tasks_of(airflow: DistributedAirflow, worker: str) -> list[str]:
-    """The task processes that live on a worker: what its pool processes have started."""
-    pool = [process for process in airflow.workers[worker].family()[1:]]
-    return [str(process.pid) for process in pool if "task" in " ".join(process.cmdline()).lower()]
+def tasks_of(airflow: DistributedAirflow, worker: str) -> list[int]:
+    """The task processes that live on a worker: what Celery's own processes have started."""
+    celery, *others = airflow.workers[worker].family()
+    return [process.pid for process in others if process.ppid() != celery.pid]
