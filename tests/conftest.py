@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from tests.object_store import S3Server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=0, help="kills per store of the crash campaign; 0: a few")
+    parser.addoption("--seed", type=int, default=6, help="of the crash campaign")
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
     """One S3 server for the whole session; a test that throws a switch throws it back."""

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _extract(_command(commands, "extract", "write a Mode workspace into six JSON files and a manifest"))
     _upload(_command(commands, "upload", "push a complete set of files to Catalog"))
     _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
+    _unlock(_command(commands, "unlock", "show who holds a run lock since when, and free it"))
     return root
 
 
@@ -176,6 +177,16 @@ def _check(command: argparse.ArgumentParser) -> None:
         token_file=("--catalog-token-file",),
         source_id=("-s", "--source_id", "--source-id"),
     )
+
+
+def _unlock(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--lock", metavar="PLACE", help="folder or URL of the lock, such as /data/mode/.lock (required)"
+    )
+    command.add_argument(
+        "--conn-id", metavar="ID", help="Airflow connection of the object store, where the URL needs one"
+    )
+    command.add_argument("--yes", action="store_true", help="free it without asking")
 
 
 def _mode_connection(

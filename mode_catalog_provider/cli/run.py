@@ -16,6 +16,7 @@ from mode_catalog_provider.cli.check import check
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import USAGE, exit_code
 from mode_catalog_provider.cli.extract import extract
+from mode_catalog_provider.cli.unlock import unlock
 from mode_catalog_provider.cli.upload import upload
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "extract": extract,
     "upload": upload,
     "check": check,
+    "unlock": unlock,
 }
 
 
