@@ -34,7 +34,9 @@ def unlock(arguments: argparse.Namespace, output: Output) -> int:
         output.result(_result(lock, record, freed=False), ["Nothing was changed."])
         return REFUSED
     freed = lock.free(record)
-    line = f"The lock at {lock.path} is free." if freed else "Somebody else has taken it meanwhile; look again."
+    line = (
+        f"The lock at {lock.path} is free." if freed else "Somebody else has taken it meanwhile; look again."
+    )
     output.result(_result(lock, record, freed=freed), [line])
     return DONE if freed else REFUSED
 

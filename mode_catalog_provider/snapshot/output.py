@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
 
@@ -75,7 +75,7 @@ class OutputFile:
             return
         # Closing would show half a file, and leave the parts of one that was sent in parts to be paid for.
         # The file below Airflow's wrapper must count as closed, or it is closed when it is collected.
-        file = getattr(self._file, "_obj", self._file)
+        file: Any = getattr(self._file, "_obj", self._file)
         with suppress(Exception):
             file.discard()
         with suppress(Exception):

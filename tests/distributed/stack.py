@@ -207,7 +207,7 @@ class DistributedAirflow(StandaloneAirflow):
         log = self.home / f"home-of-{worker}" / "logs" / place
         return log.read_text(errors="replace") if log.exists() else ""
 
-    # -- inside -----------------------------------------------------------------------------------------------
+    # -- inside ---------------------------------------------------------------------------------------------
 
     def _airflow(self, command: Sequence[str], *, name: str, env: Mapping[str, str]) -> Program:
         return Program([str(BIN / "airflow"), *command], log=self.home / f"{name}.log", env=env)

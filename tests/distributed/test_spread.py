@@ -1,4 +1,4 @@
-"""Extract and upload on different workers of a real Celery Airflow, and what happens when one of them dies."""
+"""Extract and upload on different workers of a real Celery Airflow, and what happens when one dies."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def lock(s3: S3Server) -> RunLock:
 
 
 @pytest.fixture
-def extraction_hangs(sandbox: Sandbox) -> Iterator[threading.Event]:
+def extraction_hangs(sandbox: Sandbox) -> threading.Event:
     """The next extraction gets stuck in the middle; the event says when."""
     stuck = threading.Event()
     sandbox.mode.fault("reports/*/queries", nth=8, do=stuck.set, hang=180)
-    yield stuck
+    return stuck
 
 
 def assert_one_complete_set(sandbox: Sandbox, uploads: list[Any]) -> None:
@@ -173,7 +173,7 @@ def test_a_run_beyond_its_dagrun_timeout_leaks_its_lock_for_no_longer_than_the_t
     assert airflow.wait_for_run("spread_with_timeout", "late", timeout=PATIENCE) == "failed"
     assert airflow.task_states("spread_with_timeout", "late")["release_lock"] == "skipped"
     assert not lock.state().released
-    # Who can ask Airflow does not wait at all; who cannot, waits for the ttl, which begins when the work dies.
+    # Who can ask Airflow does not wait; who cannot, waits for the ttl, which begins when the work dies.
     wait_until(lambda: not tasks_of(airflow, "w1"), seconds=40)
     poll = timedelta(seconds=1)
     lease = lock.acquire(Holder.here("mode-catalog extract"), timeout=TTL + 2 * poll, poll=poll)

@@ -16,7 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 KEY, SECRET, REGION = "test", "testtest", "us-east-1"
 
-#: An object store's endpoint as fsspec knows it, without Airflow.
+#: Status line, headers and body.
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
@@ -41,7 +41,7 @@ class S3Server:
         self.bucket = bucket
         #: Whether ``If-None-Match`` is honoured.
         self.conditional_writes = True
-        #: Method and key of each request carried out, with the number of the part where it has one.
+        #: Method and path of each request, with its query.
         self.requests: list[tuple[str, str]] = []
         self._port = port
         self._one_at_a_time = threading.Lock()
@@ -88,7 +88,12 @@ class S3Server:
     @property
     def options(self) -> dict[str, Any]:
         """Arguments of fsspec's S3 file system."""
-        return {"endpoint_url": self.url, "key": KEY, "secret": SECRET, "client_kwargs": {"region_name": REGION}}
+        return {
+            "endpoint_url": self.url,
+            "key": KEY,
+            "secret": SECRET,
+            "client_kwargs": {"region_name": REGION},
+        }
 
     def path(self, *parts: str) -> UPath:
         """A path in the bucket."""
@@ -114,7 +119,7 @@ class S3Server:
         finally:
             self._listings = None
 
-    # -- inside -----------------------------------------------------------------------------------------------
+    # -- inside ---------------------------------------------------------------------------------------------
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self._one_at_a_time:

@@ -34,7 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the flat layout on S3: only the command line makes one, and it writes to local folders."""
 
     def is_pointless(item: pytest.Item) -> bool:
-        chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        chosen = (
+            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
         return chosen.get("root") == "s3" and chosen.get("layout") == "flat"
 
     pointless = [item for item in items if is_pointless(item)]
