@@ -21,7 +21,7 @@ from mode_catalog_provider.operators.held_lease import held_lease
 from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth, rendered_words
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import location_of, staging_path
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +177,8 @@ class ModeExtractOperator(BaseOperator):
 def _result(captured: CaptureResult) -> dict[str, Any]:
     manifest = captured.manifest
     return {
-        "manifest": str(captured.manifest_path),
-        "directory": str(captured.directory),
+        "manifest": location_of(captured.manifest_path),
+        "directory": location_of(captured.directory),
         "timestamp": manifest.timestamp,
         "workspace": manifest.workspace,
         "strategy": manifest.strategy,

@@ -47,14 +47,14 @@ def lose(lease):
     """As if the holder had been stopped for longer than its ttl, and somebody else had come."""
     from pathlib import Path
 
-    from mode_catalog_provider.lock import Holder, Observation, RunLock
+    from mode_catalog_provider.lock import Holder, Observation, RunLock, Watch
 
     lock = RunLock(Path(lease["path"]), ttl=timedelta(hours=1))
     record = lock.state()
     stood_still = Observation(
         generation=record.generation, fingerprint=record.fingerprint, unchanged_for=lease["ttl"]
     )
-    lock.try_acquire(Holder.here("somebody else"), seen=stood_still)
+    lock.try_acquire(Holder.here("somebody else"), watch=Watch(seen=stood_still))
 
 
 lock_probe()

@@ -13,12 +13,23 @@ from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 
 prepare()
 
+import fsspec  # noqa: E402
+from airflow.sdk.io.store import _STORE_CACHE, ObjectStore  # noqa: E402
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     shape = WorkspaceShape(collections=2, reports=3, members=2)
     with Sandbox(shape=shape, mode=ModeSwitches(limiter="off"), time_scale=0.01) as started:
         yield started
+
+
+@pytest.fixture
+def memory_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object store that Airflow knows as ``memory://``, by itself and with the connection ``store``."""
+    for conn_id in (None, "store"):
+        store = ObjectStore("memory", conn_id, fs=fsspec.filesystem("memory"))
+        monkeypatch.setitem(_STORE_CACHE, f"memory-{conn_id}" if conn_id else "memory", store)
 
 
 @pytest.fixture
