@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -81,8 +83,7 @@ class Campaign:
         """Learn from an undisturbed run how long each phase takes."""
         told = self.play(self.job)
         assert "released" in told.values
-        ends = dict(zip(PHASES, PHASES[1:], strict=False))
-        self.lengths = {phase: told.at[end] - told.at[phase] for phase, end in ends.items()}
+        self.lengths = {phase: told.at[end] - told.at[phase] for phase, end in pairwise(PHASES)}
 
     def kill_once(self) -> str | None:
         """Kill a job somewhere; return the manifest that it left, as its retry would know it."""
@@ -137,10 +138,10 @@ def test_after_a_kill_anywhere_the_next_run_completes_and_catalog_holds_whole_se
         # At most the one file that was on its way when the kill came.
         assert len(refused) - conflicts <= 1
         conflicts = len(refused)
-    print(
+    sys.stdout.write(
         f"\n{'s3' if job.options else 'local'}: {kills} kills, {dict(campaign.killed_in)}, "
         f"{len(sandbox.catalog.uploads) // 6} whole sets, {conflicts} answered 409, "
-        f"longest wait for the lock {max(waits):.2f} s"
+        f"longest wait for the lock {max(waits):.2f} s\n"
     )
     assert len(campaign.killed_in) >= 4
 

@@ -1,4 +1,4 @@
-"""Start, watch and stop PostgreSQL, Redis and an Airflow with Celery workers on free ports of this machine."""
+"""Start, watch and stop PostgreSQL, Redis and an Airflow with Celery workers, on free ports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,8 @@ class Program:
     def stop(self, patience: float) -> None:
         family = self.family()
         self.ask_to_stop()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            pass
         for process in family:
             try:
                 process.kill()

@@ -1,6 +1,7 @@
 """The sync's middle part with extract and upload pinned to different workers.
 
-``AIRFLOW__MODE_CATALOG__...`` says where the staging area is; each worker has a disk of its own (``WORKER_DISK``).
+``AIRFLOW__MODE_CATALOG__...`` says where the staging area is; each worker has a disk of its own
+(``WORKER_DISK``).
 """
 
 from __future__ import annotations
