@@ -1,4 +1,4 @@
-"""`mode-catalog`: extract, upload, refresh and check without Airflow.
+"""`mode-catalog`: extract, upload, refresh, check and unlock without Airflow.
 
 Exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed, 5 refused (incomplete,
 altered, shrunk, stale, locked, or too many runs), 130 interrupted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import timedelta
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.cli.numbers import days, positive, seconds, share
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
     add_refresh_arguments(refresh)
     _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
+    _unlock(_command(commands, "unlock", "show who holds a run lock since when, and free it"))
     return root
 
 
@@ -194,6 +196,16 @@ def _check(command: argparse.ArgumentParser) -> None:
         token_file=("--catalog-token-file",),
         source_id=("-s", "--source_id", "--source-id"),
     )
+
+
+def _unlock(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--lock", metavar="PLACE", help="folder or URL of the lock, such as /data/mode/.lock (required)"
+    )
+    command.add_argument(
+        "--conn-id", metavar="ID", help="Airflow connection of the object store, where the URL needs one"
+    )
+    command.add_argument("--yes", action="store_true", help="free it without asking")
 
 
 def _mode_connection(

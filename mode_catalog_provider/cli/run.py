@@ -17,6 +17,7 @@ from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import USAGE, exit_code
 from mode_catalog_provider.cli.extract import extract
 from mode_catalog_provider.cli.refresh import refresh
+from mode_catalog_provider.cli.unlock import unlock
 from mode_catalog_provider.cli.upload import upload
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "upload": upload,
     "refresh": refresh,
     "check": check,
+    "unlock": unlock,
 }
 
 _NO_SET = "Nothing that could be taken for a complete set was left behind."
@@ -36,6 +38,7 @@ _LEFT_BEHIND = {
     "upload": _NO_SET,
     "refresh": "The runs that this command started were cancelled, unless --keep-running was given.",
     "check": "Nothing was changed.",
+    "unlock": "Nothing was changed.",
 }
 
 

@@ -22,10 +22,14 @@ Steps
     was not released. *release*: create the ``released`` file. A new holder deletes generations more than 16
     below its own. Nobody ever deletes the highest, writes into another's lease, or undoes a release.
 
+    A person who unlocks by hand creates the ``released`` file of the lease they saw, and of no other.
+
 Invariants, as long as only this package writes to the directory
     1. At any instant at most one lease passes the check: the highest generation is one file with one token.
     2. The number of a granted lease is higher than that of every lease granted before (fencing token).
     3. A lease that failed the check once never passes it again.
+       A model of these steps is explored exhaustively in ``tests/unit/lock/test_model.py``, the code itself
+       step by step in ``test_races.py`` and ``test_interleavings.py`` beside it.
     4. Whoever paused, slept or was cut off finds out at its next check, whatever its clock says: no clock
        takes part in the check. Clocks decide only when a waiter may take over, and a wrong clock there
        costs the old holder its work, never the exclusion.

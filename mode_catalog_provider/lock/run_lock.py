@@ -213,6 +213,19 @@ class RunLock:
             self._mark_released(lease.generation)
         return True
 
+    def free(self, record: LeaseRecord) -> bool:
+        """Release somebody else's lease because a person says so; its holder's next check fails.
+
+        :param record: the lease as that person saw it.
+        :return: ``False`` when another one has taken its place meanwhile, which is left alone.
+        """
+        generation, released = self._generations.highest()
+        if generation != record.generation:
+            return False
+        if not released:
+            self._mark_released(generation)
+        return True
+
     # -- the protocol's steps -------------------------------------------------------------------------------
 
     def _take(self, generation: int, holder: Holder) -> Lease:

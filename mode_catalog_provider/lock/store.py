@@ -142,9 +142,12 @@ class ObjectStore:
 
     def read(self, name: str) -> StoredFile | None:
         """See :class:`LeaseStore`."""
+        fs, path = self._directory.fs, self._path(name)
         with _configuration_errors(self._directory):
+            # s3fs takes a file that its remembered listing lacks for absent, and a listing may lag.
+            fs.invalidate_cache(path)
             try:
-                return StoredFile(bytes(self._directory.fs.cat_file(self._path(name))))
+                return StoredFile(bytes(fs.cat_file(path)))
             except FileNotFoundError:
                 return None
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
 
@@ -44,9 +44,10 @@ class OutputFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._give_up()
+            return
         with self._file:
-            if error is not None:
-                return
             self._pass_on()
             if isinstance(self._path, Path):
                 self._file.flush()
@@ -67,6 +68,18 @@ class OutputFile:
         """Give the closed file its own name."""
         if isinstance(self._path, Path):
             _partial(self._path).replace(self._path)
+
+    def _give_up(self) -> None:
+        if isinstance(self._path, Path):
+            self._file.close()
+            return
+        # Closing would show half a file, and leave the parts of one that was sent in parts to be paid for.
+        # The file below Airflow's wrapper must count as closed, or it is closed when it is collected.
+        file: Any = getattr(self._file, "_obj", self._file)
+        with suppress(Exception):
+            file.discard()
+        with suppress(Exception):
+            file.closed = True
 
     def _pass_on(self) -> None:
         self._hash.update(self._gathered)

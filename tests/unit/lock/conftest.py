@@ -37,10 +37,13 @@ def time() -> Time:
     return Time()
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def directory(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePath:
     if request.param == "local":
         return tmp_path / "some" / "lock"
+    if request.param == "s3":
+        folder: UPath = request.getfixturevalue("s3_folder")
+        return folder / "lock"
     return UPath(f"memory://{uuid.uuid4().hex}/lock")
 
 

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from upath import UPath
+
+if TYPE_CHECKING:
+    from tests.object_store import S3Server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=0, help="kills per store of the crash campaign; 0: a few")
+    parser.addoption("--seed", type=int, default=6, help="of the crash campaign")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """One S3 server for the whole session; a test that throws a switch throws it back."""
+    from tests.object_store import S3Server  # imported here: moto takes a second
+
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_folder(s3: S3Server) -> UPath:
+    """A prefix of its own, with nothing in it."""
+    return s3.path(uuid.uuid4().hex)

@@ -1,0 +1,1 @@
+"""Airflow on several machines, played on one: Celery, PostgreSQL, Redis, an object store, two workers."""

@@ -1,0 +1,156 @@
+"""The server: one thread pool, one lock around each request, and switches."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.session import get_session
+from moto.server import DomainDispatcherApplication, create_backend_app
+from upath import UPath
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+KEY, SECRET, REGION = "test", "testtest", "us-east-1"
+
+#: Status line, headers and body.
+Answer = tuple[str, list[tuple[str, str]], bytes]
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *args: Any, **kwargs: Any) -> None:
+        """Say nothing."""
+
+
+class S3Server:
+    """A bucket of an S3 lookalike on loopback.
+
+    Requests are carried out one after the other: S3 promises that of two conditional writes one wins, which
+    moto's own threads do not.
+
+    :param bucket: name of the one bucket that is made.
+    :param port: default 0 = any free one.
+    """
+
+    def __init__(self, *, bucket: str = "staging", port: int = 0) -> None:
+        self.bucket = bucket
+        #: Whether ``If-None-Match`` is honoured.
+        self.conditional_writes = True
+        #: Method and path of each request, with its query.
+        self.requests: list[tuple[str, str]] = []
+        self._port = port
+        self._one_at_a_time = threading.Lock()
+        self._to_lose: list[str] = []
+        self._listings: dict[str, Answer] | None = None
+        self._app = DomainDispatcherApplication(create_backend_app)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> Self:
+        self._server = make_server(
+            "127.0.0.1", self._port, self._answer, threaded=True, request_handler=_Quiet
+        )
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="s3-server")
+        self._thread.start()
+        client = get_session().create_client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name=REGION,
+        )
+        client.create_bucket(Bucket=self.bucket)
+        return self
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join(timeout=10)
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- how to reach it ----------------------------------------------------------------------------------
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of fsspec's S3 file system."""
+        return {
+            "endpoint_url": self.url,
+            "key": KEY,
+            "secret": SECRET,
+            "client_kwargs": {"region_name": REGION},
+        }
+
+    def path(self, *parts: str) -> UPath:
+        """A path in the bucket."""
+        return UPath("/".join((f"s3://{self.bucket}", *parts)), **self.options)
+
+    def connection(self) -> str:
+        """An Airflow connection, as JSON."""
+        extra = {"endpoint_url": self.url, "region_name": REGION}
+        return json.dumps({"conn_type": "aws", "login": KEY, "password": SECRET, "extra": extra})
+
+    # -- switches -------------------------------------------------------------------------------------------
+
+    def lose_answer(self, suffix: str) -> None:
+        """Carry out the next write of a key that ends like this, and answer 500."""
+        self._to_lose.append(suffix)
+
+    @contextmanager
+    def stale_listings(self) -> Iterator[None]:
+        """Answer each listing as it was answered first within the block."""
+        self._listings = {}
+        try:
+            yield
+        finally:
+            self._listings = None
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with self._one_at_a_time:
+            status, headers, body = self._carry_out(environ)
+        start_response(status, headers)
+        return [body]
+
+    def _carry_out(self, environ: dict[str, Any]) -> Answer:
+        method, key, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]
+        self.requests.append((method, f"{key}?{query}" if query else key))
+        if not self.conditional_writes:
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+        is_listing = method == "GET" and "list-type=2" in query
+        if is_listing and self._listings is not None:
+            if query not in self._listings:
+                self._listings[query] = self._ask_moto(environ)
+            return self._listings[query]
+        answer = self._ask_moto(environ)
+        lost = next((suffix for suffix in self._to_lose if method == "PUT" and key.endswith(suffix)), None)
+        if lost is None:
+            return answer
+        self._to_lose.remove(lost)
+        return "500 Internal Server Error", [("Content-Length", "0")], b""
+
+    def _ask_moto(self, environ: dict[str, Any]) -> Answer:
+        begun: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
+            begun[:] = [status, headers]
+            return lambda _: None
+
+        body = self._app(environ, start_response)
+        content = b"".join(body)
+        return begun[0], begun[1], content

@@ -1,0 +1,145 @@
+"""docker-compose.yaml without Docker: its form, its secrets, and that its commands and settings exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+TEXT = (ROOT / "docker-compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+LINES = (ROOT / "tests" / "sandbox" / "compose.env").read_text().splitlines()
+SANDBOX = {
+    name: value.strip("'")
+    for name, sep, value in (line.partition("=") for line in LINES)
+    if sep and name[0] != "#"
+}
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:?[-?])([^}]*))?\}")
+AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker-1", "worker-2")
+
+
+def filled_in(value: str, variables: dict[str, str]) -> str:
+    """What Compose makes of ``${...}``."""
+
+    def one(match: re.Match[str]) -> str:
+        default = match[3] if match[2] == ":-" else ""
+        return variables.get(match[1]) or default
+
+    return VARIABLE.sub(one, value).replace("$$", "$")
+
+
+def environment_of(service: str) -> dict[str, str]:
+    return {name: filled_in(str(value), SANDBOX) for name, value in SERVICES[service]["environment"].items()}
+
+
+def test_it_has_everything_that_a_distributed_airflow_needs():
+    assert set(SERVICES) == {"postgres", "redis", "s3", "airflow-init", "sandbox", *AIRFLOW_PARTS}
+    assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
+    assert all("profiles" not in service for name, service in SERVICES.items() if name != "sandbox")
+
+
+def test_every_image_is_pinned():
+    for name, service in SERVICES.items():
+        tag = service["image"].rpartition(":")[2]
+        assert re.search(r"\d|local", tag), name
+        assert tag != "latest"
+    assert "FROM apache/airflow:3." in COMPOSE["x-build"]["dockerfile_inline"]
+
+
+def test_everything_that_keeps_running_has_a_health_check():
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"airflow-init"}
+
+
+def test_every_volume_and_every_dependency_is_declared():
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert used == set(COMPOSE["volumes"])
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+
+
+def test_no_secret_has_a_default():
+    defaults = {match[1]: match[3] for match in VARIABLE.finditer(TEXT) if match[2] in ("-", ":-")}
+    assert set(defaults) == {"AIRFLOW_BASE_URL"}
+    # A variable that is asked for at one place may be used plainly at others.
+    required = {match[1] for match in VARIABLE.finditer(TEXT) if match[2] == ":?"}
+    assert {match[1] for match in VARIABLE.finditer(TEXT)} == required | set(defaults)
+    assert {"POSTGRES_PASSWORD", "S3_SECRET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY"} <= required
+
+
+def test_the_sandboxs_values_are_complete_and_good_for_nothing_else():
+    required = {match[1] for match in VARIABLE.finditer(TEXT) if match[2] == ":?"}
+    assert required <= set(SANDBOX)
+    for name, value in SANDBOX.items():
+        if re.search("SECRET|PASSWORD|KEY", name):
+            assert re.search("sandbox|c2FuZGJveC", value), name
+
+
+def test_the_staging_area_and_the_lock_are_in_the_store_that_all_workers_see(monkeypatch):
+    from mode_catalog_provider.settings import read_settings
+
+    seen = set()
+    for name in AIRFLOW_PARTS:
+        for variable, value in environment_of(name).items():
+            if variable.startswith("AIRFLOW__MODE_CATALOG__"):
+                monkeypatch.setenv(variable, value)
+        settings = read_settings()
+        seen.add((settings.output_dir, settings.lock_path, settings.output_conn_id))
+        assert (
+            json.loads(environment_of(name)["AIRFLOW_CONN_STAGING"])["password"] == SANDBOX["S3_SECRET_KEY"]
+        )
+    assert seen == {("s3://mode-catalog/staging", "s3://mode-catalog/staging/.lock", "staging")}
+
+
+def test_every_setting_is_one_that_airflow_knows():
+    from airflow.configuration import conf
+
+    for variable in environment_of("scheduler"):
+        if variable.startswith("AIRFLOW__"):
+            _, section, option = variable.lower().split("__")
+            assert option in conf.configuration_description[section]["options"], variable
+
+
+def test_every_command_is_one_that_airflow_knows():
+    program = (
+        "import sys; from airflow.cli.cli_parser import get_parser\n"
+        "for line in sys.argv[1:]: get_parser().parse_args(line.split())"
+    )
+    commands = [SERVICES[name]["command"] for name in AIRFLOW_PARTS]
+    # The executor's own commands exist only where it is configured. The distributed tests start them all.
+    env = {**os.environ, "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
+    subprocess.run([sys.executable, "-c", program, *commands, "db migrate"], check=True, timeout=200, env=env)
+
+
+def test_the_sandbox_takes_its_arguments():
+    from tests.sandbox.__main__ import _parser
+
+    service = SERVICES["sandbox"]
+    assert service["entrypoint"] == ["python", "-m", "tests.sandbox"]
+    options = _parser().parse_args(service["command"])
+    assert json.loads(SANDBOX["AIRFLOW_CONN_MODE_DEFAULT"])["host"] == f"http://sandbox:{options.port_mode}"
+
+
+def test_the_bucket_is_made_once(s3, monkeypatch):
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    script = SERVICES["airflow-init"]["command"][0]
+    assert script.count("/entrypoint") == 2
+    [code] = re.findall(r'python -c "\n(.*?)"\n', script, flags=re.DOTALL)
+    monkeypatch.setenv("AIRFLOW_CONN_STAGING", s3.connection())
+    for _ in range(2):
+        exec(compile(code, "airflow-init", "exec"), {})
+    assert S3Hook("staging").check_for_bucket("mode-catalog")
+
+
+@pytest.mark.parametrize("missing", ["${AIRFLOW_FERNET_KEY:?", "${S3_ACCESS_KEY:?"])
+def test_compose_itself_refuses_to_start_without_secrets(missing):
+    assert missing in TEXT
