@@ -86,7 +86,7 @@ def test_a_dry_run_uploads_and_refreshes_nothing(sync, sandbox):
     assert run.tasks["refresh_mode_results"] == "skipped"
     assert run.result("upload")["pushed"] == []
     assert sandbox.catalog.uploads == []
-    assert [one for one in sandbox.mode.requests if one.method == "POST"] == []
+    assert sandbox.mode.requests_to("reports/*/runs", "POST") == []
 
 
 def test_reports_are_refreshed_after_the_upload_when_the_lock_is_free_again(sync, sandbox, staging):
@@ -103,7 +103,7 @@ def test_reports_are_refreshed_after_the_upload_when_the_lock_is_free_again(sync
     assert run.tasks["refresh_mode_results"] == "success"
     assert run.result("refresh_mode_results")["started"] == 1
     assert free == [True]
-    start = next(one for one in sandbox.mode.requests if one.method == "POST")
+    (start,) = sandbox.mode.requests_to("reports/*/runs", "POST")
     assert start.at >= max(upload.at for upload in sandbox.catalog.uploads)
 
 

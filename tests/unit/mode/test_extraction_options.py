@@ -130,5 +130,5 @@ def test_options_are_json_by_name() -> None:
         "include_personal": False,
         "include_archived": True,
         "members": "lite",
-        "max_in_flight": 8,
+        "max_in_flight": 16,
     }

@@ -67,7 +67,7 @@ def test_the_manifest_tells_what_it_cost_and_what_is_missing(sandbox: Sandbox, t
     manifest = result.manifest
     assert manifest.figures["requests"] == len(sandbox.mode.requests)
     assert 0 < manifest.figures["seconds"] <= result.seconds
-    assert manifest.strategy == "rest"
+    assert manifest.strategy == "hybrid"
     assert manifest.options == ExtractionOptions().to_json()
     left_out = {(entry["asset"], entry["token"], entry["reason"]) for entry in manifest.left_out}
     assert left_out == sandbox.mode.expected_left_out()
