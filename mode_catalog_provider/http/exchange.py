@@ -27,15 +27,19 @@ class Exchange:
     def __init__(self) -> None:
         self.overdue = False
         self.broken = False
-        #: When a connection was there to take the request, on the monotonic clock.
+        #: When a kept connection took the request, on the monotonic clock. ``None`` for a new one: the system
+        #: accepts it long before the server looks at it.
         self.sent_at: float | None = None
         self._socket: Any = None
+
+    @property
+    def has_socket(self) -> bool:
+        """Whether a connection was made for this very exchange."""
+        return self._socket is not None
 
     def uses(self, sock: Any) -> None:
         """Say which socket carries the exchange."""
         self._socket = sock
-        if sock is not None:
-            self.sent_at = monotonic()
         if self.broken:
             self.break_off()
 
@@ -85,9 +89,11 @@ class Exchanges:
             exchange.break_off()
 
 
-def _tell_exchange(sock: Any) -> None:
+def _tell_exchange(sock: Any, *, about_to_send: bool = False) -> None:
     exchange: Exchange | None = getattr(_of_this_thread, "exchange", None)
     if exchange is not None:
+        if about_to_send and sock is not None and not exchange.has_socket:
+            exchange.sent_at = monotonic()
         exchange.uses(sock)
 
 
@@ -97,7 +103,7 @@ class _Connection(HTTPConnection):
         _tell_exchange(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell_exchange(self.sock)
+        _tell_exchange(self.sock, about_to_send=True)
         super().request(*args, **kwargs)
 
 
@@ -107,7 +113,7 @@ class _SecureConnection(HTTPSConnection):
         _tell_exchange(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell_exchange(self.sock)
+        _tell_exchange(self.sock, about_to_send=True)
         super().request(*args, **kwargs)
 
 

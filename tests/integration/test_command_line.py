@@ -100,6 +100,27 @@ def test_the_files_of_an_extraction_hold_the_whole_workspace(
     assert result["rows"] == {asset: len(expected[asset]) for asset in ASSETS}
 
 
+def test_an_incremental_extraction_into_the_same_folder_asks_for_no_report_again(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    first = mode_catalog.json("extract", "-o", tmp_path, "--strategy", "rest")
+    before = {asset: rows_in(tmp_path, asset) for asset in ASSETS}
+    second = mode_catalog.json("extract", "-o", tmp_path, "--strategy", "rest", "--incremental")
+    assert {asset: rows_in(tmp_path, asset) for asset in ASSETS} == before
+    assert second["requests"] < first["requests"] - 10
+    [manifest] = tmp_path.glob("*.manifest")
+    assert json.loads(manifest.read_text())["reuse"]["snapshot"] == first["timestamp"]
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "week", "1e300"])
+def test_an_age_that_makes_no_sense_is_wrong_usage(
+    mode_catalog: CommandLine, tmp_path: Path, days: str
+) -> None:
+    done = mode_catalog("extract", "-o", tmp_path, "--incremental", "--full-refresh-after", days)
+    assert done.returncode == 2
+    assert "--full-refresh-after" in done.stderr
+
+
 def test_arguments_win_over_the_environment_and_the_rest_comes_from_it(
     mode_catalog: CommandLine, tmp_path: Path
 ) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.operators.rendered import (
+    rendered_days,
     rendered_mapping,
     rendered_number,
     rendered_truth,
@@ -78,3 +81,14 @@ def test_numbers_may_be_texts():
     assert rendered_number("max_shrink", "0.3") == rendered_number("max_shrink", 0.3) == 0.3
     with pytest.raises(ConfigurationError, match="max_shrink='much'"):
         rendered_number("max_shrink", "much")
+
+
+@pytest.mark.parametrize("value", [timedelta(days=1.5), 1.5, "1.5"])
+def test_a_length_of_time_may_be_a_number_of_days(value):
+    assert rendered_days("full_refresh_after", value) == timedelta(hours=36)
+
+
+@pytest.mark.parametrize("value", ["a week", "nan", "1e300", None])
+def test_what_is_no_number_of_days_is_refused_by_its_name(value):
+    with pytest.raises(ConfigurationError, match="full_refresh_after"):
+        rendered_days("full_refresh_after", value)
