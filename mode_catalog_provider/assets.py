@@ -25,6 +25,7 @@ def catalog_ingested(
     :param source_type: ``WAREHOUSE`` (default) or ``VISUALIZATION``.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
     :param check_interval: time between two looks, default 10 minutes; assets with the same one share a poll.
+        Give it the same in all DAGs that use the asset of one source: Airflow keeps one watcher for an asset.
     """
     name = re.sub(r"\W+", "_", f"catalog_ingested_{source or source_type}").lower()
     trigger = CatalogSourceIngestedTrigger(
