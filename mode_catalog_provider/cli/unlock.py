@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def _directory(arguments: argparse.Namespace) -> StoragePath:
         raise UsageError("--lock is missing; give the lock's folder or URL, such as /data/mode/.lock.")
     if "://" not in location:
         return Path(location).expanduser().absolute()
-    return staging_path(location, arguments.conn_id)
+    # Airflow logs to stdout, which is the result's; it finds its stream when it is imported, which is here.
+    with redirect_stdout(sys.stderr):
+        return staging_path(location, arguments.conn_id)
 
 
 def _confirmed() -> bool:

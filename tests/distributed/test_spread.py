@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.lock import Holder, RunLock
+from mode_catalog_provider.lock import RunLock
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from tests.distributed.stack import DistributedAirflow, missing_programs
 from tests.object_store import S3Server
@@ -52,7 +52,7 @@ def airflow(
         airflow.start()
         airflow.start_worker("w1", "default", "extract")
         airflow.start_worker("w2", "default", "upload")
-        for dag_id in ("spread", "spread_with_timeout", "spread_over_local_disks"):
+        for dag_id in ("spread", "spread_over_local_disks"):
             airflow.wait_for_dag(dag_id)
         yield airflow
     finally:
@@ -163,36 +163,6 @@ def test_a_run_marked_as_failed_frees_the_lock_and_stops_the_work(
     wait_until(lambda: not tasks_of(airflow, "w1"), seconds=40)
     assert len(sandbox.mode.requests) == asked
     assert lock.state().released
-
-
-def test_a_run_beyond_its_dagrun_timeout_leaks_its_lock_for_no_longer_than_the_ttl(
-    airflow: DistributedAirflow, sandbox: Sandbox, lock: RunLock, extraction_hangs: threading.Event
-) -> None:
-    airflow.trigger("spread_with_timeout", run_id="late")
-    assert extraction_hangs.wait(PATIENCE)
-    assert airflow.wait_for_run("spread_with_timeout", "late", timeout=PATIENCE) == "failed"
-    assert airflow.task_states("spread_with_timeout", "late")["release_lock"] == "skipped"
-    assert not lock.state().released
-    # Who can ask Airflow does not wait; who cannot, waits for the ttl, which begins when the work dies.
-    wait_until(lambda: not tasks_of(airflow, "w1"), seconds=40)
-    poll = timedelta(seconds=1)
-    lease = lock.acquire(Holder.here("mode-catalog extract"), timeout=TTL + 2 * poll, poll=poll)
-    lock.release(lease)
-    assert list(sandbox.catalog.uploads) == []
-
-
-def test_a_worker_killed_in_the_middle_of_an_extraction_costs_a_retry_and_no_partial_push(
-    airflow: DistributedAirflow, sandbox: Sandbox, extraction_hangs: threading.Event
-) -> None:
-    airflow.trigger("spread", run_id="bereft")
-    assert extraction_hangs.wait(PATIENCE)
-    airflow.workers["w1"].kill()
-    assert list(sandbox.catalog.uploads) == []
-    airflow.start_worker("w3", "default", "extract")
-    assert_green(airflow, "spread", "bereft")
-    assert airflow.tasks("spread", "bereft")["extract"]["try_number"] == 2
-    assert airflow.log_of("w3", "spread", "bereft", "extract", attempt=2)
-    assert_one_complete_set(sandbox, list(sandbox.catalog.uploads))
 
 
 def moment(text: str) -> datetime:

@@ -27,13 +27,12 @@ def on_this_disk(path: str) -> str:
     return re.sub(r"/disk-of-\w+", f"/{os.path.basename(OWN_DISK)}", path)  # noqa: PTH119
 
 
-def spread(dag_id: str, output_dir: str, dagrun_timeout: timedelta | None = None) -> DAG:
+def spread(dag_id: str, output_dir: str) -> DAG:
     with DAG(
         dag_id=dag_id,
         schedule=None,
         start_date=datetime(2026, 1, 1),
         max_active_runs=4,
-        dagrun_timeout=dagrun_timeout,
         default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
         user_defined_macros={"on_this_disk": on_this_disk},
     ) as dag:
@@ -62,5 +61,4 @@ def spread(dag_id: str, output_dir: str, dagrun_timeout: timedelta | None = None
 
 
 spread("spread", settings.output_dir)
-spread("spread_with_timeout", settings.output_dir, timedelta(seconds=12))
 spread("spread_over_local_disks", f"{OWN_DISK}/staging")
