@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.layout import StoragePath
 
 
+def location_of(path: StoragePath) -> str:
+    """Return the text by which :func:`staging_path` finds a path again, the connection of its store included.
+
+    Before Airflow 3.2 the text of an ``ObjectStoragePath`` has lost its connection.
+    """
+    text = str(path)
+    conn_id = getattr(path, "conn_id", None) or getattr(path, "storage_options", {}).get("conn_id")
+    scheme, separator, rest = text.partition("://")
+    if conn_id and separator and not rest.startswith(f"{conn_id}@"):
+        return f"{scheme}://{conn_id}@{rest}"
+    return text
+
+
 def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     """Turn a location into a path; call it while a task runs, never while a DAG is parsed.
 
@@ -27,15 +40,16 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
         from airflow.sdk import ObjectStoragePath
 
         try:
-            path = ObjectStoragePath(location, conn_id=conn_id)
-            _ = path.fs
+            # Before Airflow 3.2 a conn_id of None hides the one in the URL.
+            store = ObjectStoragePath(location, **({"conn_id": conn_id} if conn_id else {}))
+            _ = store.fs
         except (ValueError, ImportError) as error:
             scheme = location.partition("://")[0]
             raise ConfigurationError(
                 f"Airflow cannot use {scheme}:// here ({error}). Install the provider of that store and its "
                 "file system; for s3, gs and abfs the extras s3, gcs and azure of mode-catalog-provider do."
             ) from error
-        return cast("StoragePath", path)
+        return cast("StoragePath", store)
     path = Path(unquote(urlsplit(location).path)) if location.startswith("file://") else Path(location)
     if not path.is_absolute():
         raise ConfigurationError(

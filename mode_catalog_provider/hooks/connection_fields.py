@@ -114,13 +114,19 @@ def form_widgets(conn_type: str) -> dict[str, Any]:
     """Return the extra fields as ``wtforms`` fields, for Airflow 3.1; later ones read the declared form."""
     # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.
     from wtforms import BooleanField, IntegerField, PasswordField, StringField  # type: ignore[import-untyped]
+    from wtforms.validators import any_of  # type: ignore[import-untyped]
 
     kinds = {"string": StringField, "integer": IntegerField, "number": StringField, "boolean": BooleanField}
     widgets: dict[str, Any] = {}
     for name, field in _declared(conn_type)["conn-fields"].items():
         schema = field["schema"]
         kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
-        widgets[name] = kind(field["label"], default=schema.get("default"), description=field["description"])
+        widgets[name] = kind(
+            field["label"],
+            validators=[any_of(schema["enum"])] if "enum" in schema else None,
+            default=schema.get("default"),
+            description=field["description"],
+        )
     return widgets
 
 

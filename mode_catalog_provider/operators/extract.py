@@ -30,7 +30,7 @@ from mode_catalog_provider.operators.run_requests import this_run, waiting_runs
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import location_of, staging_path
 
 log = logging.getLogger(__name__)
 
@@ -264,8 +264,8 @@ class ModeExtractOperator(BaseOperator):
 def _result(captured: CaptureResult) -> dict[str, Any]:
     manifest = captured.manifest
     return {
-        "manifest": str(captured.manifest_path),
-        "directory": str(captured.directory),
+        "manifest": location_of(captured.manifest_path),
+        "directory": location_of(captured.directory),
         "timestamp": manifest.timestamp,
         "workspace": manifest.workspace,
         "strategy": manifest.strategy,

@@ -70,15 +70,19 @@ def test_the_form_of_airflow_3_1_uses_only_field_classes_it_accepts(monkeypatch)
     import types
 
     class Field:
-        def __init__(self, label, default=None, description=None):
+        def __init__(self, label, validators=None, default=None, description=None):
             self.label = label
+            self.validators = validators
 
-    stand_in = types.ModuleType("wtforms")
+    stand_in, validators = types.ModuleType("wtforms"), types.ModuleType("wtforms.validators")
+    validators.any_of = tuple
+    monkeypatch.setitem(sys.modules, "wtforms.validators", validators)
     for name in ("BooleanField", "IntegerField", "PasswordField", "StringField"):
         setattr(stand_in, name, type(name, (Field,), {}))
     monkeypatch.setitem(sys.modules, "wtforms", stand_in)
 
     widgets = form_widgets("coalesce_catalog")
     assert widgets["source_id"].label == "Source id (UUID)"
+    assert widgets["zone"].validators == [("EU", "US")]
     assert type(widgets["read_token"]).__name__ == "PasswordField"
     assert type(form_widgets("mode")["requests_per_second"]).__name__ == "StringField"

@@ -137,11 +137,14 @@ def test_reading_it_imports_nothing_of_airflow():
     assert done.stdout.strip() == "[]"
 
 
-def test_airflow_shows_the_declared_forms():
-    from airflow.providers_manager import ProvidersManager
+def test_airflow_shows_the_forms():
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
-    manager = ProvidersManager()
-    widgets = manager.connection_form_widgets
-    assert widgets["extra__mode__workspace"].field["description"].startswith("Name of the workspace")
-    assert widgets["extra__coalesce_catalog__read_token"].is_sensitive
-    assert manager.field_behaviours["mode"]["relabeling"]["login"] == "API token"
+    shown = {form.connection_type: form for form in HookMetaService.hook_meta_data()}
+    mode, catalog = shown["mode"], shown["coalesce_catalog"]
+    assert (mode.hook_name, catalog.hook_name) == ("Mode", "Coalesce Catalog")
+    assert mode.standard_fields.login.title == "API token"
+    assert mode.standard_fields.url_schema.hidden
+    assert mode.extra_fields["workspace"]["description"].startswith("Name of the workspace")
+    assert catalog.extra_fields["zone"]["schema"]["enum"] == ["EU", "US"]
+    assert catalog.extra_fields["read_token"]["schema"]["format"] == "password"

@@ -29,8 +29,11 @@ def test_without_configuration_everything_has_a_default(monkeypatch):
 
 
 def test_airflow_itself_knows_every_option_and_its_default():
-    from airflow.sdk import conf
+    from airflow.providers_manager import ProvidersManager
 
+    from mode_catalog_provider.compat import conf
+
+    ProvidersManager().initialize_providers_configuration()
     for name, option in get_provider_info()["config"]["mode_catalog"]["options"].items():
         assert conf.get("mode_catalog", name) == option["default"]
 

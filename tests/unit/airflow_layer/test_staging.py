@@ -6,12 +6,20 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import location_of, staging_path
+
+
+def connection_of(path):
+    return path.conn_id if hasattr(path, "conn_id") else path.storage_options.get("conn_id")
 
 
 def test_an_absolute_path_is_the_local_disk():
     assert staging_path("/srv/mode") == Path("/srv/mode")
     assert isinstance(staging_path("/srv/mode", "aws_default"), Path)
+
+
+def test_the_text_of_a_local_path_is_the_path():
+    assert location_of(Path("/srv/our mode")) == "/srv/our mode"
 
 
 def test_a_file_url_is_the_local_disk_too():
@@ -32,13 +40,13 @@ def test_a_relative_path_is_refused(location):
 def test_any_other_url_is_an_object_store_with_its_connection(conn_id):
     path = staging_path("memory://bucket/mode", conn_id)
     assert isinstance(path, ObjectStoragePath)
-    assert path.conn_id == conn_id
+    assert connection_of(path) == conn_id
 
 
 def test_the_text_of_a_path_below_leads_back_to_the_same_store(conn_id):
     below = staging_path("memory://bucket/mode", conn_id) / "acme" / "1.manifest"
-    again = staging_path(str(below))
-    assert again.conn_id == conn_id
+    again = staging_path(location_of(below))
+    assert connection_of(again) == conn_id
     assert again.path == below.path
 
 
