@@ -73,6 +73,8 @@ def test_five_failed_days_need_one_extraction_and_one_upload(
     dates = ["--from-date", f"{today - timedelta(days=4):%Y-%m-%d}", "--to-date", f"{today:%Y-%m-%d}"]
     # Two at a time: one run waits for the lock, three are not even started while Mode is extracted.
     options = ["--reprocess-behavior", "failed", "--max-active-runs", "2"]
+    # SQLite lets one process write at a time: while the command queues the days, the scheduler starts none.
+    airflow.api("PATCH", f"dags/{DAG_ID}", json={"is_paused": True})
     backfill = subprocess.run(
         [*command, *dates, *options],
         env=airflow.environment,
@@ -82,6 +84,7 @@ def test_five_failed_days_need_one_extraction_and_one_upload(
         check=False,
     )
     assert backfill.returncode == 0, backfill.stdout + backfill.stderr
+    airflow.api("PATCH", f"dags/{DAG_ID}", json={"is_paused": False})
     wait_until_all_are(airflow, "success", count=5, timeout=300)
 
     assert {run["run_type"] for run in runs(airflow)} == {"backfill"}
