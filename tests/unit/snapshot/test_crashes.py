@@ -28,9 +28,6 @@ from mode_catalog_provider.snapshot.reader import open_or_adopt, open_snapshot, 
 from mode_catalog_provider.snapshot.retention import prune
 from tests.unit.snapshot.sets import AT, WORKSPACE, write_set
 
-# Steps of an S3 store cannot be counted from within; there, real processes are killed (tests/campaign).
-pytestmark = pytest.mark.parametrize("root", ["local disk", "object store"], indirect=True)
-
 
 class Killed(BaseException):
     """The process is gone: nothing after this can run, cleaning up included."""
