@@ -33,7 +33,7 @@ def layout(request: pytest.FixtureRequest, root: StoragePath) -> Layout:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has no meaning on S3.
 
-    The flat layout: only the command line makes one, and it writes to local folders. Crashes at counted steps:
+    The flat layout: only the command line makes one, and it writes to local folders. Crashes at set steps:
     the steps of a real store cannot be counted from within (tests/campaign kills real processes there).
     """
 
