@@ -23,7 +23,7 @@ def test_a_refused_upload_token_fails_before_the_extraction_though_a_good_one_re
     assert sandbox.mode.requests == []
 
 
-def test_a_prepared_next_key_takes_over_when_the_present_one_is_refused(sync, sandbox, capfd):
+def test_a_prepared_next_key_takes_over_when_the_present_one_is_refused(sync, sandbox, capfd, caplog):
     following = sandbox.mode.add_key().credentials
     extra = {"next_token": following.token, "next_secret": following.secret}
     env = changed(sandbox.environment(), "mode_default", extra=extra)
@@ -32,9 +32,8 @@ def test_a_prepared_next_key_takes_over_when_the_present_one_is_refused(sync, sa
     assert run.state == "success"
     assert run.result("preflight")["key"] == following.suffix
     assert len(sandbox.catalog.uploads) == 6
-    said = "".join(capfd.readouterr())
-    assert f"going on with {following.suffix}" in said
-    assert following.secret not in said
+    assert f"going on with {following.suffix}" in caplog.text
+    assert following.secret not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_a_key_near_its_end_is_warned_of(sync, sandbox, capfd):
