@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from mode_catalog_provider.cli.console import Output
@@ -124,7 +128,8 @@ def _refresh_of(client: ModeClient, choices: list[Choice], arguments: argparse.N
 def _wait(work: Refresh, arguments: argparse.Namespace, cancel: Any) -> None:
     deadline = time.monotonic() + arguments.wait_timeout
     while True:
-        work.step()
+        with _interrupted_afterwards():
+            work.step()
         left = deadline - time.monotonic()
         if work.over or arguments.no_wait:
             return
@@ -132,6 +137,29 @@ def _wait(work: Refresh, arguments: argparse.Namespace, cancel: Any) -> None:
             work.give_up("when the time allowed was over", cancel=cancel)
             return
         time.sleep(min(left, arguments.check_interval))
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Let a first interrupt wait for the end of the block, a second one not.
+
+    A run that is just being started could not be cancelled if nobody were there for the answer that names it.
+    """
+    caught: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        raise KeyboardInterrupt
 
 
 def _leave(run: str) -> bool:

@@ -147,7 +147,8 @@ def test_an_exception_out_of_a_signal_handler_ends_the_rows(sandbox: Sandbox) ->
     before = signal.signal(signal.SIGALRM, ring)
     try:
         with client_of(sandbox) as client:
-            rows = Extraction(client=client, options=ExtractionOptions(members="lite")).rows()
+            options = ExtractionOptions(members="lite", strategy="rest")
+            rows = Extraction(client=client, options=options).rows()
             signal.setitimer(signal.ITIMER_REAL, 0.5)
             with pytest.raises(TaskTimeoutError):
                 list(rows)

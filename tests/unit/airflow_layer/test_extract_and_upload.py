@@ -162,7 +162,7 @@ def test_a_lease_taken_over_in_the_middle_leaves_no_manifest(extract, sandbox, t
 
     sandbox.mode.fault("reports/*/queries", nth=2, do=take_over)
     with pytest.raises(AirflowFailException):
-        extract(lease=lease.to_json())
+        extract(lease=lease.to_json(), strategy="rest")
     assert list(tmp_path.rglob("*.manifest")) == []
 
 
@@ -185,7 +185,7 @@ def test_a_lease_taken_over_in_the_middle_of_an_upload_stops_it_at_the_next_file
 
 
 def test_a_killed_extraction_stops_in_the_middle_of_a_request(sandbox, tmp_path):
-    operator = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path))
+    operator = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path), strategy="rest")
     sandbox.mode.fault("reports/*/queries", nth=2, do=operator.on_kill, hang=30)
     with pytest.raises(CancelledError):
         operator.execute({})
