@@ -103,4 +103,4 @@ def test_five_failed_days_need_one_extraction_and_one_upload(
     assert len(asked) == requests + 2 * len(preflights)
     uploads = workspace.catalog.uploads
     assert len({upload.name for upload in uploads}) == len(uploads) == 6
-    assert {one.status for one in workspace.catalog.requests} == {200}
+    assert [one.path for one in workspace.catalog.requests if not 200 <= one.status < 300] == []
