@@ -45,7 +45,7 @@ def test_a_run_triggered_with_the_forms_json_brings_catalog_up_to_date(
     stored = {upload.name.split("-")[1]: upload for upload in sandbox.catalog.uploads}
     for asset, rows in expected.items():
         assert json.loads(stored[f"{asset}.json"].content) == rows
-    assert [run.report for run in sandbox.mode.runs.started()] == [report]
+    assert [run.report.token for run in sandbox.mode.runs.started()] == [report]
     assert airflow.task_states(DAG_ID, "form")["release_lock"] == "success"
     assert Path(extracted["manifest"]).is_relative_to(staging)
 
