@@ -18,7 +18,7 @@ from tests.sandbox import Sandbox
 from tests.standalone.conftest import DAILY_DAG_ID as DAG_ID
 from tests.standalone.conftest import make_sandbox
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_five_failed_days_need_one_extraction_and_one_upload(
         airflow_run = {"logical_date": day, "dag_run_id": f"{days}-days-ago", "conf": {}}
         airflow.api("POST", f"dags/{DAG_ID}/dagRuns", json=airflow_run)
     # The fifth is today's scheduled run, which Airflow makes by itself.
-    wait_until_all_are(airflow, "failed", count=5, timeout=240)
+    wait_until_all_are(airflow, "failed", count=5, timeout=400)
     assert {run["run_type"] for run in runs(airflow)} == {"manual", "scheduled"}
     refused = list(workspace.mode.requests)
     assert {one.path for one in refused} == {"/api/verify"}
@@ -85,7 +85,7 @@ def test_five_failed_days_need_one_extraction_and_one_upload(
     )
     assert backfill.returncode == 0, backfill.stdout + backfill.stderr
     airflow.api("PATCH", f"dags/{DAG_ID}", json={"is_paused": False})
-    wait_until_all_are(airflow, "success", count=5, timeout=300)
+    wait_until_all_are(airflow, "success", count=5, timeout=500)
 
     assert {run["run_type"] for run in runs(airflow)} == {"backfill"}
     states = [airflow.task_states(DAG_ID, run["dag_run_id"]) for run in runs(airflow)]
