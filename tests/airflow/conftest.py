@@ -91,7 +91,7 @@ def run_dag(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 def sandbox() -> Iterator[Sandbox]:
     """A small workspace with every nasty row, at a hundred times the speed, and a warehouse just ingested."""
     shape = WorkspaceShape(collections=4, reports=12, members=5, nasty=True, seed=7)
-    # Without the Discovery API: the faults of these tests lie on the REST route, and `auto` would go round them.
+    # Without the Discovery API: the faults of these tests lie on the REST route; `auto` would go round them.
     with Sandbox(shape=shape, mode=ModeSwitches(limiter="off", batch=404), time_scale=0.01) as started:
         started.catalog.ingest_warehouse()
         yield started
