@@ -23,7 +23,10 @@ def refresh(run_dag, sandbox):
 
 
 def posts(sandbox):
-    return [one.path.split("/")[-2] for one in sandbox.mode.requests if one.method == "POST"]
+    started = [
+        one.path for one in sandbox.mode.requests if one.method == "POST" and one.path.endswith("/runs")
+    ]
+    return [path.split("/")[-2] for path in started]
 
 
 def usable(sandbox):
