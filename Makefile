@@ -4,13 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help run test distributed lint format bench requirements clean
+.PHONY: help run test long lint format bench requirements clean
 
 help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
 	@echo "make run ONCE=1     the same, then stop; exit code 0 only if the DAG run succeeded"
 	@echo "make test           run the whole test suite"
-	@echo "make distributed    the DAG on PostgreSQL, Redis, S3 and two Celery workers (needs redis-server and postgresql)"
+	@echo "make long           the long stories: five failed days backfilled; PostgreSQL, Redis, S3 and two Celery workers"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          the benchmarks"
 	@echo "make requirements   pin the dependencies again"
@@ -30,8 +30,8 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-distributed: $(READY)
-	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/distributed $(PYTEST_ARGS)
+long: $(READY)
+	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/distributed $(PYTEST_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
