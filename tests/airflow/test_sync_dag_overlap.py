@@ -43,11 +43,14 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
 
 
 def test_a_backfill_run_and_a_scheduled_run_never_interleave(start_run, sandbox, tmp_path):
+    logs = {run_type: tmp_path / f"{run_type}.log" for run_type in ("backfill", "scheduled")}
+    waiting = []
+
     def until_the_other_run_waits():
         deadline = time.monotonic() + 50
-        logs = [tmp_path / "backfill.log", tmp_path / "scheduled.log"]
-        while not any(b"Waiting for" in log.read_bytes() for log in logs) and time.monotonic() < deadline:
+        while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
+            waiting.extend(name for name, log in logs.items() if b"Waiting for" in log.read_bytes())
 
     sandbox.mode.fault("/api/verify", do=until_the_other_run_waits)
     runs = {
@@ -55,10 +58,9 @@ def test_a_backfill_run_and_a_scheduled_run_never_interleave(start_run, sandbox,
         "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00"),
     }
     for run_type, process in runs.items():
-        assert process.wait(timeout=200) == 0, (tmp_path / f"{run_type}.log").read_text()[-3000:]
+        assert process.wait(timeout=200) == 0, logs[run_type].read_text()[-3000:]
 
-    waited = [name for name in runs if b"Waiting for" in (tmp_path / f"{name}.log").read_bytes()]
-    assert len(waited) == 1
+    assert len(waiting) == 1
     first, second = (one for one in sandbox.mode.requests if one.path == "/api/verify")
     uploads = sandbox.catalog.uploads
     assert len({upload.name for upload in uploads}) == len(uploads) == 12
