@@ -46,12 +46,14 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
 @pytest.fixture
 def finish_two_runs(start_run, sandbox, tmp_path):
     """Let a backfill run and a scheduled run meet, one waiting for the lock while the other extracts."""
+    logs = {run_type: tmp_path / f"{run_type}.log" for run_type in ("backfill", "scheduled")}
+    waiting: list[str] = []
 
     def until_the_other_run_waits():
         deadline = time.monotonic() + 50
-        logs = [tmp_path / "backfill.log", tmp_path / "scheduled.log"]
-        while not any(b"Waiting for" in log.read_bytes() for log in logs) and time.monotonic() < deadline:
+        while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
+            waiting.extend(name for name, log in logs.items() if b"Waiting for" in log.read_bytes())
 
     def finish(on_covered):
         sandbox.mode.fault("data_sources", do=until_the_other_run_waits)
@@ -60,10 +62,9 @@ def finish_two_runs(start_run, sandbox, tmp_path):
             "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered),
         }
         for run_type, process in runs.items():
-            assert process.wait(timeout=200) == 0, (tmp_path / f"{run_type}.log").read_text()[-3000:]
-        waited = [name for name in runs if b"Waiting for" in (tmp_path / f"{name}.log").read_bytes()]
-        assert len(waited) == 1
-        return (tmp_path / f"{waited[0]}.log").read_text()
+            assert process.wait(timeout=200) == 0, logs[run_type].read_text()[-3000:]
+        assert len(waiting) == 1
+        return logs[waiting[0]].read_text()
 
     return finish
 
