@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,9 +19,13 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
     processes = []
 
     def start(run_type, date, on_covered):
+        connection = json.loads(sandbox.connections()["mode_default"])
+        # Mode's answer is held back until the other process has started and waits, which can take a minute.
+        connection["extra"]["timeout"] = 300
         environment = {
             **os.environ,
             **sandbox.environment(),
+            "AIRFLOW_CONN_MODE_DEFAULT": json.dumps(connection),
             "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(staging),
             "AIRFLOW__MODE_CATALOG__ON_COVERED": on_covered,
             "PYTHONUNBUFFERED": "1",
@@ -50,7 +55,7 @@ def finish_two_runs(start_run, sandbox, tmp_path):
     waiting: list[str] = []
 
     def until_the_other_run_waits():
-        deadline = time.monotonic() + 50
+        deadline = time.monotonic() + 150
         while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
             waiting.extend(name for name, log in logs.items() if b"Waiting for" in log.read_bytes())
@@ -62,7 +67,7 @@ def finish_two_runs(start_run, sandbox, tmp_path):
             "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered),
         }
         for run_type, process in runs.items():
-            assert process.wait(timeout=200) == 0, logs[run_type].read_text()[-3000:]
+            assert process.wait(timeout=250) == 0, logs[run_type].read_text()[-3000:]
         assert len(waiting) == 1
         return logs[waiting[0]].read_text()
 
