@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -52,9 +53,14 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
 def finish_two_runs(start_run, sandbox, tmp_path):
     """Let a backfill run and a scheduled run meet, one waiting for the lock while the other extracts."""
     logs = {run_type: tmp_path / f"{run_type}.log" for run_type in ("backfill", "scheduled")}
+    for log in logs.values():
+        log.touch()
     waiting: list[str] = []
 
+    extracting = threading.Event()
+
     def until_the_other_run_waits():
+        extracting.set()
         deadline = time.monotonic() + 150
         while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -62,14 +68,14 @@ def finish_two_runs(start_run, sandbox, tmp_path):
 
     def finish(on_covered):
         sandbox.mode.fault("data_sources", do=until_the_other_run_waits)
-        runs = {
-            "backfill": start_run("backfill", "2026-11-12T00:00:00+00:00", on_covered),
-            "scheduled": start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered),
-        }
+        runs = {"backfill": start_run("backfill", "2026-11-12T00:00:00+00:00", on_covered)}
+        # One after the other: two processes that write their DAGs to one SQLite lock each other out.
+        assert extracting.wait(timeout=200), logs["backfill"].read_text()[-3000:]
+        runs["scheduled"] = start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered)
         for run_type, process in runs.items():
             assert process.wait(timeout=250) == 0, logs[run_type].read_text()[-3000:]
-        assert len(waiting) == 1
-        return logs[waiting[0]].read_text()
+        assert waiting == ["scheduled"]
+        return logs["scheduled"].read_text()
 
     return finish
 

@@ -152,7 +152,8 @@ def test_a_limiter_that_is_stricter_than_it_says_is_obeyed_and_everything_arrive
 
 def test_at_the_allowed_rate_a_strict_limiter_never_refuses() -> None:
     shape = WorkspaceShape(collections=1, reports=1, members=1)
-    with Sandbox(shape=shape, mode=ModeSwitches(), time_scale=0.02) as sandbox:
+    # Time is compressed little: the margin for a request's way shrinks with it, and a busy machine must fit in.
+    with Sandbox(shape=shape, mode=ModeSwitches(), time_scale=0.2) as sandbox:
         client = ModeClient(
             workspace="acme",
             host=sandbox.mode.url,
@@ -160,7 +161,7 @@ def test_at_the_allowed_rate_a_strict_limiter_never_refuses() -> None:
             requests_per_second=sandbox.requests_per_second,
         )
         with client, ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: client.get("spaces"), range(150)))
+            list(pool.map(lambda _: client.get("spaces"), range(100)))
         assert sandbox.mode.limiter.refused == 0
 
 
