@@ -152,7 +152,7 @@ def test_a_limiter_that_is_stricter_than_it_says_is_obeyed_and_everything_arrive
 
 def test_at_the_allowed_rate_a_strict_limiter_never_refuses() -> None:
     shape = WorkspaceShape(collections=1, reports=1, members=1)
-    # Time is compressed little: the margin for a request's way shrinks with it, and a busy machine must fit in.
+    # Time is compressed little: the margin for a request's way shrinks with it, and a busy machine must fit.
     with Sandbox(shape=shape, mode=ModeSwitches(), time_scale=0.2) as sandbox:
         client = ModeClient(
             workspace="acme",
