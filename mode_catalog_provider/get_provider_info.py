@@ -280,6 +280,24 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "refresh_timeout_hours": _option(
         "3", "Hours that a run waits for the refreshed reports before it fails.", kind="float"
     ),
+    "audit_schedule": _option(
+        "@weekly",
+        "When mode_workspace_audit looks at the newest snapshot: a cron expression or preset; none for "
+        "manual runs only.",
+    ),
+    "audit_stale_after_days": _option(
+        "365", "Days without a change after which the audit calls a report stale.", kind="float"
+    ),
+    "audit_ignore": _option(
+        "",
+        "What the audit need not tell again: tokens, names or globs of objects, or check:token, by commas.",
+        example="Sandbox*,stale:0a1b2c3d4e5f",
+    ),
+    "audit_fail_on": _option(
+        "",
+        "Checks that fail mode_workspace_audit when they find something new, by commas.",
+        example="drifted_copy,refused",
+    ),
     "retries": _option(
         "3",
         "How often a task is tried again after an error that may pass (never after others).",
@@ -321,7 +339,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": _CONNECTION_TYPES,
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
         "operators": _modules(
-            "operators", mode=["preflight", "extract", "cache_refresh", "lock"], catalog=["upload"]
+            "operators", mode=["preflight", "extract", "cache_refresh", "audit", "lock"], catalog=["upload"]
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
         "triggers": _modules(

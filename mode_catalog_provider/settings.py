@@ -52,6 +52,10 @@ class Settings:
     refresh_data_sources: tuple[str, ...]
     refresh_max_runs: int
     refresh_timeout: timedelta
+    audit_schedule: str | None
+    audit_stale_after: timedelta
+    audit_ignore: tuple[str, ...]
+    audit_fail_on: tuple[str, ...]
     retries: int
 
     @property
@@ -70,10 +74,9 @@ def read_settings() -> Settings:
 
     :raises ConfigurationError: when a value is not of its type; the message names option and value.
     """
-    schedule = _text("schedule")
     output_dir = _text("output_dir") or f"{_airflow_home()}/mode_catalog"
     return Settings(
-        schedule=None if schedule.lower() in {"", "none"} else schedule,
+        schedule=_schedule("schedule"),
         mode_conn_id=_text("mode_conn_id"),
         catalog_conn_id=_text("catalog_conn_id"),
         output_dir=output_dir,
@@ -103,6 +106,10 @@ def read_settings() -> Settings:
         refresh_data_sources=_words("refresh_data_sources"),
         refresh_max_runs=int(_number("refresh_max_runs")),
         refresh_timeout=timedelta(hours=_number("refresh_timeout_hours")),
+        audit_schedule=_schedule("audit_schedule"),
+        audit_stale_after=timedelta(days=_number("audit_stale_after_days")),
+        audit_ignore=_words("audit_ignore"),
+        audit_fail_on=_words("audit_fail_on"),
         retries=int(_number("retries")),
     )
 
@@ -111,6 +118,11 @@ def _text(option: str) -> str:
     # The fallback serves an Airflow that has not loaded provider configuration (a bare worker of 3.1).
     default = _defaults()[option]["default"]
     return str(conf.get(CONFIG_SECTION, option, fallback=default) or "").strip()
+
+
+def _schedule(option: str) -> str | None:
+    text = _text(option)
+    return None if text.lower() in {"", "none"} else text
 
 
 def _words(option: str) -> tuple[str, ...]:

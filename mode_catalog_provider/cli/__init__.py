@@ -1,7 +1,7 @@
-"""`mode-catalog`: extract, upload, refresh, check and unlock without Airflow.
+"""`mode-catalog`: extract, upload, refresh, audit, check and unlock without Airflow.
 
 Exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed, 5 refused (incomplete,
-altered, shrunk, stale, locked, or too many runs), 130 interrupted.
+altered, shrunk, stale, locked, too many runs, new findings), 130 interrupted.
 """
 
 from __future__ import annotations

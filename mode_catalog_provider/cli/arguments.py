@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from mode_catalog_provider import __version__
+from mode_catalog_provider.cli.audit_arguments import add_audit_arguments
 from mode_catalog_provider.cli.numbers import days, positive, seconds, share
 from mode_catalog_provider.cli.refresh_arguments import add_refresh_arguments
 
 EPILOG = """\
 exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed,
-            5 refused (incomplete, altered, shrunk, stale, locked, or too many runs), 130 interrupted
+            5 refused (incomplete, altered, shrunk, stale, locked, too many runs, new findings),
+            130 interrupted
 """
 
 # The variables of the vendor's commands, so that their settings carry over unchanged.
@@ -63,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
     mode = refresh.add_argument_group("Mode")
     _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
     add_refresh_arguments(refresh)
+    add_audit_arguments(
+        _command(commands, "audit", "find what somebody should mend in Mode, in a set of files")
+    )
     _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
     _unlock(_command(commands, "unlock", "show who holds a run lock since when, and free it"))
     return root

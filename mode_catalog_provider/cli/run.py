@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from mode_catalog_provider.cli.arguments import fill_from_environment
+from mode_catalog_provider.cli.audit import audit
 from mode_catalog_provider.cli.check import check
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import USAGE, exit_code
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "extract": extract,
     "upload": upload,
     "refresh": refresh,
+    "audit": audit,
     "check": check,
     "unlock": unlock,
 }
@@ -37,6 +39,7 @@ _LEFT_BEHIND = {
     "extract": _NO_SET,
     "upload": _NO_SET,
     "refresh": "The runs that this command started were cancelled, unless --keep-running was given.",
+    "audit": "Nothing was changed.",
     "check": "Nothing was changed.",
     "unlock": "Nothing was changed.",
 }

@@ -31,7 +31,8 @@ from mode_catalog_provider.operators.rendered import (
 from mode_catalog_provider.operators.run_requests import this_run, waiting_runs
 from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
+from mode_catalog_provider.snapshot.reader import newest_snapshot
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
 from mode_catalog_provider.staging import location_of, staging_path
 
 log = logging.getLogger(__name__)
@@ -227,7 +228,8 @@ class ModeExtractOperator(BaseOperator):
 
     def _look_at_refusals(self, extraction: Extraction, layout: Layout) -> None:
         left_out = [entry.to_json() for entry in extraction.left_out]
-        new = newly_forbidden(left_out, newest_manifest(layout))
+        previous = newest_snapshot(layout)
+        new = newly_forbidden(left_out, previous.manifest if previous else None)
         Stats.gauge("mode_catalog.extract.newly_forbidden", len(new))
         if not new:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
 from mode_catalog_provider.snapshot.layout import (
     PARTIAL,
+    Layout,
     StoragePath,
     data_file,
     entries,
@@ -82,6 +84,14 @@ def open_snapshot(path: StoragePath) -> Snapshot:
     raise SnapshotNotFoundError(
         f"There is no manifest in {path}: the extraction has not finished, failed, or wrote elsewhere.{hint}"
     )
+
+
+def newest_snapshot(layout: Layout) -> Snapshot | None:
+    """Return the newest complete snapshot of a workspace, ``None`` when there is none."""
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        with suppress(SnapshotError):
+            return open_snapshot(layout.directory(timestamp) / manifest_name(timestamp))
+    return None
 
 
 def verify(snapshot: Snapshot) -> None:

@@ -5,23 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mode_catalog_provider.errors import SnapshotError
-from mode_catalog_provider.snapshot.layout import Layout, manifest_name
 from mode_catalog_provider.snapshot.manifest import Manifest
-from mode_catalog_provider.snapshot.reader import open_snapshot
 
 #: Names in one message; the manifest has them all.
 _NAMED = 20
-
-
-def newest_manifest(layout: Layout) -> Manifest | None:
-    """Return the manifest of the newest complete snapshot, ``None`` when there is none."""
-    for timestamp in sorted(layout.timestamps(), reverse=True):
-        try:
-            return open_snapshot(layout.directory(timestamp) / manifest_name(timestamp)).manifest
-        except SnapshotError:
-            continue
-    return None
 
 
 def newly_forbidden(

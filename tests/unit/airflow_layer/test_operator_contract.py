@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
@@ -17,6 +18,7 @@ NEEDED = {
     ModeExtractOperator: {"output_dir": "/srv/mode"},
     CatalogUploadOperator: {"manifest": "/srv/mode/acme/1/1.manifest"},
     ModeCacheRefreshOperator: {},
+    ModeWorkspaceAuditOperator: {"output_dir": "/srv/mode"},
     AcquireLockOperator: {"path": "/srv/mode/.lock"},
     ReleaseLockOperator: {"lease": None},
     WarehouseIngestedSensor: {},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newest_manifest, newly_forbidden
+from mode_catalog_provider.snapshot.reader import newest_snapshot
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
 
@@ -20,7 +21,7 @@ def previous(tmp_path):
     def previous(*left_out):
         with SnapshotWriter(layout=layout, workspace="acme", host="https://app.mode.com") as writer:
             writer.finish(strategy="rest", options={}, left_out=left_out, filtered={}, figures={})
-        return newest_manifest(layout)
+        return newest_snapshot(layout).manifest
 
     return previous
 
@@ -38,7 +39,7 @@ def test_what_is_gone_is_not_refused(previous):
 
 
 def test_without_an_earlier_snapshot_nothing_is_new(tmp_path):
-    assert newest_manifest(Layout.nested(tmp_path, "acme")) is None
+    assert newest_snapshot(Layout.nested(tmp_path, "acme")) is None
     assert newly_forbidden([refused("a")], None) == []
 
 

@@ -1,0 +1,45 @@
+"""Where the objects that findings speak of can be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.mode.hosts import web_url
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of one workspace.
+
+    :param host: base URL of Mode; ``""`` when unknown, and then there are no addresses.
+    :param workspace: its name.
+    """
+
+    host: str
+    workspace: str
+
+    def of(self, asset: str, token: str | None) -> str | None:
+        """Return the address of an object's page, ``None`` for what has none."""
+        kind = {"report": "reports", "collection": "spaces"}.get(asset)
+        if not self.host or kind is None or token is None:
+            return None
+        return web_url(self.host, self.workspace, kind, token)
+
+    def report(
+        self, check: str, token: str, name: str, what: str, *, related: tuple[str, ...] = ()
+    ) -> Finding:
+        """Return a finding about a report.
+
+        :param what: the sentence behind its name.
+        """
+        shown = f"'{name}' ({token})" if name else token
+        return Finding(
+            check=check,
+            asset="report",
+            token=token,
+            name=name or token,
+            message=f"Report {shown} {what}",
+            related=related,
+            url=self.of("report", token),
+        )

@@ -1,0 +1,182 @@
+"""Look at a staged snapshot for what somebody should mend in Mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from mode_catalog_provider.airflow_errors import airflow_errors
+from mode_catalog_provider.audit.finding import CHECKS, AuditReport, Finding, chosen_checks
+from mode_catalog_provider.audit.workspace import DEFAULT_STALE_AFTER, audit_snapshot, keep_audit
+from mode_catalog_provider.compat import AirflowFailException, Stats
+from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
+from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.links import ModeWorkspaceLink
+from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.operators.rendered import rendered_days, rendered_mapping, rendered_words
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt
+from mode_catalog_provider.staging import location_of, staging_path
+
+#: Findings in the log and in XCom; the audit's file has them all.
+SHOWN = 50
+
+
+class ModeWorkspaceAuditOperator(BaseOperator):
+    """Find in a snapshot what drifted apart, was duplicated, refused, orphaned or forgotten in Mode.
+
+    Reads files only; Mode is not asked. The findings are kept beside the snapshot (``{timestamp}.audit``,
+    JSON), and each audit says what is new since the one before.
+
+    :param manifest: what :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, or
+        the path of a manifest or of a folder with one set of files. Default ``None``: the newest complete
+        snapshot of the connection's workspace in ``output_dir``. Templated, as is every other argument.
+    :param output_dir: absolute path or object-store URL of the snapshots; needed without ``manifest``.
+    :param mode_conn_id: connection of type ``mode`` that names the workspace, default ``mode_default``.
+    :param output_conn_id: Airflow connection of the object store, default ``None``.
+    :param checks: names of the checks to make, default ``None``: all. They are ``drifted_copy``,
+        ``duplicate_report``, ``refused``, ``unknown_connection``, ``definition``, ``owner_gone``,
+        ``unnamed``, ``same_name`` and ``stale``.
+    :param ignore: what was looked at and is fine: tokens, names or globs of objects, or ``check:token``.
+    :param stale_after: for how long nobody changed a stale report; a ``timedelta`` or a number of days,
+        default 365 days.
+    :param fail_on: names of checks that fail the task when they find something new, default ``None``: none.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest",
+        "output_dir",
+        "mode_conn_id",
+        "output_conn_id",
+        "checks",
+        "ignore",
+        "stale_after",
+        "fail_on",
+    )
+    operator_extra_links = (ModeWorkspaceLink(),)
+    ui_color = "#e3d5f6"
+
+    def __init__(
+        self,
+        *,
+        manifest: Mapping[str, Any] | str | None = None,
+        output_dir: str | None = None,
+        mode_conn_id: str = ModeHook.default_conn_name,
+        output_conn_id: str | None = None,
+        checks: Sequence[str] | str | None = None,
+        ignore: Sequence[str] | str | None = None,
+        stale_after: timedelta | float | str = DEFAULT_STALE_AFTER,
+        fail_on: Sequence[str] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if manifest is None and output_dir is None:
+            raise ValueError("Give manifest or output_dir.")
+        self.manifest = manifest
+        self.output_dir = output_dir
+        self.mode_conn_id = mode_conn_id
+        self.output_conn_id = output_conn_id
+        self.checks = checks
+        self.ignore = ignore
+        self.stale_after = stale_after
+        self.fail_on = fail_on
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Audit.
+
+        :return: ``{"snapshot": path of the manifest, "audit": path of the findings, "timestamp", "workspace",
+            "findings": {check: n}, "new": {check: n}, "not_checked": {check: reason}, "compared_with":
+            timestamp or None, "first": [findings, the new ones first, at most 50]}``.
+        :raises AirflowFailException: when there is nothing to audit, or ``fail_on`` says so.
+        """
+        with airflow_errors(context):
+            fail_on = self._fail_on()
+            snapshot = self._snapshot()
+            report = audit_snapshot(
+                snapshot,
+                only=rendered_words("checks", self.checks),
+                ignore=rendered_words("ignore", self.ignore),
+                stale_after=rendered_days("stale_after", self.stale_after),
+            )
+            kept = keep_audit(report, snapshot)
+            host, workspace = snapshot.manifest.host, report.workspace
+            if host and workspace:
+                ModeWorkspaceLink().publish(context, web_url(host, workspace))
+        shown = sorted(report.findings, key=lambda finding: not finding.is_new)[:SHOWN]
+        self._tell(report, shown)
+        result = {
+            "snapshot": location_of(snapshot.manifest_path),
+            "audit": location_of(kept),
+            "timestamp": report.timestamp,
+            "workspace": report.workspace,
+            "findings": report.counts,
+            "new": report.new_counts,
+            "not_checked": dict(report.not_checked),
+            "compared_with": report.compared_with,
+            "first": [finding.to_json() for finding in shown],
+        }
+        self._fail(fail_on, report, context, result)
+        return result
+
+    def _fail_on(self) -> tuple[str, ...]:
+        named = rendered_words("fail_on", self.fail_on)
+        return chosen_checks(named) if named else ()
+
+    def _snapshot(self) -> Snapshot:
+        location = self.manifest
+        if location is not None and (not isinstance(location, str) or location.lstrip().startswith("{")):
+            location = (rendered_mapping("manifest", location) or {}).get("manifest")
+            if not isinstance(location, str):
+                raise ConfigurationError("manifest is not what ModeExtractOperator returned.")
+        if location:
+            return open_or_adopt(staging_path(str(location), self.output_conn_id or None))
+        if not self.output_dir:
+            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
+        with ModeHook(self.mode_conn_id).get_client() as client:
+            workspace = client.workspace
+        home = staging_path(self.output_dir, self.output_conn_id or None)
+        newest = newest_snapshot(Layout.nested(home, workspace))
+        if newest is None:
+            raise SnapshotNotFoundError(
+                f"There is no complete snapshot of workspace '{workspace}' in {home} to audit. Extract "
+                "first: mode_catalog_sync does."
+            )
+        return newest
+
+    def _tell(self, report: AuditReport, shown: Iterable[Finding]) -> None:
+        found, new = report.counts, report.new_counts
+        lines = [f"{'check':<20}{'found':>8}{'new':>8}"]
+        lines += [f"{check:<20}{found[check]:>8}{new[check]:>8}  {CHECKS[check]}" for check in found]
+        lines += [f"{check:<20} not checked: {why}" for check, why in report.not_checked.items()]
+        since = "nothing earlier" if report.compared_with is None else f"snapshot {report.compared_with}"
+        self.log.info(
+            "Workspace '%s', snapshot %s, compared with %s:\n%s",
+            report.workspace,
+            report.timestamp,
+            since,
+            "\n".join(lines),
+        )
+        for finding in shown:
+            if finding.is_new:
+                self.log.warning("%s: %s %s", finding.check, finding.message, finding.url or "")
+        for check, count in found.items():
+            Stats.gauge("mode_catalog.audit.findings", count, tags={"check": check})
+            Stats.gauge("mode_catalog.audit.new_findings", new[check], tags={"check": check})
+
+    def _fail(
+        self, fail_on: tuple[str, ...], report: AuditReport, context: Context, result: Mapping[str, Any]
+    ) -> None:
+        new = {check: count for check, count in report.new_counts.items() if check in fail_on and count}
+        if not new:
+            return
+        if ti := context.get("ti"):
+            ti.xcom_push(key="return_value", value=result)
+        first = next(found for found in report.findings if found.is_new and found.check in new)
+        counted = ", ".join(f"{count} {check}" for check, count in new.items())
+        raise AirflowFailException(
+            f"New findings: {counted}. The first: {first.message} All are in {result['audit']}; what is fine "
+            "as it is belongs into ignore."
+        )

@@ -1,0 +1,78 @@
+"""What is new since the audit before."""
+
+from __future__ import annotations
+
+import pytest
+
+from mode_catalog_provider.audit.finding import AuditReport
+from mode_catalog_provider.audit.workspace import audit_snapshot, keep_audit
+from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.snapshot.layout import Layout, entries
+from mode_catalog_provider.snapshot.reader import open_snapshot
+from mode_catalog_provider.snapshot.retention import prune
+from tests.unit.audit.workspaces import AT
+
+
+@pytest.fixture
+def audited(workspace):
+    """Audit the workspace as it is now; each time a day later."""
+    days = iter(range(10))
+
+    def audited(**options):
+        snapshot = workspace.snapshot(AT + 86_400 * next(days))
+        report = audit_snapshot(snapshot, only=["unnamed"], **options)
+        keep_audit(report, snapshot)
+        return report
+
+    return audited
+
+
+def test_at_first_everything_is_new(workspace, audited):
+    workspace.report("a", name=None)
+    report = audited()
+    assert (report.counts, report.new_counts, report.compared_with) == ({"unnamed": 1}, {"unnamed": 1}, None)
+
+
+def test_later_only_what_was_not_found_before(workspace, audited):
+    workspace.report("a", name=None)
+    audited()
+    workspace.report("b", name=None)
+    report = audited()
+    assert {finding.token: finding.is_new for finding in report.findings} == {"a": False, "b": True}
+    assert report.new_counts == {"unnamed": 1}
+    assert report.compared_with == AT
+
+
+def test_auditing_a_snapshot_again_tells_the_same(workspace, audited):
+    workspace.report("a", name=None)
+    first = audited()
+    snapshot = open_snapshot(workspace._folder / "acme" / str(AT))
+    assert audit_snapshot(snapshot, only=["unnamed"]) == first
+
+
+def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
+    workspace.report("a", name=None)
+    audited()
+    (record,) = tmp_path.glob("acme/*/*.audit")
+    record.write_text("{")
+    assert audited().compared_with is None
+
+
+def test_what_is_kept_reads_back_the_same(workspace, audited, tmp_path):
+    workspace.report("ä\ud83d", name=None)
+    report = audited()
+    (record,) = tmp_path.glob("acme/*/*.audit")
+    assert AuditReport.from_bytes(record.read_bytes()) == report
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format_version": 2}', b'{"format_version": 1}'])
+def test_anything_else_is_no_record_of_an_audit(content):
+    with pytest.raises(SnapshotAlteredError):
+        AuditReport.from_bytes(content)
+
+
+def test_retention_removes_an_audit_with_its_snapshot(audited, tmp_path):
+    audited(), audited(), audited()
+    layout = Layout.nested(tmp_path, "acme")
+    assert prune(layout, 1) == [AT, AT + 86_400]
+    assert len(entries(layout.home)) == 1
