@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox import Sandbox, WorkspaceShape
+from tests.unit.snapshot.sets import vendor_files
 
 ASSETS = ("datasource", "collection", "report", "query", "member")
 MODE_SECRET = "CASTOR_MODE_ANALYTICS_SECRET"
@@ -402,3 +403,26 @@ def test_no_secret_is_in_anything_that_commands_print_or_write(
     left = printed.encode() + b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for name in (MODE_SECRET, "CASTOR_UPLOADER_TOKEN", "CASTOR_MODE_ANALYTICS_TOKEN"):
         assert mode_catalog.environment[name].encode() not in left
+
+
+def test_an_audit_tells_what_is_new_and_fails_when_asked_to(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    mode_catalog.json("extract", "-o", tmp_path)
+    found = mode_catalog.json("audit", "-d", tmp_path)
+    assert found["counts"]["refused"] == len(found["findings"]) - sum(
+        count for check, count in found["counts"].items() if check != "refused"
+    )
+    assert Path(found["audit"]).parent == tmp_path
+    refused = mode_catalog("audit", "-d", tmp_path, "--fail-on", "refused")
+    assert refused.returncode == 5
+    assert "is not in Catalog" in refused.stdout
+    assert mode_catalog("audit", "-d", tmp_path, "--check", "stale", "--fail-on", "refused").returncode == 0
+
+
+def test_an_audit_of_the_vendors_files_writes_nothing(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    for name, content in vendor_files().items():
+        (tmp_path / name).write_bytes(content)
+    before = sorted(tmp_path.iterdir())
+    assert mode_catalog.json("audit", "-d", tmp_path)["audit"] is None
+    assert sorted(tmp_path.iterdir()) == before

@@ -14,7 +14,7 @@ AT = 1_780_000_000  # 2026-05-28
 
 REVENUE = (
     "select o.region, date_trunc('month', o.ordered_at) as month, sum(o.amount) as revenue from sales.orders "
-    "as o join sales.customers c on c.id = o.customer where o.status = 'paid' and c.kind = 'b2b' group by 1, 2"
+    "as o join sales.customers c on c.id = o.customer where o.status = 'paid' and kind = 'b2b' group by 1, 2"
 )
 TICKETS = (
     "select t.agent, count(*) filter (where t.closed_at is null) as still_open, avg(t.first_answer) as wait "
