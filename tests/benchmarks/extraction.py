@@ -75,7 +75,7 @@ class Workspace:
                 break
 
         def median(figure: str) -> float:
-            return statistics.median(result[figure] for result in results)
+            return float(statistics.median(result[figure] for result in results))
 
         told = all(result["lost"] is not None for result in results)
         figures = {name: median(name) for name in ("requests", "seconds", "share", "refused", "peak", "cpu")}

@@ -38,6 +38,13 @@ def extract(
     }
 
 
+def extract_made_up(route: str, queries: int, folder: str) -> dict[str, Any]:
+    """Take a snapshot of a workspace that exists only as numbers in this process; returns its figures."""
+    from tests.benchmarks.memory import measure
+
+    return measure(route, queries, Path(folder))
+
+
 def upload(catalog: dict[str, Any], file: str, sha256: str, name: str) -> dict[str, Any]:
     """Push one file to Catalog; returns how much memory that took beyond what was there before."""
     from tests.benchmarks.subject import peak_megabytes

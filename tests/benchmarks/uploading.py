@@ -37,8 +37,7 @@ def upload_speed(*, runs: int) -> Iterator[Goal]:
         for _ in range(runs):
             if has_curl:
                 curls.append(_curl(service, file))
-            arguments = {"catalog": service.catalog, "file": str(file), "sha256": digest, "name": NAME}
-            result = measure("ours:upload", **arguments)
+            result = measure("ours:upload", catalog=service.catalog, file=str(file), sha256=digest, name=NAME)
             service.forget_uploads()
             ours.append(MEGABYTES / result["seconds"])
             growths.append(result["growth"])
