@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ PARTIAL = ROOT / ".benchmarks"
 def main() -> int:
     """Measure, print, write."""
     options = _parser().parse_args()
+    # So that the processes that were started end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     machine = described()
     sizes = [SIZES["small"]] if options.quick else [SIZES[name] for name in options.sizes]
