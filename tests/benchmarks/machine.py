@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_PACKAGES = ("mode-catalog-provider", "apache-airflow", "requests", "urllib3", "tenacity")
+_PACKAGES = ("mode-catalog-provider", "apache-airflow", "requests", "urllib3")
 
 
 def described() -> list[str]:
