@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PLOT   := $(VENV)/.plot
 
 .PHONY: help run test long lint format bench requirements clean
 
@@ -12,7 +13,7 @@ help:
 	@echo "make test           run the whole test suite"
 	@echo "make long           the long stories: five failed days backfilled; PostgreSQL, Redis, S3 and two Celery workers"
 	@echo "make lint           ruff and mypy"
-	@echo "make bench          the benchmarks"
+	@echo "make bench          the benchmarks, about 40 minutes; BENCH_ARGS=--quick about 2"
 	@echo "make requirements   pin the dependencies again"
 	@echo "make clean          remove everything the other targets made"
 
@@ -23,6 +24,10 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Installing the pinned dependencies into $(VENV) (about a minute, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PLOT): $(READY) requirements-bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.txt
 	@touch $@
 
 run: $(READY)
@@ -43,12 +48,15 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)
+bench: $(PLOT)
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
+PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet
+
 requirements: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet -o requirements.txt
+	$(PIN) pyproject.toml --extra dev -o requirements.txt
+	$(PIN) --group bench -c requirements.txt -o requirements-bench.txt
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .demo .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

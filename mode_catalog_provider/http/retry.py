@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying
-
 from mode_catalog_provider.errors import (
     MalformedResponseError,
     RateLimitedError,
@@ -105,48 +103,43 @@ class RetryPolicy:
         """
         started = stop.now()
         counted = figures or RequestFigures()
-
-        def worth_another(state: RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            # The exact type decides: a truncated body is malformed too, but passes like a reset does.
-            if type(error) in self.few_for:
-                return state.attempt_number < self.few
-            return isinstance(error, passing)
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            # "Come back at once" from a service that refuses would make a hot loop.
-            if isinstance(error, ServiceError) and error.retry_after:
-                return error.retry_after
-            doubled: float = self.first_wait * 2 ** min(state.attempt_number - 1, 32)
-            return jitter(0.0, min(self.longest_wait, doubled))
-
-        def spent(state: RetryCallState) -> bool:
-            return stop.now() - started + state.upcoming_sleep > self.budget
-
-        def before_wait(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, ServiceError):
-                log.info("%s Trying again in %.1f s.", error, state.upcoming_sleep)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return attempt()
+            except (*passing, *self.few_for) as error:
+                seconds = self._wait(error, attempts, passing, jitter)
+                if seconds is None or stop.now() - started + seconds > self.budget:
+                    raise _given_up(error, attempts, stop.now() - started) from error
+                log.info("%s Trying again in %.1f s.", error, seconds)
                 counted.count(retries=1)
                 if isinstance(error, RateLimitedError):
-                    counted.count(throttled_seconds=state.upcoming_sleep)
+                    counted.count(throttled_seconds=seconds)
                 if on_wait is not None:
-                    on_wait(error, state.upcoming_sleep)
+                    on_wait(error, seconds)
+            # Out of the handler: what the wait raises is no consequence of the failure.
+            stop.sleep(seconds)
 
-        retrying = Retrying(
-            retry=worth_another,
-            wait=wait,
-            stop=spent,
-            sleep=stop.sleep,
-            before_sleep=before_wait,
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except (*passing, *self.few_for) as error:
-            attempts = int(retrying.statistics.get("attempt_number", 1))
-            raise _given_up(error, attempts, stop.now() - started) from error
+    def _wait(
+        self,
+        error: ServiceError,
+        attempts: int,
+        passing: tuple[type[ServiceError], ...],
+        jitter: Callable[[float, float], float],
+    ) -> float | None:
+        """Return the seconds until another attempt is worth while, ``None`` if none is."""
+        # The exact type decides: a truncated body is malformed too, but passes like a reset does.
+        if type(error) in self.few_for:
+            if attempts >= self.few:
+                return None
+        elif not isinstance(error, passing):
+            return None
+        # "Come back at once" from a service that refuses would make a hot loop.
+        if error.retry_after:
+            return error.retry_after
+        doubled: float = self.first_wait * 2 ** min(attempts - 1, 32)
+        return jitter(0.0, min(self.longest_wait, doubled))
 
 
 def _given_up(error: ServiceError, attempts: int, seconds: float) -> ServiceError:

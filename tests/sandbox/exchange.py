@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.sandbox.server import SandboxServer
 
 _GZIP_FROM_BYTES = 1400
-_DRAIN_BLOCK = 1 << 20
+_DRAIN_BLOCK = 1 << 18
 
 
 class Exchange(BaseHTTPRequestHandler):

@@ -32,7 +32,7 @@ def refuse(event, args):
         raise RuntimeError(f"open {args} while importing")
 sys.dont_write_bytecode = True
 # What the libraries do at their own import is not ours to judge.
-import requests, rich.console, rich.progress, rich.logging, tenacity, pendulum
+import requests, rich.console, rich.progress, rich.logging, pendulum
 sys.addaudithook(refuse)
 for name in sys.argv[1:]:
     importlib.import_module(name)
@@ -69,7 +69,7 @@ def test_the_core_imports_nothing_of_airflow(room: str) -> None:
 
 def test_the_parser_of_the_command_line_brings_in_no_heavy_library() -> None:
     loaded = imported_by("mode_catalog_provider.cli", "mode_catalog_provider.cli.arguments")
-    assert not loaded & {"requests", "rich", "airflow", "pendulum", "tenacity"}
+    assert not loaded & {"requests", "rich", "airflow", "pendulum"}
 
 
 def test_importing_the_core_touches_neither_network_nor_disk() -> None:
