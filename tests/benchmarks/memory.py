@@ -197,8 +197,8 @@ def _take(mode: SyntheticMode, layout: Layout, strategy: str, *, incremental: bo
         credentials=lambda: ModeCredentials(token="0123456789ab", secret="secret"),
         requests_per_second=1_000_000,
     )
-    client._http = mode  # type: ignore[assignment]
-    client._last_session = lambda **_: mode  # type: ignore[assignment,return-value]
+    client._exchange._http = mode  # type: ignore[assignment]
+    client._exchange._last_session = lambda **_: mode  # type: ignore[assignment,return-value]
     chosen = ExtractionOptions(strategy=strategy, incremental=incremental)  # type: ignore[arg-type]
     extraction = Extraction(client=client, options=chosen)
     return capture(client=client, extraction=extraction, layout=layout, log=logging.getLogger("memory"))
