@@ -2,7 +2,8 @@
 
 A walk over pages cannot see every move of its rows: a report deleted from a page that was read pulls another
 one over the page's edge, unseen. The batch listing of reports, read when all walks are over, can tell. If it
-has exactly the reports that a collection showed, none was deleted while that was read, so none was hidden.
+has exactly the reports that a collection showed, none was deleted while that was read, so none was hidden;
+provided that the batch listing is up to date, which nobody promises for the last minutes.
 """
 
 from __future__ import annotations
