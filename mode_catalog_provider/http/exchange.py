@@ -8,6 +8,7 @@ the socket from outside, so the connections made here tell the running exchange 
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 _of_this_thread = threading.local()
 
+#: Seconds after which the thread that keeps the deadlines looks whether it is still needed. A thread for each
+#: exchange would cost more than the exchange.
+_LONGEST_LOOK_AWAY = 1.0
+
 
 class Exchange:
     """A request and its answer, from connecting to the last byte."""
@@ -27,6 +32,8 @@ class Exchange:
     def __init__(self) -> None:
         self.overdue = False
         self.broken = False
+        #: When it has taken too long, on the monotonic clock.
+        self.expires_at = math.inf
         #: When a kept connection took the request, on the monotonic clock. ``None`` for a new one: the system
         #: accepts it long before the server looks at it.
         self.sent_at: float | None = None
@@ -57,10 +64,12 @@ class Exchange:
 
 
 class Exchanges:
-    """The exchanges under way in one session."""
+    """The exchanges under way in one session, and one thread for all that ends those which take too long."""
 
     def __init__(self) -> None:
         self._under_way: set[Exchange] = set()
+        self._changed = threading.Condition()
+        self._watchdog: threading.Thread | None = None
 
     @contextlib.contextmanager
     def begin(self, *, deadline: float | None) -> Iterator[Exchange]:
@@ -69,19 +78,37 @@ class Exchanges:
         :param deadline: seconds for the whole exchange; ``None`` for no limit.
         """
         exchange = Exchange()
-        watchdog = threading.Timer(deadline, exchange.expire) if deadline is not None else None
-        self._under_way.add(exchange)
+        with self._changed:
+            self._under_way.add(exchange)
+            if deadline is not None:
+                exchange.expires_at = monotonic() + deadline
+                self._watch(exchange.expires_at)
         _of_this_thread.exchange = exchange
-        if watchdog is not None:
-            watchdog.daemon = True
-            watchdog.start()
         try:
             yield exchange
         finally:
-            if watchdog is not None:
-                watchdog.cancel()
             _of_this_thread.exchange = None
-            self._under_way.discard(exchange)
+            with self._changed:
+                self._under_way.discard(exchange)
+
+    def _watch(self, expires_at: float) -> None:
+        if self._watchdog is None:
+            self._watchdog = threading.Thread(target=self._end_overdue, name="http-deadlines", daemon=True)
+            self._watchdog.start()
+        elif expires_at < monotonic() + _LONGEST_LOOK_AWAY:
+            self._changed.notify()
+
+    def _end_overdue(self) -> None:
+        with self._changed:
+            while self._under_way:
+                now = monotonic()
+                overdue = [exchange for exchange in self._under_way if exchange.expires_at <= now]
+                for exchange in overdue:
+                    exchange.expires_at = math.inf
+                    exchange.expire()
+                earliest = min(exchange.expires_at for exchange in self._under_way)
+                self._changed.wait(min(earliest - now, _LONGEST_LOOK_AWAY))
+            self._watchdog = None
 
     def break_off_all(self) -> None:
         """End all exchanges under way."""

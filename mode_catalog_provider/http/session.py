@@ -105,6 +105,22 @@ class _NoCookies(DefaultCookiePolicy):
         return False
 
 
+class _Session(requests.Session):
+    """Asks the environment for proxies and certificates once per host, where ``requests`` asks each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_host: dict[str, Any] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Add to the settings of a request, which are the same for all of this session."""
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        if host not in self._of_host:
+            self._of_host[host] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return dict(self._of_host[host])
+
+
 class HttpSession:
     """Sends requests of one service and returns whole answers. Thread-safe.
 
@@ -140,7 +156,7 @@ class HttpSession:
         self._verify = verify
         self._max_bytes = max_bytes
         self._exchanges = Exchanges()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self._session.proxies.update(proxies or {})
         self._session.cookies.set_policy(_NoCookies())

@@ -2,6 +2,10 @@
 
 Batch lists a query without its ``data_source_id``, without any time, and perhaps not every query. So what it
 gives for a report is used only when nothing speaks against it; otherwise the report is read by REST.
+
+Batch has been seen to show more than REST does. In a collection that REST refuses this changes nothing, for
+its reports are never listed. Should REST list a report, but refuse its queries, which batch shows in full,
+then they are taken: the key may read them, and finding out would take the very requests that batch saves.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from mode_catalog_provider.snapshot.assets import contract_row
 from mode_catalog_provider.snapshot.spool import private_database, token_bytes
 
 #: Pages of the database kept in memory, in KiB.
-_CACHE = 8 * 1024
+_CACHE = 2 * 1024
 
 #: Seconds before the batch answer in which an edit may be missing from it: Mode's clock is not ours, and bulk
 #: listings may lag behind.
@@ -33,7 +37,7 @@ class BatchQueries:
     def __init__(self, *, begun: float) -> None:
         self._begun = begun
         self._database = private_database(cache=_CACHE)
-        self._database.execute("CREATE TABLE query (report BLOB, collection BLOB, body TEXT)")
+        self._database.execute("CREATE TABLE query (report BLOB, body TEXT)")
         self._database.execute("BEGIN")
         #: Whether every page came. Without, a report that batch does not show says nothing.
         self.complete = False
@@ -43,9 +47,9 @@ class BatchQueries:
     def add(self, rows: Iterable[Any]) -> None:
         """Keep the rows of a page; one that nobody could be asked for is as good as not listed."""
         self._database.executemany(
-            "INSERT INTO query VALUES (?, ?, ?)",
+            "INSERT INTO query VALUES (?, ?)",
             (
-                (token_bytes(row["report_token"]), _collection(row), json.dumps(_essence(row)))
+                (token_bytes(row["report_token"]), json.dumps(_essence(row)))
                 for row in rows
                 if _names_its_report(row)
             ),
@@ -59,10 +63,12 @@ class BatchQueries:
         self.complete = complete
         # Made when all rows are there, an index is written in one go.
         self._database.execute("CREATE INDEX by_report ON query (report)")
-        self._database.execute("CREATE INDEX by_collection ON query (collection, report)")
 
     def of(self, report: Wire, *, edited: float | None) -> list[dict[str, Any]] | None:
         """Return the rows of a report's queries, ``None`` when they must be read by REST.
+
+        None at all says that the report has none, or that the key may not see them: batch leaves out what it
+        does not show, where REST refuses.
 
         An id has the JSON type that REST uses: the id of the data source is REST's own, and the query's takes
         the type of its report's, for the two services need not agree on numbers or strings.
@@ -93,18 +99,6 @@ class BatchQueries:
             rows.append(contract_row("query", {**query, "report_token": report["token"]}))
         return rows
 
-    def reports_of(self, collection: str) -> set[str] | None:
-        """Return the reports that batch knows in a collection, ``None`` when it does not know them all.
-
-        :param collection: the collection's token.
-        """
-        if not self.complete:
-            return None
-        found = self._database.execute(
-            "SELECT DISTINCT report FROM query WHERE collection = ?", (token_bytes(collection),)
-        )
-        return {report.decode("utf-8", "surrogatepass") for (report,) in found}
-
     def close(self) -> None:
         """Give the disk space back."""
         self._database.close()
@@ -129,11 +123,6 @@ def _aware(moment: datetime) -> datetime:
 
 def _essence(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.get(name) for name in ("id", "token", "name", "raw_query", "data_source_token")}
-
-
-def _collection(row: Mapping[str, Any]) -> bytes | None:
-    token = row.get("space_token")
-    return token_bytes(token) if isinstance(token, str) else None
 
 
 def _names_its_report(row: Any) -> bool:

@@ -1,22 +1,20 @@
-"""Read the batch listing of queries through a pipeline, while REST lists collections and reports."""
+"""Read a batch listing through a pipeline, beside everything else."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from mode_catalog_provider.errors import MalformedResponseError, ServiceError
-from mode_catalog_provider.mode.batch_queries import BatchQueries
 from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.pages import count_of
-from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
+from mode_catalog_provider.mode.pipeline import Call, Lane, Row
+from mode_catalog_provider.mode.reading import Reading
 from mode_catalog_provider.mode.rows import Wire
 
 log = logging.getLogger(__name__)
-
-LISTING = "queries"
 
 #: Pages of 1,000 queries, SQL included, are large: more at once would cost memory and gain nothing.
 AT_ONCE = 2
@@ -26,28 +24,29 @@ MOST_BROKEN_PAGES = 3
 
 
 class BatchReading:
-    """Walk the listing to its end, once. Rows that move meanwhile show as counts that disagree.
+    """Walk a batch listing to its end, once. Rows that move meanwhile show as counts that disagree.
 
+    :param reading: of which this is a part.
     :param discovery: opened.
-    :param queries: takes the rows.
-    :param everywhere: with what is in personal collections.
-    :param pipeline: gets the calls.
-    :param ended: called once at the end; returns the rows that waited for it.
+    :param listing: which one: ``"queries"`` or ``"reports"``.
+    :param take: gets the rows of each page.
+    :param ended: called once at the end with whether every page came; returns the rows that waited for it.
     """
 
     def __init__(
         self,
         *,
+        reading: Reading,
         discovery: Discovery,
-        queries: BatchQueries,
-        everywhere: bool,
-        pipeline: Pipeline,
-        ended: Callable[[], Iterable[Row]],
+        listing: str,
+        take: Callable[[list[Any]], None],
+        ended: Callable[[bool], Iterable[Row]],
     ) -> None:
         self._discovery = discovery
-        self._queries = queries
-        self._everywhere = everywhere
-        self._pipeline = pipeline
+        self._listing = listing
+        self._take = take
+        self._everywhere = reading.options.include_personal
+        self._pipeline = reading.pipeline
         self._ended = ended
         self._next = 1
         self._last: int | None = None
@@ -55,25 +54,21 @@ class BatchReading:
         self._under_way = 0
         self._broken = 0
 
-    def start(self, *, data_sources: Mapping[str, Any]) -> None:
-        """Queue the first call; all others follow from its answer.
-
-        :param data_sources: ids by token, as REST gives them: batch rows have the token alone.
-        """
-        self._queries.data_sources = data_sources
+    def start(self) -> None:
+        """Queue the first call; all others follow from its answer."""
         self._ask()
 
     def _ask(self) -> None:
-        request = partial(self._discovery.page, LISTING, self._next, everywhere=self._everywhere)
+        request = partial(self._discovery.page, self._listing, self._next, everywhere=self._everywhere)
         self._pipeline.add(Call(Lane.BATCH, request, self._page, failed=self._page_failed))
         self._next += 1
         self._under_way += 1
 
     def _page(self, answer: Wire) -> Iterable[Row]:
-        rows, block = answer.get(LISTING), answer.get("pagination")
+        rows, block = answer.get(self._listing), answer.get("pagination")
         if not isinstance(rows, list):
             return self._page_failed(MalformedResponseError("Mode's batch listing came without its rows."))
-        self._queries.add(rows)
+        self._take(rows)
         pages = count_of(block.get("total_pages")) if isinstance(block, dict) else None
         if pages is not None:
             self._last = max(self._last or 0, pages)
@@ -85,7 +80,9 @@ class BatchReading:
 
     def _page_failed(self, error: ServiceError) -> Iterable[Row]:
         self._broken += 1
-        log.warning("A page of Mode's batch listing of queries is missing, REST stands in: %s", error)
+        log.warning(
+            "A page of Mode's batch listing of %s is missing, REST stands in: %s", self._listing, error
+        )
         return self._settled()
 
     def _settled(self) -> Iterable[Row]:
@@ -97,8 +94,7 @@ class BatchReading:
             self._ask()
         if self._under_way:
             return ()
-        self._queries.finish(complete=not self._broken)
-        return self._ended()
+        return self._ended(not self._broken)
 
     def _more(self) -> bool:
         return self._last is None or self._next <= self._last

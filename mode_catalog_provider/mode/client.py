@@ -1,4 +1,4 @@
-"""The wire to Mode: one authenticated, throttled, retried request, and walks over listings."""
+"""The client of one Mode workspace: requests, repeated while that is safe, and walks over listings."""
 
 from __future__ import annotations
 
@@ -19,27 +19,23 @@ from mode_catalog_provider.errors import (
     WrongHostError,
 )
 from mode_catalog_provider.http.figures import RequestFigures
-from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer
+from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES
 from mode_catalog_provider.http.retry import RetryPolicy
-from mode_catalog_provider.http.session import READ_TIMEOUT, HttpSession
+from mode_catalog_provider.http.session import READ_TIMEOUT
 from mode_catalog_provider.http.stop import StopSignal
-from mode_catalog_provider.mode.answers import json_object, rate_headers, refusal
+from mode_catalog_provider.mode.answers import json_object
 from mode_catalog_provider.mode.credentials import (
     Authority,
     CredentialKeeper,
     CredentialsSource,
     ModeCredentials,
 )
+from mode_catalog_provider.mode.exchange import FAREWELL_SECONDS, ModeExchange
 from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, web_url, workspace_name
 from mode_catalog_provider.mode.pages import PageWalk
 from mode_catalog_provider.mode.throttle import Throttle
 
 __all__ = ["DEFAULT_HOST", "CredentialsSource", "ModeClient", "ModeCredentials", "web_url"]
-
-ACCEPT = "application/hal+json"
-MOST_HOPS = 5
-DEADLINE_IN_TIMEOUTS = 5
-FAREWELL_SECONDS = 5.0
 
 
 class ModeClient:
@@ -94,18 +90,19 @@ class ModeClient:
         self._stop = StopSignal()
         self._throttle = Throttle(requests_per_second=requests_per_second, stop=self._stop)
         self._retries = RetryPolicy(budget=retry_budget)
-        self._deadline = read_timeout * DEADLINE_IN_TIMEOUTS
         self.on_secret = on_secret
-        session = partial(
-            HttpSession,
-            service="Mode",
+        self._exchange = ModeExchange(
+            address=self._address,
+            credentials=self._credentials,
+            throttle=self._throttle,
+            stop=self._stop,
+            figures=self.figures,
+            timeout=timeout,
+            pool_size=max_in_flight,
             verify=verify,
             proxies=proxies,
             max_bytes=max_response_bytes,
-            figures=self.figures,
         )
-        self._http = session(timeout=timeout, pool_size=max_in_flight, stop=self._stop)
-        self._last_session = partial(session, timeout=FAREWELL_SECONDS, pool_size=1)
 
     def __enter__(self) -> Self:
         return self
@@ -227,7 +224,9 @@ class ModeClient:
 
         def attempt() -> dict[str, Any]:
             try:
-                return json_object(self._ask(method, path, json=json, authority=authority), may_be_empty=True)
+                return json_object(
+                    self._exchange.ask(method, path, json=json, authority=authority), may_be_empty=True
+                )
             except UnreachableError:
                 raise
             except (ServiceUnavailableError, MalformedResponseError) as error:
@@ -253,32 +252,8 @@ class ModeClient:
         :raises ServiceError: it was not carried out, as far as one can tell.
         """
         stop = StopSignal()
-        authority, url = self.authority, self._address.url(path)
-        http = self._last_session(stop=stop)
-
-        def attempt() -> None:
-            answer = http.exchange(
-                method,
-                url,
-                authorization=authority.authorization,
-                headers={"Accept": ACCEPT},
-                deadline=FAREWELL_SECONDS,
-                shown_as=shown_as,
-            )
-            if not 200 <= answer.status < 300:
-                raise refusal(answer, authority)
-
-        def in_turn() -> None:
-            if self._stop.is_set:
-                attempt()
-            else:
-                with self._throttle.turn():
-                    attempt()
-
-        try:
-            RetryPolicy(budget=FAREWELL_SECONDS).call(in_turn, stop=stop, figures=self.figures)
-        finally:
-            http.close()
+        attempt = partial(self._exchange.ask_last, method, path, shown_as=shown_as, stop=stop)
+        RetryPolicy(budget=FAREWELL_SECONDS).call(attempt, stop=stop, figures=self.figures)
 
     def in_flight_wanted(self) -> int:
         """How many requests must be under way at once to use the whole rate, as slow as answers are now."""
@@ -293,7 +268,7 @@ class ModeClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._exchange.close()
 
     # -- one request ---------------------------------------------------------------------------------------
 
@@ -306,7 +281,7 @@ class ModeClient:
         authority: Authority | None = None,
     ) -> dict[str, Any]:
         def attempt() -> dict[str, Any]:
-            return json_object(self._ask("GET", path, params=params, authority=authority))
+            return json_object(self._exchange.ask("GET", path, params=params, authority=authority))
 
         return self._with_retries(attempt, policy)
 
@@ -318,57 +293,6 @@ class ModeClient:
                 self._throttle.back_off(seconds)
 
         return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=before_wait, **options)
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        authority: Authority | None = None,
-    ) -> Answer:
-        """Send one request, again where Mode wants another credential or address; return a good answer."""
-        url = self._address.url(path)
-        for _ in range(MOST_HOPS):
-            credentials = self._credentials.current()
-            answer = self._send(method, url, authority or credentials, params, json)
-            if answer.status == 401 and authority is None:
-                self._credentials.replace(credentials)
-            elif answer.status in (301, 302, 307, 308) and "Location" in answer.headers:
-                url = self._address.follow(url, answer.headers["Location"])
-                # The location repeats the query.
-                params = None
-            elif 200 <= answer.status < 300:
-                return answer
-            else:
-                self.figures.count(refused_by_limiter=int(answer.status == 429))
-                raise refusal(answer, authority or credentials)
-        raise MalformedResponseError(f"Mode {method} {path}: more than {MOST_HOPS} redirects and refusals.")
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        authority: Authority,
-        params: Mapping[str, Any] | None,
-        json: Any,
-    ) -> Answer:
-        with self._throttle.turn() as turn:
-            self.figures.count(throttled_seconds=turn.waited)
-            answer = self._http.exchange(
-                method,
-                url,
-                authorization=authority.authorization,
-                headers={"Accept": ACCEPT},
-                params=params,
-                json=json,
-                deadline=self._deadline,
-            )
-            turn.sent = answer.sent_at
-            limit, remaining = rate_headers(answer)
-            self._throttle.learn(limit=limit, remaining=remaining)
-        return answer
 
     def _not_mode(self) -> WrongHostError:
         return WrongHostError(

@@ -100,7 +100,7 @@ class Discovery:
     def page(self, listing: str, number: int, *, everywhere: bool = False) -> dict[str, Any]:
         """Read one page of a listing. A token that is refused in the middle is minted again, once.
 
-        :param listing: ``"queries"`` or ``"members"``.
+        :param listing: ``"queries"``, ``"reports"`` or ``"members"``.
         :param number: of the page, from 1.
         :param everywhere: with what is in members' personal collections, default false.
         :return: the answer: rows under the listing's name, counters under ``pagination``.

@@ -12,21 +12,21 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
-from time import time
-from typing import Any
 
 from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
-from mode_catalog_provider.mode.batch_queries import BatchQueries
-from mode_catalog_provider.mode.batch_reading import BatchReading
+from mode_catalog_provider.mode.batch_route import BatchRoute
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.ledger import Ledger, LeftOut
 from mode_catalog_provider.mode.member_reading import MemberReading
 from mode_catalog_provider.mode.pages import embedded_rows
-from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
+from mode_catalog_provider.mode.pipeline import Lane, Pipeline, Row
+from mode_catalog_provider.mode.query_reading import QueryReading
+from mode_catalog_provider.mode.reading import Reading
 from mode_catalog_provider.mode.recollection import NothingKnown, Recollection
 from mode_catalog_provider.mode.report_reading import ReportReading
+from mode_catalog_provider.mode.report_roll import ReportRoll
 from mode_catalog_provider.mode.rows import Wire, datasource_row, token_of
 
 __all__ = ["Extraction", "ExtractionOptions", "LeftOut", "Progress"]
@@ -132,39 +132,32 @@ class Extraction:
     def _start_readings(
         self, pipeline: Pipeline, known: Recollection, discovery: Discovery | None, opened: ExitStack
     ) -> None:
-        shared: dict[str, Any] = {
-            "client": self._client,
-            "options": self.options,
-            "pipeline": pipeline,
-            "ledger": self._ledger,
-            "recollection": known,
-        }
-        batch = opened.enter_context(closing(BatchQueries(begun=time()))) if discovery else None
-        reports = ReportReading(**shared, batch=batch)
-        batch_reading = None
-        if discovery and batch:
-            batch_reading = BatchReading(
-                discovery=discovery,
-                queries=batch,
-                everywhere=self.options.include_personal,
-                pipeline=pipeline,
-                ended=reports.batch_ended,
-            )
+        reading = Reading(
+            client=self._client,
+            options=self.options,
+            pipeline=pipeline,
+            ledger=self._ledger,
+            recollection=known,
+        )
+        roll = opened.enter_context(closing(ReportRoll()))
+        batch = opened.enter_context(closing(BatchRoute(reading, discovery))) if discovery else None
+        found = batch.queries if batch else None
+        queries = opened.enter_context(closing(QueryReading(reading=reading, roll=roll, batch=found)))
+        reports = ReportReading(reading=reading, roll=roll, queries=queries, batch=batch)
         # The two lists without which there is no extraction come first.
-        then = partial(self._data_sources, batch_reading)
-        pipeline.add(Call(Lane.COLLECTIONS, partial(self._client.get, "data_sources"), then))
+        reading.ask(Lane.COLLECTIONS, "data_sources", partial(self._data_sources, batch, reports))
         reports.start()
-        MemberReading(**shared, discovery=discovery).start()
+        MemberReading(reading=reading, discovery=discovery).start()
 
     @staticmethod
-    def _data_sources(batch: BatchReading | None, answer: Wire) -> Iterator[Row]:
+    def _data_sources(batch: BatchRoute | None, reports: ReportReading, answer: Wire) -> Iterator[Row]:
         listing = "the list of data sources"
         ids = {}
         for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
             ids[token_of(resource, listing)] = resource.get("id")
             yield "datasource", datasource_row(resource)
         if batch:
-            batch.start(data_sources=ids)
+            batch.read_queries(data_sources=ids, ended=reports.batch_ended)
 
 
 def _known_queries(recollection: Recollection) -> Iterator[Row]:

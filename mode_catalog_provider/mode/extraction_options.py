@@ -22,7 +22,8 @@ class ExtractionOptions:
     :param strategy: ``"rest"``: everything from the REST API. ``"hybrid"``: queries from the Discovery API,
         1,000 a request, the rest from REST; it must be open to the API token (an admin's, on a plan that has
         it). ``"auto"`` (default): hybrid where it is open, else rest; and rest where an earlier snapshot is
-        built on, which is cheaper still. All give the same rows.
+        built on, which is cheaper still. All give the same rows, but for a report whose queries REST refuses
+        to the very key that Discovery shows them to: hybrid has it, rest leaves it out.
     :param incremental: whether queries and members' user records that have not changed since the last
         complete snapshot in the same place come from there, default ``False``. Mode says of a report when it
         was edited, saved and published, and how many queries it has; that decides. Of a member it says

@@ -9,13 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from mode_catalog_provider.errors import ServiceError
-from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.discovery import Discovery
-from mode_catalog_provider.mode.extraction_options import ExtractionOptions
-from mode_catalog_provider.mode.ledger import Ledger, LeftOut
+from mode_catalog_provider.mode.ledger import LeftOut
 from mode_catalog_provider.mode.pages import count_of, embedded_rows
-from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
-from mode_catalog_provider.mode.recollection import Recollection, member_mark
+from mode_catalog_provider.mode.pipeline import Call, Lane, Refusal, Row
+from mode_catalog_provider.mode.reading import Reading
+from mode_catalog_provider.mode.recollection import member_mark
 from mode_catalog_provider.mode.rows import Wire, completed_member, member_row
 from mode_catalog_provider.snapshot.assets import KEYS
 
@@ -23,32 +22,18 @@ from mode_catalog_provider.snapshot.assets import KEYS
 class MemberReading:
     """Read members through a pipeline, beside everything else.
 
-    :param client: asks Mode.
-    :param options: whether user records are read at all, and how many at once.
-    :param pipeline: gets the calls.
-    :param ledger: is told who was left out or is incomplete.
-    :param recollection: knows some members, whose user records then are not asked for.
+    :param reading: of which this is a part.
     :param discovery: lists members where REST refuses to. It is not asked before that: it has nothing that
         the short REST list does not have, and lacks names.
     """
 
-    def __init__(
-        self,
-        *,
-        client: ModeClient,
-        options: ExtractionOptions,
-        pipeline: Pipeline,
-        ledger: Ledger,
-        recollection: Recollection,
-        discovery: Discovery | None = None,
-    ) -> None:
-        self._client = client
-        self._pipeline = pipeline
-        self._ledger = ledger
-        self._recollection = recollection
+    def __init__(self, *, reading: Reading, discovery: Discovery | None = None) -> None:
+        self._reading = reading
+        self._ledger = reading.ledger
+        self._recollection = reading.recollection
         self._discovery = discovery
-        self._full = options.members == "full"
-        self._at_once = options.max_in_flight
+        self._full = reading.options.members == "full"
+        self._at_once = reading.options.max_in_flight
         # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
         self._incomplete: deque[tuple[Any, ...]] = deque()
         self._seen: set[str] = set()
@@ -58,7 +43,7 @@ class MemberReading:
         self._ask_list("memberships/lite", refused=lambda _: self._ask_list("memberships", self._refused))
 
     def _ask_list(self, path: str, refused: Callable[[Refusal], Iterable[Row]]) -> Iterable[Row]:
-        self._pipeline.add(Call(Lane.MEMBERS, partial(self._client.get, path), self._listed, refused))
+        self._reading.ask(Lane.MEMBERS, path, self._listed, refused)
         return ()
 
     def _refused(self, refusal: Refusal) -> Iterable[Row]:
@@ -82,7 +67,7 @@ class MemberReading:
                 yield from self._ask_batch(discovery, page + 1, failed)
 
         request = partial(discovery.page, "members", page)
-        self._pipeline.add(Call(Lane.MEMBERS, request, listed, failed=failed))
+        self._reading.pipeline.add(Call(Lane.MEMBERS, request, listed, failed=failed))
         return ()
 
     def _listed(self, answer: Wire) -> Iterator[Row]:
@@ -108,10 +93,8 @@ class MemberReading:
         if not self._incomplete:
             return
         row = dict(zip(KEYS["member"], self._incomplete.popleft(), strict=True))
-        request = partial(self._client.get, f"/api/{quote(row['username'], safe='')}")
-        self._pipeline.add(
-            Call(Lane.MEMBERS, request, partial(self._profile, row), partial(self._no_profile, row))
-        )
+        path = f"/api/{quote(row['username'], safe='')}"
+        self._reading.ask(Lane.MEMBERS, path, partial(self._profile, row), partial(self._no_profile, row))
 
     def _profile(self, row: dict[str, Any], answer: Wire) -> Iterable[Row]:
         self._ask_next_profile()

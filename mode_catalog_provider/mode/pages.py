@@ -10,12 +10,19 @@ counters, where there are any. One move leaves none: a report deleted from a pag
 a page that was not read into its place, where nobody looks. So a pass is made again when there is evidence,
 and, unless something outside the listing can tell that a row is missing, also without: then a single change,
 whatever it is and whenever it happens, cannot hide a row. What fits on one short page needs neither.
+
+Where it is known what the listing held before, the first pass goes from the last page to the first. A row
+deleted meanwhile then pulls the others towards pages yet to come. To push one past, unseen, another row must
+come into the listing, and shows on a page yet to come. So a pass that shows just the known rows, each once,
+saw all there was. One case is left: the row that came in is itself a known one, which had been moved away in
+the meantime and is moved back in these very seconds, and the row that it hides is new.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
+from math import ceil
 from typing import Any
 
 from mode_catalog_provider.errors import MalformedResponseError
@@ -43,6 +50,8 @@ class PageWalk:
         unless constant counters prove that nothing is missing. With false this is done only on evidence that
         rows moved. What then stays hidden is one row for each that was deleted, during the walk, from a page
         already read: see :attr:`unproven`.
+    :param known: tokens of the rows that the listing held before; if that is more than a short page, and it
+        still holds just these, one pass is enough. Default ``None``: nobody knows.
     :param repeats: pages in a row that may show nothing new before the walk believes that it is over, default
         0. ``data_sources/{t}/reports`` has a row per report *and query*, so that one report of 160 queries
         fills several identical pages: 6 there.
@@ -56,6 +65,7 @@ class PageWalk:
         *,
         params: Mapping[str, Any] | None = None,
         confirm: bool = True,
+        known: Collection[str] | None = None,
         repeats: int = 0,
         most_pages: int = 5_000,
     ) -> None:
@@ -69,10 +79,21 @@ class PageWalk:
         self._seen: set[Hashable] = set()
         self._passes = 0
         self._pages_before = 0
+        self._asked = False
         #: Whether a row may be hidden that was there all the time: there was more than one short page, it was
         #: looked over once, without evidence of a move, and no counters prove it complete.
         self.unproven = False
         self._begin_pass()
+        self._known = {("token", token) for token in known or ()}
+        self._known_pages = ceil(len(self._known) / SHORTEST_FULL_PAGE)
+        self._backward = len(self._known) >= SHORTEST_FULL_PAGE
+        if self._backward:
+            self._number = self._known_pages
+
+    @property
+    def pages(self) -> int:
+        """How many pages there were, at the latest pass, the proving one not counted."""
+        return self._last_page_with_rows
 
     @property
     def params(self) -> dict[str, Any]:
@@ -85,11 +106,14 @@ class PageWalk:
         :return: the rows that no page has shown before.
         :raises MalformedResponseError: not a listing, or one that does not come to an end.
         """
-        rows = embedded_rows(body, self.key, what=self.path, required=self._number == 1)
+        rows = embedded_rows(body, self.key, what=self.path, required=not self._asked)
+        self._asked = True
         block = body.get("pagination")
         counters = block if isinstance(block, Mapping) else {}
         new = self._note(rows, counters)
-        if self._pass_is_over(rows, counters):
+        if self._backward:
+            self._step_back()
+        elif self._pass_is_over(rows, counters):
             self._end_pass(ended_empty=not rows)
         elif self._number >= self._most_pages:
             raise MalformedResponseError(
@@ -98,6 +122,11 @@ class PageWalk:
         else:
             self._number += 1
         return new
+
+    def _step_back(self) -> None:
+        self._number -= 1
+        if not self._number:
+            self._backward, self._barren, self._number = False, 0, self._known_pages + 1
 
     def _begin_pass(self) -> None:
         self._passes += 1
@@ -113,6 +142,7 @@ class PageWalk:
         self._last_page: list[Hashable] = []
         self._shrank = False
         self._moved = False
+        self._asked = False
 
     def _note(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> list[dict[str, Any]]:
         before = len(self._in_pass)
@@ -126,7 +156,8 @@ class PageWalk:
         self._new_rows += len(new)
         self._look_for_moves(page, unseen=len(self._in_pass) - before)
         if len(self._in_pass) > before:
-            self._last_page_with_rows, self._barren = self._number, 0
+            self._last_page_with_rows = max(self._last_page_with_rows, self._number)
+            self._barren = 0
         else:
             self._barren += 1
         # A page shown again after the last one is not what the server counted.
@@ -138,6 +169,10 @@ class PageWalk:
         return new
 
     def _look_for_moves(self, page: list[Hashable], *, unseen: int) -> None:
+        if self._backward:
+            self._moved |= unseen < len(page)
+            self._first_page, self._last_page = page, self._last_page or page
+            return
         if not unseen:
             # After the end, the last page or the first may be shown again; anything else slid back.
             self._moved |= bool(page) and page not in (self._first_page, self._last_page)
@@ -165,7 +200,8 @@ class PageWalk:
         missing = self._missing()
         if self._passes == 1:
             short = ended_empty and self._last_page_with_rows <= 1 and self._rows < SHORTEST_FULL_PAGE
-            proven = short or self._claims == {len(self._in_pass)}
+            as_before = self._in_pass == self._known and not self._moved
+            proven = short or as_before or self._claims == {len(self._in_pass)}
             evidence = self._moved or len(self._claims) > 1
             self.done = not missing and (proven or not (self._confirm or evidence))
             self.unproven = self.done and not proven

@@ -7,7 +7,7 @@ left out) belongs to the one thread that consumes the rows, so nothing of it nee
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from queue import SimpleQueue
@@ -34,9 +34,18 @@ class Lane(IntEnum):
 
     BATCH = 0
     QUERIES = 1
-    PAGES = 2
-    COLLECTIONS = 3
-    MEMBERS = 4
+    NEXT_PAGES = 2
+    PAGES = 3
+    COLLECTIONS = 4
+    MEMBERS = 5
+
+
+#: Where more work is found. A walk that was begun goes on before another begins: the sooner it is over, the
+#: less can change meanwhile, and the fewer walks are remembered at once.
+_LISTINGS = (Lane.NEXT_PAGES, Lane.PAGES, Lane.COLLECTIONS)
+
+#: Rows taken from a source before the network gets its turn again.
+_ROWS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +94,22 @@ class Pipeline:
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         self._threads: list[Thread] = []
+        self._sources: deque[Iterator[Iterable[Row]]] = deque()
         #: Most calls that ever waited or were in flight at once: what the backlog cost at its worst.
         self.peak_backlog = 0
 
     def add(self, call: Call) -> None:
         """Queue a call, in the consumer's thread: before :meth:`rows`, or from ``then`` or ``refused``."""
         self._waiting[call.lane].append(call)
+
+    def add_source(self, source: Iterator[Iterable[Row]]) -> None:
+        """Take rows from an iterator, and the calls it adds, while few queries wait to be read.
+
+        For what may be as long as the workspace is large, where ``then`` would give all of it at once.
+
+        :param source: one step at a time; each gives rows, and adds a call or two at most.
+        """
+        self._sources.append(source)
 
     def rows(self) -> Generator[Row, None, None]:
         """Make all calls, those included that answers lead to, and yield their rows as answers arrive.
@@ -100,13 +119,26 @@ class Pipeline:
         """
         try:
             self._start_calls()
-            while self._total_in_flight():
-                rows = self._settle(self._outcomes.get())
+            while self._sources or self._total_in_flight():
+                idle = self._has_room() and self._outcomes.empty()
+                rows = self._from_source() if idle else self._settle(self._outcomes.get())
                 # Before the rows: the network works on while the consumer writes.
                 self._start_calls()
                 yield from rows
         finally:
             self._stop()
+
+    def _has_room(self) -> bool:
+        return bool(self._sources) and len(self._waiting[Lane.QUERIES]) < self._most_in_flight
+
+    def _from_source(self) -> list[Row]:
+        rows: list[Row] = []
+        for step in self._sources[0]:
+            rows += step
+            if len(rows) >= _ROWS_AT_ONCE or not self._has_room():
+                return rows
+        self._sources.popleft()
+        return rows
 
     def _settle(self, outcome: _Outcome) -> list[Row]:
         call, error = outcome.call, outcome.error
@@ -138,9 +170,9 @@ class Pipeline:
         # Were the next page asked for only when the last query is under way, the allowance would lie idle
         # while that page is read. So one page is read ahead as soon as the queries would no longer fill
         # the threads.
-        pages_in_flight = self._in_flight[Lane.PAGES] + self._in_flight[Lane.COLLECTIONS]
+        pages_in_flight = sum(self._in_flight[lane] for lane in _LISTINGS)
         if len(self._waiting[Lane.QUERIES]) < self._max_in_flight and not pages_in_flight:
-            order = (Lane.BATCH, Lane.PAGES, Lane.COLLECTIONS, Lane.QUERIES, Lane.MEMBERS)
+            order = (Lane.BATCH, *_LISTINGS, Lane.QUERIES, Lane.MEMBERS)
         return next((self._waiting[lane].popleft() for lane in order if self._waiting[lane]), None)
 
     def _total_in_flight(self) -> int:
@@ -159,6 +191,7 @@ class Pipeline:
     def _stop(self) -> None:
         if self._total_in_flight():
             self._cancel()
+        self._sources.clear()
         for waiting in self._waiting.values():
             waiting.clear()
         for _ in self._threads:

@@ -33,9 +33,7 @@ class Recollection(Protocol):
         """
 
     def reports_of(self, collection_token: str) -> Collection[str] | None:
-        """Return the reports that were in a collection, ``None`` when nobody knows.
-
-        One of them that no listing shows was deleted, or moved, or slipped through while pages were read.
+        """Return the reports, datasets aside, that a collection had; ``None`` when nobody knows.
 
         :param collection_token: the collection.
         """

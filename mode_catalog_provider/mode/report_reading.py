@@ -1,37 +1,27 @@
-"""From the list of collections to the last query: collections, their reports and datasets, and their SQL.
+"""Which collections, reports and datasets there are: walks over their listings, with nothing missed.
 
-A report and its queries are one unit, and so are a collection and the list of its reports: a row is given out
-only when what belongs to it could be read, so that a refused or vanished object leaves no half behind.
+A collection and the list of its reports are one unit: its row is given out when that list was read.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from mode_catalog_provider.errors import NotFoundError
-from mode_catalog_provider.mode.batch_queries import BatchQueries, newest_edit
-from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.batch_route import BatchRoute
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
-from mode_catalog_provider.mode.completeness import Completeness
-from mode_catalog_provider.mode.extraction_options import ExtractionOptions
-from mode_catalog_provider.mode.ledger import Ledger
-from mode_catalog_provider.mode.pages import PageWalk, embedded_rows
-from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Refusal, Row
-from mode_catalog_provider.mode.recollection import Recollection, report_mark
-from mode_catalog_provider.mode.rows import (
-    Wire,
-    collection_row,
-    query_row,
-    report_of,
-    report_row,
-    token_of,
-)
+from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
+from mode_catalog_provider.mode.pipeline import Lane, Refusal, Row
+from mode_catalog_provider.mode.query_reading import QueryReading
+from mode_catalog_provider.mode.reading import Reading
+from mode_catalog_provider.mode.report_roll import ReportRoll
+from mode_catalog_provider.mode.rows import Wire, collection_row, report_row, token_of
+from mode_catalog_provider.snapshot.assets import DATASET
 
 log = logging.getLogger(__name__)
 
@@ -42,57 +32,45 @@ ARCHIVED = "archived"
 NO_SUCH_ROUTE = "request path not recognized"
 
 
-class _Undecided(NamedTuple):
-    """A report that was listed before the batch answer was whole."""
-
-    report: dict[str, Any]
-    mark: str | None
-    edited: float | None
-
-
 @dataclass(slots=True)
 class _Listing:
-    """A walk over the reports, or the datasets, of one collection."""
+    """A walk over the reports, or the datasets, of one collection.
+
+    ``reports`` counts those that nobody had seen; ``again`` how often the collection was looked over again.
+    """
 
     collection: dict[str, Any]
     walk: PageWalk
     reports: int = 0
+    again: int = 0
 
     def __str__(self) -> str:
         return f"collection {self.collection['name']!r} ({self.collection['token']})"
 
 
 class ReportReading:
-    """Read collections, reports, datasets and queries through a pipeline.
+    """Walk collections, and in each its reports and its datasets.
 
-    :param client: asks Mode.
-    :param options: which collections and reports are wanted.
-    :param pipeline: gets the calls.
-    :param ledger: is told what was left out and filtered.
-    :param recollection: knows the queries of some reports, which then are not asked for.
-    :param batch: gets the queries of most other reports; :meth:`batch_ended` says when. Default ``None``: all
-        are read by REST.
+    :param reading: of which this is a part.
+    :param roll: takes down what is listed.
+    :param queries: gets each report, once.
+    :param batch: can tell what a walk missed; :meth:`batch_ended` says when its queries are there. Default
+        ``None``: there is none, so walks must be sure by themselves.
     """
 
     def __init__(
         self,
         *,
-        client: ModeClient,
-        options: ExtractionOptions,
-        pipeline: Pipeline,
-        ledger: Ledger,
-        recollection: Recollection,
-        batch: BatchQueries | None = None,
+        reading: Reading,
+        roll: ReportRoll,
+        queries: QueryReading,
+        batch: BatchRoute | None = None,
     ) -> None:
-        self._client = client
-        self._pipeline = pipeline
-        self._ledger = ledger
-        self._recollection = recollection
+        self._reading = reading
+        self._roll = roll
+        self._queries = queries
         self._batch = batch
-        self._batch_ended = batch is None
-        # What came before the batch answer was whole: reports, and collections whose completeness it proves.
-        self._undecided: deque[_Undecided] = deque()
-        self._unchecked: deque[dict[str, Any]] = deque()
+        options = reading.options
         self._include_archived = options.include_archived
         self._filter = CollectionFilter(
             include=options.include_collections,
@@ -101,8 +79,11 @@ class ReportReading:
         )
         self._spaces = PageWalk("spaces", "spaces", params={"filter": "all"})
         self._wanted: list[dict[str, Any]] = []
-        self._seen_reports: set[str] = set()
-        self._completeness = Completeness(recollection=recollection, batch=batch, seen=self._seen_reports)
+        # Collections that are being walked, the list of collections itself, and the batch listing of queries.
+        self._under_way = 1 if batch is None else 2
+        # Collections in which a report may have been missed, and the pages that another look would cost.
+        self._unproven: list[dict[str, Any]] = []
+        self._unproven_pages = 0
         # Whether the workspace has a listing of datasets: unknown until one collection was asked, while the
         # others wait.
         self._has_datasets: bool | None = None
@@ -120,9 +101,7 @@ class ReportReading:
         then: Callable[[Any], Iterable[Row]],
         refused: Callable[[Refusal], Iterable[Row]] | None = None,
     ) -> None:
-        self._pipeline.add(
-            Call(lane, partial(self._client.get, walk.path, params=walk.params), then, refused)
-        )
+        self._reading.ask(lane, walk.path, then, refused, params=walk.params)
 
     # -- collections ---------------------------------------------------------------------------------------
 
@@ -130,7 +109,7 @@ class ReportReading:
         for resource in self._spaces.take(answer):
             token_of(resource, "the list of collections")
             if reason := self._filter.reason_to_drop(resource):
-                self._ledger.filtered[reason] += 1
+                self._reading.ledger.filtered[reason] += 1
             else:
                 self._wanted.append(collection_row(resource))
         if self._spaces.done:
@@ -141,141 +120,106 @@ class ReportReading:
             self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
         if self._spaces.done or not self._filter.needs_all:
             for collection in self._wanted:
-                self._ask_reports(_Listing(collection, self._walk(collection, "reports")))
+                self._under_way += 1
+                self._ask_reports(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection)))
             self._wanted.clear()
+        if self._spaces.done:
+            self._over()
         return ()
 
-    def _walk(self, collection: dict[str, Any], route: str) -> PageWalk:
-        # Datasets, too, come under the key "reports".
-        return PageWalk(
-            f"spaces/{quote(collection['token'], safe='')}/{route}",
-            "reports",
-            confirm=self._completeness.only_the_walk_can_tell(collection["token"]),
-        )
+    def batch_ended(self) -> Iterable[Row]:
+        """Take note that the batch listing of queries is there, as far as it came."""
+        self._queries.batch_ended(self._over)
+        return ()
+
+    def _over(self) -> None:
+        """One walk is over; after the last, see whether all of them together saw everything."""
+        self._under_way -= 1
+        if self._under_way:
+            return
+        # One request for a thousand reports, or one for each page and report in doubt.
+        doubts = self._unproven_pages + self._queries.undecided
+        if self._batch and doubts > -(-self._roll.size // 1000):
+            self._batch.read_reports(take=self._roll.check, ended=self._checked)
+        else:
+            self._look_again(self._unproven)
+            self._queries.settle()
+
+    def _checked(self, complete: bool) -> Iterable[Row]:
+        doubtful = self._roll.doubtful() if complete else None
+        self._look_again([one for one in self._unproven if doubtful is None or one["token"] in doubtful])
+        self._queries.settle()
+        return ()
 
     # -- reports -------------------------------------------------------------------------------------------
 
-    def _ask_reports(self, listing: _Listing) -> None:
-        self._ask_page(
-            Lane.PAGES,
-            listing.walk,
-            partial(self._reports_page, listing),
-            partial(self._reports_refused, listing),
+    def _walk_of_reports(self, collection: dict[str, Any]) -> PageWalk:
+        token = collection["token"]
+        known = None if self._batch else self._reading.recollection.reports_of(token)
+        return PageWalk(
+            f"spaces/{quote(token, safe='')}/reports", "reports", known=known, confirm=self._batch is None
         )
+
+    def _ask_reports(self, lane: Lane, listing: _Listing) -> None:
+        then, refused = partial(self._reports_page, listing), partial(self._reports_refused, listing)
+        self._ask_page(lane, listing.walk, then, refused)
 
     def _reports_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
         if not listing.walk.done:
-            self._ask_reports(listing)
+            self._ask_reports(Lane.NEXT_PAGES, listing)
             return
-        self._completeness.note(listing.collection["token"], "reports", listing.walk)
+        if listing.walk.unproven:
+            self._unproven.append(listing.collection)
+            self._unproven_pages += listing.walk.pages
         self._look_for_datasets(listing.collection)
         yield "collection", listing.collection
 
     def _take_reports(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
+        collection = listing.collection["token"]
         for resource in listing.walk.take(answer):
             token = token_of(resource, f"the reports of {listing}")
             # Listed twice: it moved while its collections were read, or it is a dataset listed as a report.
-            if token in self._seen_reports:
-                continue
-            self._seen_reports.add(token)
-            if resource.get("archived") and not self._include_archived:
-                self._ledger.filtered[ARCHIVED] += 1
+            if not self._roll.add(token, collection=collection, dataset=resource.get("type") == DATASET):
                 continue
             listing.reports += 1
-            report = report_row(resource, collection_token=listing.collection["token"])
-            mark = report_mark(resource)
-            if self._recollection.recall_queries(token, mark):
-                yield "report", report
-            elif self._batch is None:
-                self._ask_queries(report, mark)
+            if resource.get("archived") and not self._include_archived:
+                self._reading.ledger.filtered[ARCHIVED] += 1
             else:
-                self._undecided.append(_Undecided(report, mark, newest_edit(resource)))
-        yield from self._decide()
+                yield from self._queries.read(report_row(resource, collection_token=collection), resource)
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be listed"
         if listing.reports:
             what += f" to the end, only the {listing.reports} that are extracted"
-        self._leave_out("collection", listing.collection, what, refusal)
+        collection = listing.collection
+        self._reading.ledger.refused(
+            "collection", token=collection["token"], name=collection["name"], what=what, refusal=refusal
+        )
+        self._over()
         return ()
 
-    # -- what batch knows ----------------------------------------------------------------------------------
+    # -- another look, where a report may have been missed -------------------------------------------------
 
-    def batch_ended(self) -> Iterator[Row]:
-        """Take note that the batch answer is there, as far as it came; returns what waited for it."""
-        self._batch_ended = True
-        yield from self._decide()
-        while self._unchecked:
-            self._check(self._unchecked.popleft())
+    def _look_again(self, collections: Iterable[dict[str, Any]], again: int = 1) -> None:
+        for collection in collections:
+            self._ask_again(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection), again=again))
 
-    def _decide(self) -> Iterator[Row]:
-        while self._batch is not None and self._batch_ended and self._undecided:
-            report, mark, edited = self._undecided.popleft()
-            queries = self._batch.of(report, edited=edited)
-            if queries is None:
-                self._ask_queries(report, mark)
-                continue
-            yield "report", report
-            for query in queries:
-                yield "query", query
-            self._recollection.note("report", report["token"], mark)
-
-    def _check(self, collection: dict[str, Any]) -> None:
-        """Look a listed collection over again if something in it may have been missed."""
-        if not self._batch_ended:
-            self._unchecked.append(collection)
-            return
-        for route in self._completeness.to_walk_again(collection["token"]):
-            self._ask_again(_Listing(collection, self._walk(collection, route)))
-
-    def _ask_again(self, listing: _Listing) -> None:
-        self._ask_page(
-            Lane.PAGES,
-            listing.walk,
-            partial(self._page_again, listing),
-            partial(self._again_refused, listing),
-        )
+    def _ask_again(self, lane: Lane, listing: _Listing) -> None:
+        then, refused = partial(self._page_again, listing), partial(self._again_refused, listing)
+        self._ask_page(lane, listing.walk, then, refused)
 
     def _page_again(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
         if not listing.walk.done:
-            self._ask_again(listing)
+            self._ask_again(Lane.NEXT_PAGES, listing)
+        elif listing.reports and listing.again < MOST_PASSES:
+            self._look_again([listing.collection], listing.again + 1)
 
     def _again_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be looked over again, so one may be missing"
-        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
+        self._reading.ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         return ()
-
-    # -- queries -------------------------------------------------------------------------------------------
-
-    def _ask_queries(self, report: dict[str, Any], mark: str | None) -> None:
-        # Whatever query_count says: it is missing, or wrong, on some reports.
-        request = partial(self._client.get, f"reports/{quote(report['token'], safe='')}/queries")
-        then, refused = partial(self._queries, report, mark), partial(self._queries_refused, report)
-        self._pipeline.add(Call(Lane.QUERIES, request, then, refused))
-
-    def _queries(self, report: dict[str, Any], mark: str | None, answer: Wire) -> Iterator[Row]:
-        token = report["token"]
-        listing = f"the queries of report {report['name']!r} ({token})"
-        yield "report", report
-        for resource in embedded_rows(answer, "queries", what=listing, required=True):
-            query = token_of(resource, listing)
-            if report_of(resource) not in (None, token):
-                # Its own report lists it as well. Taken from here, its SQL would be drawn as the lineage of
-                # the wrong report, or come from a collection that nobody asked for.
-                log.warning("Query %s is listed under report %s but belongs to another.", query, token)
-                continue
-            yield "query", query_row(resource, report_token=token)
-        self._recollection.note("report", token, mark)
-
-    def _queries_refused(self, report: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
-        what = f"The queries of report {report['name']!r} ({report['token']}) could not be read"
-        self._leave_out("report", report, what, refusal)
-        return ()
-
-    def _leave_out(self, asset: str, row: dict[str, Any], what: str, refusal: Refusal) -> None:
-        self._ledger.refused(asset, token=row["token"], name=row["name"], what=what, refusal=refusal)
 
     # -- datasets: reports with a listing of their own, which not every workspace has ----------------------
 
@@ -284,23 +228,20 @@ class ReportReading:
             self._before_datasets.append(collection)
         elif self._has_datasets is not False:
             self._asked_for_datasets = True
-            self._ask_datasets(_Listing(collection, self._walk(collection, "datasets")))
+            # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
+            walk = PageWalk(f"spaces/{quote(collection['token'], safe='')}/datasets", "reports")
+            self._ask_datasets(_Listing(collection, walk))
         else:
-            self._check(collection)
+            self._over()
 
     def _ask_datasets(self, listing: _Listing) -> None:
-        self._ask_page(
-            Lane.PAGES,
-            listing.walk,
-            partial(self._datasets_page, listing),
-            partial(self._datasets_refused, listing),
-        )
+        then, refused = partial(self._datasets_page, listing), partial(self._datasets_refused, listing)
+        self._ask_page(Lane.NEXT_PAGES, listing.walk, then, refused)
 
     def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
         if listing.walk.done:
-            self._completeness.note(listing.collection["token"], "datasets", listing.walk)
-            self._check(listing.collection)
+            self._over()
         else:
             self._ask_datasets(listing)
         self._has_datasets = True
@@ -309,30 +250,32 @@ class ReportReading:
     def _datasets_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         if self._has_datasets is None and isinstance(refusal, NotFoundError):
             if NO_SUCH_ROUTE in str(refusal):
-                return self._no_datasets_anywhere(listing.collection)
+                return self._no_datasets_anywhere()
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read. One look tells; taking one for the other would lose the datasets of all others.
-            self._ask_page(
+            path = f"spaces/{quote(listing.collection['token'], safe='')}/reports"
+            self._reading.ask(
                 Lane.PAGES,
-                self._walk(listing.collection, "reports"),
-                lambda _: self._no_datasets_anywhere(listing.collection),
+                path,
+                lambda _: self._no_datasets_anywhere(),
                 lambda _: self._datasets_left_out(listing, refusal),
+                params={"page": 1},
             )
             return ()
         return self._datasets_left_out(listing, refusal)
 
-    def _no_datasets_anywhere(self, asked: dict[str, Any]) -> Iterable[Row]:
+    def _no_datasets_anywhere(self) -> Iterable[Row]:
         log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
         self._has_datasets = False
-        self._before_datasets.append(asked)
+        self._over()
         self._resume_datasets()
         return ()
 
     def _datasets_left_out(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The datasets of {listing} could not be listed"
-        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
+        self._reading.ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         self._asked_for_datasets = self._has_datasets is True
-        self._check(listing.collection)
+        self._over()
         self._resume_datasets()
         return ()
 

@@ -12,6 +12,9 @@ DATA_ASSETS = ("datasource", "collection", "report", "query", "member")
 #: The sixth file: one object that says what made the other five, uploaded last.
 SUMMARY = "summary"
 
+#: What the ``type`` of a report says when it is a dataset.
+DATASET = "DatasetReport"
+
 #: Keys of a row per asset. Catalog reads a Mode set by these names; all are always present.
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

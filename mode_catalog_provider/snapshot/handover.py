@@ -39,7 +39,7 @@ class Handover:
         return self._previous.because is None and self._previous.timestamp is not None
 
     def reports_of(self, collection_token: str) -> Collection[str] | None:
-        """Return the reports that the earlier snapshot has in a collection."""
+        """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
         return self._previous.reports_of(collection_token)
 
     def recall_queries(self, report_token: str, mark: str | None) -> bool:

@@ -14,6 +14,7 @@ from typing import IO, Any, Self
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotStaleError
+from mode_catalog_provider.snapshot.assets import DATASET
 from mode_catalog_provider.snapshot.layout import Layout, manifest_name
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
@@ -23,7 +24,7 @@ from mode_catalog_provider.snapshot.spool import private_database, token_bytes
 _CHUNK = 1 << 20
 
 #: Pages of the database kept in memory, in KiB; a reading takes about 50 bytes.
-_CACHE = 8 * 1024
+_CACHE = 4 * 1024
 
 
 class NoPrevious:
@@ -126,7 +127,7 @@ class PreviousSnapshot:
         return found[0], None if found[1] is None else json.loads(found[1])
 
     def reports_of(self, collection_token: str) -> set[str] | None:
-        """Return the tokens of the reports that were in a collection, ``None`` when there were none.
+        """Return the tokens of the reports, datasets aside, that a collection had; ``None``: it had none.
 
         :param collection_token: the collection; nothing is known of one that is new.
         """
@@ -168,6 +169,7 @@ class PreviousSnapshot:
             (
                 (token_bytes(row["space_token"] or ""), token_bytes(row["token"]))
                 for row in json_rows(_chunks(file))
+                if row["type"] != DATASET
             ),
         )
 

@@ -110,13 +110,11 @@ class Editing:
         self.lose_stamps(report)
 
     def refuse(self, report: Report) -> None:
-        """Not where the row says that there are no queries: batch agrees, and nobody asks and is refused."""
         self.edit_sql(report)
-        if self.world.query_total(report) and report.query_count != 0:
-            report.refused, report.batch = 403, False
+        report.refused = 403
 
     def allow(self, report: Report) -> None:
-        report.refused, report.vanishes, report.batch = None, False, True
+        report.refused, report.vanishes = None, False
 
     def move(self, report: Report) -> None:
         shared = [one for one in self.world.collections if not one.personal and not one.refused]

@@ -24,6 +24,7 @@ from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.objects import stamp
 
 MINT, DELETE, QUERIES = "/batch/*/signature_tokens", "/batch/*/signature_tokens/*", "/batch/*/queries"
+REPORTS = "/batch/*/reports"
 
 
 @pytest.fixture
@@ -169,21 +170,44 @@ def test_no_queries_in_batch_are_not_believed_of_what_batch_may_not_list_at_all(
     assert queries_read(clean) == [report.token]
 
 
-def test_a_row_hidden_by_a_deletion_is_found_because_batch_knows_its_queries() -> None:
-    shape = WorkspaceShape(collections=1, reports=70, datasets=0, members=0, nasty=False)
-    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as big:
-        first = big.mode.world.reports[0]
-        big.mode.when("spaces/*/reports", nth=2, do=lambda: big.mode.world.remove_report(first))
-        got = hybrid(big)
-        assert {report.token for report in big.mode.world.reports} <= got.tokens("report")
-        assert len(big.mode.requests_to("spaces/*/reports")) > 4
+def test_no_queries_in_batch_are_asked_of_rest_where_batch_may_just_not_see_the_report(
+    clean: Sandbox,
+) -> None:
+    report = clean.mode.world.reports[0]
+    report.made_queries, report.refused = 0, 403
+    got = hybrid(clean)
+    assert queries_read(clean) == [report.token]
+    assert got.left_out == {("report", report.token, "forbidden")}
+    assert same(got, extract(clean))
 
 
-def test_without_a_deletion_a_long_listing_is_walked_once() -> None:
-    shape = WorkspaceShape(collections=1, reports=70, datasets=0, members=0, nasty=False)
-    with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as big:
-        hybrid(big)
-        assert len(big.mode.requests_to("spaces/*/reports")) == 4
+def test_many_reports_without_queries_are_proved_empty_by_the_batch_listing_of_reports(
+    clean: Sandbox,
+) -> None:
+    empty = clean.mode.world.reports[:5]
+    for report in empty:
+        report.made_queries = 0
+    empty[4].refused = 403
+    got = hybrid(clean)
+    assert len(clean.mode.requests_to(REPORTS)) == ceil((len(clean.mode.world.reports) - 2) / 10)
+    assert queries_read(clean) == [empty[4].token]
+    assert same(got, extract(clean))
+
+
+@pytest.mark.parametrize("switches", [{}, {"refused_collections": False}], ids=str)
+def test_where_batch_shows_the_key_what_rest_would_refuse_it_is_kept(
+    sandbox: Sandbox, switches: dict[str, Any]
+) -> None:
+    """One request per report would be needed to know, and the key may read it: so it is not asked."""
+    sandbox.mode.switches.throw(batch_sees="more", **switches)
+    by_batch, by_rest = hybrid(sandbox), extract(sandbox)
+    more = by_batch.tokens("report") - by_rest.tokens("report")
+    assert more == {one.token for one in sandbox.mode.world.reports if one.refused or one.vanishes}
+    kept = {entry for entry in by_rest.left_out if entry[1] in more}
+    assert by_batch.left_out == by_rest.left_out - kept
+    for rows in (by_batch.rows["report"], by_batch.rows["query"]):
+        rows[:] = [row for row in rows if not {row["token"], row.get("report_token")} & more]
+    assert as_written(by_batch.rows) == as_written(by_rest.rows)
 
 
 # -- when batch breaks ---------------------------------------------------------------------------------------

@@ -172,10 +172,12 @@ class ModeDiscovery:
             for one in self._world.reports
             if (everywhere or one.collection not in personal)
             and (switches.batch_archived or not one.archived)
-            # Gone is gone here too; what only REST refuses (a collection) is seen all the same.
-            and not (one.vanishes and switches.vanishing_reports)
-            and one.refused is None
+            and (switches.batch_sees == "more" or not self._refused(one))
         ]
+
+    def _refused(self, report: Report) -> bool:
+        vanished = report.vanishes and self._mode.switches.vanishing_reports
+        return vanished or report.refused is not None
 
     def _batch_total(self, report: Report) -> int:
         if report.queries is None:

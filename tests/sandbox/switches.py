@@ -69,6 +69,8 @@ class ModeSwitches(_Switches):
     :param batch_listings: per listing name the status it answers instead of rows, e.g. ``{"members": 503}``.
     :param batch_per_page_cap: largest (and default) page of Discovery listings.
     :param batch_id_type: as ``id_type``.
+    :param batch_sees: ``same`` = a report that REST refuses, or that vanished, is in no batch listing either;
+        ``more`` = it is, whole. What is in a collection that REST refuses is in either way.
     :param batch_archived: archived reports and their queries are in the batch listings.
     :param batch_limited: Discovery requests count against the rate of the key that minted the token.
     """
@@ -111,6 +113,7 @@ class ModeSwitches(_Switches):
     batch_listings: dict[str, int] | None = None
     batch_per_page_cap: int = 1000
     batch_id_type: Literal["string", "number", "mixed"] = "string"
+    batch_sees: Literal["same", "more"] = "same"
     batch_archived: bool = True
     batch_limited: bool = True
 

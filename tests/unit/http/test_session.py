@@ -274,3 +274,61 @@ def test_the_environments_certificates_do_not_override_what_was_configured(
     # With the variable in force this would fail over the missing bundle, not over the connection.
     with pytest.raises(UnreachableError):
         session(verify=False).exchange("GET", f"https://127.0.0.1:{port}/")
+
+
+def test_a_short_deadline_holds_beside_an_exchange_that_has_longer(server: RawServer) -> None:
+    server.hangs_after()
+    asking = session(timeout=30)
+    broken: list[Exception] = []
+
+    def ask_patiently() -> None:
+        try:
+            asking.exchange("GET", server.url, deadline=30)
+        except ModeCatalogError as error:
+            broken.append(error)
+
+    patient = threading.Thread(target=ask_patiently)
+    patient.start()
+    assert server.reached.wait(10)
+    with pytest.raises(ServiceUnavailableError, match=r"not complete after 0\.2 s"):
+        asking.exchange("GET", server.url, deadline=0.2)
+    assert broken == []
+    asking.stop.set()
+    patient.join(10)
+    assert [type(error) for error in broken] == [CancelledError]
+
+
+def test_all_exchanges_of_a_session_share_one_thread_that_keeps_their_deadlines(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    server.answers(whole(b"{}"))
+    asking = session()
+    with asking._exchanges.begin(deadline=30):
+        monkeypatch.setattr(threading.Thread, "start", counted)
+        for _ in range(3):
+            asking.exchange("GET", server.url)
+    assert "http-deadlines" not in started
+
+
+def test_the_environment_is_asked_once_per_host_and_session(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def environ_proxies(url: str, no_proxy: str | None = None) -> dict[str, str]:
+        asked.append(url)
+        return {}
+
+    monkeypatch.setattr("requests.sessions.get_environ_proxies", environ_proxies)
+    server.answers(whole(b"{}"))
+    asking = session()
+    for path in ("a", "b", "c"):
+        asking.exchange("GET", f"{server.url}/{path}")
+    assert asked == [f"{server.url}/a"]

@@ -85,7 +85,10 @@ COUNTER = st.one_of(
 
 @st.composite
 def changes(
-    draw: st.DrawFn, kinds: Sequence[str] = ("delete", "add", "move", "sort"), most: int = 65
+    draw: st.DrawFn,
+    kinds: Sequence[str] = ("delete", "add", "move", "sort"),
+    most: int = 65,
+    added: str = "new",
 ) -> Callable[[list[str]], list[str]]:
     """Somebody deletes, adds, moves or re-sorts reports while the walk is on its way."""
     kind = draw(st.sampled_from(kinds))
@@ -99,7 +102,7 @@ def changes(
         if kind == "delete":
             del rows[at : at + amount]
         elif kind == "add":
-            rows[at:at] = [f"new{number}" for number in range(amount)]
+            rows[at:at] = [f"{added}{number}" for number in range(amount)]
         elif kind == "move" and rows:
             moved = rows[at : at + amount]
             del rows[at : at + amount]
@@ -184,6 +187,41 @@ def test_without_confirming_a_deletion_hides_at_most_as_many_rows_as_it_deleted_
     deleted_after_reading = set(found) - set(listing.tokens)
     assert len(found) == len(set(found))
     assert len(set(listing.tokens) - set(found)) <= len(deleted_after_reading)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    count=SIZES,
+    after_last=AFTER_LAST,
+    since=st.none() | changes(added="since", most=3),
+    change=st.none() | changes(added="now"),
+    change_at=st.integers(1, 14),
+)
+def test_one_change_hides_no_row_from_a_walk_that_knows_what_was_there_before(
+    count: int,
+    after_last: str,
+    since: Callable[[list[str]], list[str]] | None,
+    change: Callable[[list[str]], list[str]] | None,
+    change_at: int,
+) -> None:
+    before = tokens(count)
+    rows = since(before) if since else before
+    listing = Listing(rows, after_last, change=change, change_at=change_at)
+    found = walk_all(listing, known=before)
+    assert len(found) == len(set(found))
+    assert set(rows) & set(listing.tokens) <= set(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=SIZES, after_last=AFTER_LAST, order=st.randoms(use_true_random=False))
+def test_a_listing_that_holds_what_was_there_before_in_any_order_is_read_once(
+    count: int, after_last: str, order: Any
+) -> None:
+    rows = tokens(count)
+    order.shuffle(rows)
+    listing = Listing(rows, after_last)
+    assert sorted(walk_all(listing, known=tokens(count))) == sorted(tokens(count))
+    assert len(listing.asked) == len(set(listing.asked)) <= math.ceil(count / PAGE) + 1
 
 
 @settings(max_examples=200, deadline=None)

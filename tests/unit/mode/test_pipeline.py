@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -314,3 +314,34 @@ def test_every_call_of_any_tree_of_calls_is_made_exactly_once(roots: list[Any], 
     for root in roots:
         plant(root)
     assert sorted(tokens(pool)) == list(range(1, added + 1))
+
+
+# -- sources -------------------------------------------------------------------------------------------------
+
+
+def test_a_source_gives_its_rows_and_goes_on_only_while_few_queries_wait() -> None:
+    pool = pool_of(2)
+    most = 0
+
+    def steps() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+        nonlocal most
+        for number in range(100):
+            pool.add(answering(100 + number))
+            most = max(most, len(pool._waiting[Lane.QUERIES]))
+            yield [row(number)]
+
+    pool.add_source(steps())
+    assert sorted(tokens(pool)) == list(range(200))
+    assert most <= 2 + 1
+
+
+def test_what_runs_out_of_a_source_may_add_calls_and_sources() -> None:
+    pool = pool_of(1)
+
+    def steps() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+        yield []
+        pool.add(answering("call"))
+        pool.add_source(iter([[row("source")]]))
+
+    pool.add_source(steps())
+    assert sorted(tokens(pool)) == ["call", "source"]

@@ -146,10 +146,13 @@ def test_a_recalled_reading_keeps_its_time_and_a_new_one_gets_the_present(layout
     ]
 
 
-def test_what_was_in_a_collection_is_known_unless_it_was_empty(layout: Layout) -> None:
+def test_the_reports_of_a_collection_are_known_without_its_datasets(layout: Layout) -> None:
     with new_writer(layout) as writer:
         writer.add("report", row_of("report", "r1", space_token="c1"))
-        writer.add("report", row_of("report", "r2", space_token="c1"))
+        writer.add("report", row_of("report", "r2", space_token="c1", type="Report"))
+        for collection in ("c1", "c2"):
+            dataset = row_of("report", f"d of {collection}", space_token=collection, type="DatasetReport")
+            writer.add("report", dataset)
         writer.note_reading(*READINGS[0])
         finish(writer)
     with reopen(layout) as previous:
