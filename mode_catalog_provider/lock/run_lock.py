@@ -15,8 +15,9 @@ from mode_catalog_provider.errors import LockHeldError, LockLostError, LockTimeo
 from mode_catalog_provider.lock.generations import Generations
 from mode_catalog_provider.lock.lease import Holder, Lease, positive_seconds
 from mode_catalog_provider.lock.record import Claim, LeaseRecord
-from mode_catalog_provider.lock.store import LeaseStore, StoragePath, no_exclusive_create, open_store
+from mode_catalog_provider.lock.store import LeaseStore, no_exclusive_create, open_store
 from mode_catalog_provider.lock.watch import Observation, Watch
+from mode_catalog_provider.storage import StoragePath, location_of
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class RunLock:
         clocks: Clocks | None = None,
         store: LeaseStore | None = None,
     ) -> None:
-        self.path = str(directory)
+        self.path = location_of(directory)
         self.ttl = positive_seconds(ttl.total_seconds())
         self.clocks = clocks or Clocks()
         self._directory = directory
