@@ -126,7 +126,7 @@ class World:
             try:
                 lease = lock.try_acquire(Holder.here("newcomer"), watch=watch)
             except LockHeldError as held:
-                self.now += lock.pause(held.state, watch, timedelta(seconds=poll))
+                self.now += lock.expiry.pause(held.state, watch, timedelta(seconds=poll))
             else:
                 lock.check(lease)
                 return
