@@ -9,20 +9,7 @@ from urllib.parse import unquote, urlsplit
 from mode_catalog_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from mode_catalog_provider.snapshot.layout import StoragePath
-
-
-def location_of(path: StoragePath) -> str:
-    """Return the text by which :func:`staging_path` finds a path again, the connection of its store included.
-
-    Before Airflow 3.2 the text of an ``ObjectStoragePath`` has lost its connection.
-    """
-    text = str(path)
-    conn_id = getattr(path, "conn_id", None) or getattr(path, "storage_options", {}).get("conn_id")
-    scheme, separator, rest = text.partition("://")
-    if conn_id and separator and not rest.startswith(f"{conn_id}@"):
-        return f"{scheme}://{conn_id}@{rest}"
-    return text
+    from mode_catalog_provider.storage import StoragePath
 
 
 def staging_path(location: str, conn_id: str | None = None) -> StoragePath:

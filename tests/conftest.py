@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=0, help="kills per store of the crash campaign; 0: a few")
     parser.addoption("--seed", type=int, default=6, help="of the crash campaign")
+    parser.addoption(
+        "--acquisitions", type=int, default=0, help="of the contention test, per store; 0: a few"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from mode_catalog_provider.errors import (
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import StoragePath, parse_data_file
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
+from mode_catalog_provider.storage import location_of
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.api import CatalogApi
@@ -196,7 +197,7 @@ def push_file(
         log.info("Uploaded %s (%s bytes) to Catalog source %s", file.name, size, ingest.source_id)
     return PushResult(
         source_id=ingest.source_id,
-        snapshot=str(path),
+        snapshot=location_of(path),
         pushed=[file.name] if outcome == "stored" else [],
         already_there=[file.name] if outcome == "already_there" else [],
         bytes=size if outcome == "stored" else 0,
@@ -255,7 +256,7 @@ class _Push:
     def result(self) -> PushResult:
         return PushResult(
             source_id=self._ingest.source_id,
-            snapshot=str(
+            snapshot=location_of(
                 self._snapshot.directory if self._snapshot.adopted else self._snapshot.manifest_path
             ),
             pushed=[entry.name for entry in self._pushed],

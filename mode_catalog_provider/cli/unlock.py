@@ -14,8 +14,8 @@ from mode_catalog_provider.cli.exit_codes import DONE, REFUSED
 from mode_catalog_provider.cli.locked import TTL
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.lock import LeaseRecord, RunLock
-from mode_catalog_provider.lock.store import StoragePath
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import StoragePath
 
 log = logging.getLogger(__name__)
 

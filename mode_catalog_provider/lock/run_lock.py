@@ -12,18 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mode_catalog_provider.errors import LockHeldError, LockLostError, LockTimeoutError
+from mode_catalog_provider.lock.expiry import Expiry, why_over
 from mode_catalog_provider.lock.generations import Generations
 from mode_catalog_provider.lock.lease import Holder, Lease, positive_seconds
 from mode_catalog_provider.lock.record import Claim, LeaseRecord
-from mode_catalog_provider.lock.store import LeaseStore, StoragePath, no_exclusive_create, open_store
-from mode_catalog_provider.lock.watch import Observation, Watch
+from mode_catalog_provider.lock.store import LeaseStore, no_exclusive_create, open_store
+from mode_catalog_provider.lock.watch import Watch
+from mode_catalog_provider.storage import StoragePath, location_of
 
 log = logging.getLogger(__name__)
-
-#: How far the clocks of two hosts may lie apart before one takes the other's lease for expired at first
-#: sight. Generous, because it only delays those who look once (policies ``skip`` and ``fail``); who waits
-#: uses its own clock.
-CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +60,13 @@ class RunLock:
         clocks: Clocks | None = None,
         store: LeaseStore | None = None,
     ) -> None:
-        self.path = str(directory)
+        self.path = location_of(directory)
         self.ttl = positive_seconds(ttl.total_seconds())
         self.clocks = clocks or Clocks()
         self._directory = directory
         self._host = host or socket.gethostname()
+        #: When a lease of this lock may be taken over.
+        self.expiry = Expiry(ttl=self.ttl, host=self._host, wall=self.clocks.wall)
         self._generations = Generations(store or open_store(directory))
 
     # -- taking ---------------------------------------------------------------------------------------------
@@ -94,9 +93,9 @@ class RunLock:
         watch.note(record, asked_at=asked_at)
         if record is None:
             return self._take(1, holder)
-        reason = self.why_free(record, seen=watch.seen)
+        reason = self.expiry.why_free(record, seen=watch.seen)
         if reason is None and record.claim is not None:
-            reason = _why_over(record.claim.holder, holder, holder_is_over)
+            reason = why_over(record.claim.holder, holder, holder_is_over)
         if reason is None:
             raise self._held(record)
         if not record.released:
@@ -132,20 +131,7 @@ class RunLock:
                     raise LockTimeoutError(f"{held} It did not become free within {timeout}.") from held
             if watch.changed and record is not None and on_wait is not None:
                 on_wait(record)
-            self.clocks.sleep(min(left, self.pause(record, watch, poll)))
-
-    def pause(self, record: LeaseRecord | None, watch: Watch, poll: timedelta) -> float:
-        """Return the seconds after which a waiter should look again.
-
-        :param record: the present lease.
-        :param watch: what the waiter has seen of it.
-        :param poll: time between two looks; shorter where the lease expires before, if nobody renews it.
-        """
-        pause = poll.total_seconds()
-        if record is None or watch.seen is None or not watch.seen.of(record):
-            return pause
-        still = self._ttl_of(record) - watch.seen.unchanged_for
-        return min(pause, still) if still > 0 else pause
+            self.clocks.sleep(min(left, self.expiry.pause(record, watch, poll)))
 
     def state(self) -> LeaseRecord | None:
         """Return the highest generation as it stands now, ``None`` when the lock was never taken."""
@@ -155,30 +141,6 @@ class RunLock:
         record = self._generations.read(generation, released=released)
         # Listed but not readable: removed this moment, or a store that lags. It counts as held.
         return record or LeaseRecord.read(generation, b"", released=released)
-
-    def why_free(self, record: LeaseRecord, *, seen: Observation | None = None) -> str | None:
-        """Return why this lease no longer keeps anybody out, ``None`` when it does.
-
-        Three ways to tell, in order of trust: it was released; this waiter has watched it stand still for its
-        whole ttl; its own times say so, by this host's clock or beyond any likely difference of two clocks.
-
-        :param record: what :meth:`state` returned.
-        :param seen: how long it was watched standing still, default ``None`` (not watched).
-        """
-        if record.released:
-            return "it was released"
-        ttl = self._ttl_of(record)
-        if seen is not None and seen.of(record) and seen.unchanged_for >= ttl:
-            return f"it was not renewed for {seen.unchanged_for:.0f} s, by the clock of the waiter"
-        if record.claim is not None:
-            renewed_at: float | None = record.claim.renewed_at.timestamp()
-            foreign = record.claim.renewed_on != self._host
-        else:
-            renewed_at, foreign = record.modified_at, True
-        allowance = CLOCK_SKEW.total_seconds() if foreign else 0.0
-        if renewed_at is not None and self.clocks.wall() - renewed_at > ttl + allowance:
-            return "it has expired"
-        return None
 
     # -- holding --------------------------------------------------------------------------------------------
 
@@ -284,9 +246,6 @@ class RunLock:
             raise self._lost(lease, "its file was replaced by another one.")
         return record.claim
 
-    def _ttl_of(self, record: LeaseRecord) -> float:
-        return record.claim.ttl if record.claim else self.ttl
-
     def _is_mine(self, generation: int, token: str) -> bool:
         record = self._generations.read(generation)
         return record is not None and record.claim is not None and record.claim.token == token
@@ -312,11 +271,3 @@ class RunLock:
             f"Lease {lease.generation} of the lock at {self.path} no longer holds: {reason} Nothing more is "
             "written or pushed by this task."
         )
-
-
-def _why_over(present: Holder, wanted: Holder, holder_is_over: Callable[[Holder], bool] | None) -> str | None:
-    if present.same_task(wanted):
-        return "it was left by an earlier try of the same task"
-    if holder_is_over is not None and holder_is_over(present):
-        return "its holder's run is over"
-    return None

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.storage import StoragePath, is_local
 
 if TYPE_CHECKING:
     from upath import UPath
-
-#: A local path, or any object-store path with the same methods (``UPath``, Airflow's ``ObjectStoragePath``).
-StoragePath: TypeAlias = "Path | UPath"
 
 #: Bytes read of a local lease file at most; a real one has a few hundred.
 MAX_BYTES = 65536
@@ -185,9 +183,9 @@ class ObjectStore:
 
 def open_store(directory: StoragePath) -> LeaseStore:
     """Return the store of a directory; touches nothing yet."""
-    if isinstance(directory, Path):
+    if is_local(directory):
         return LocalStore(directory)
-    if directory.protocol in {"", "file", "local"}:
+    if directory.protocol in {"file", "local"}:
         return LocalStore(Path(directory.path))
     return ObjectStore(directory)
 

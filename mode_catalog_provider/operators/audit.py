@@ -19,7 +19,8 @@ from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.operators.rendered import rendered_days, rendered_mapping, rendered_words
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt
-from mode_catalog_provider.staging import location_of, staging_path
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50

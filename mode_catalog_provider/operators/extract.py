@@ -33,7 +33,8 @@ from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot
 from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
-from mode_catalog_provider.staging import location_of, staging_path
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
 
 log = logging.getLogger(__name__)
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
-
-if TYPE_CHECKING:
-    from upath import UPath
-
-#: A local path, or any object-store path with the same methods (``UPath``, Airflow's ``ObjectStoragePath``).
-StoragePath: TypeAlias = "Path | UPath"
+from mode_catalog_provider.storage import StoragePath as StoragePath
 
 #: Suffix of a file that is still being written. Not ``.json``, so that no directory upload picks it up.
 PARTIAL = ".partial"

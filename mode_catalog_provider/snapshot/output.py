@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
+from mode_catalog_provider.storage import is_local
 
 #: Bytes gathered before they are hashed and written: rows are small, and calls into a store are dear.
 _CHUNK = 1 << 20
@@ -35,7 +36,7 @@ class OutputFile:
         self.bytes = 0
 
     def __enter__(self) -> Self:
-        if isinstance(self._path, Path):
+        if is_local(self._path):
             self._file = _open_local(_partial(self._path), "wb")
         else:
             self._file = self._path.open("wb")
@@ -49,7 +50,7 @@ class OutputFile:
             return
         with self._file:
             self._pass_on()
-            if isinstance(self._path, Path):
+            if is_local(self._path):
                 self._file.flush()
                 os.fsync(self._file.fileno())
 
@@ -66,11 +67,11 @@ class OutputFile:
 
     def publish(self) -> None:
         """Give the closed file its own name."""
-        if isinstance(self._path, Path):
+        if is_local(self._path):
             _partial(self._path).replace(self._path)
 
     def _give_up(self) -> None:
-        if isinstance(self._path, Path):
+        if is_local(self._path):
             self._file.close()
             return
         # Closing would show half a file, and leave the parts of one that was sent in parts to be paid for.
@@ -95,7 +96,7 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
     :param content: never empty: object stores treat the creation of an empty object as a mere touch.
     """
     try:
-        file = _open_local(path, "xb") if isinstance(path, Path) else path.open("xb")
+        file = _open_local(path, "xb") if is_local(path) else path.open("xb")
         with file:
             file.write(content)
     except FileExistsError:
@@ -105,7 +106,7 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
 
 def make_directory(directory: StoragePath) -> None:
     """Create a directory and what lies above it; an existing one is fine."""
-    if isinstance(directory, Path):
+    if is_local(directory):
         for path in (*reversed(directory.parents), directory):
             path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
     else:
@@ -121,7 +122,7 @@ def remove_file(path: StoragePath) -> None:
 def remove_empty_directory(directory: StoragePath) -> None:
     """Remove a directory, but never anything in it."""
     with suppress(OSError):
-        if isinstance(directory, Path):
+        if is_local(directory):
             os.rmdir(directory)  # noqa: PTH106 - UPath's rmdir, on a local path too, takes the contents along
         elif next(iter(directory.iterdir()), None) is None:
             directory.rmdir()
@@ -129,7 +130,7 @@ def remove_empty_directory(directory: StoragePath) -> None:
 
 def sync_directory(directory: StoragePath) -> None:
     """Make the names in a local directory survive a power cut."""
-    if isinstance(directory, Path):
+    if is_local(directory):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
@@ -33,6 +32,7 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
 from mode_catalog_provider.snapshot.writer import CLIENT_NAME
+from mode_catalog_provider.storage import is_local
 
 #: What the manifest of an adopted set names as its strategy.
 ADOPTED = "adopted"
@@ -228,7 +228,7 @@ def _by_timestamp(names: Iterable[str], parse: Callable[[str], int | None]) -> d
 
 
 def _not_found(path: StoragePath) -> SnapshotNotFoundError:
-    if not isinstance(path, Path):
+    if not is_local(path):
         return SnapshotNotFoundError(
             f"There is no {path}. Check the bucket, the prefix, and that the connection may read them."
         )

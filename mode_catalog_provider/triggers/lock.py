@@ -95,7 +95,7 @@ class RunLockTrigger(BaseTrigger):
                 if reason is not None:
                     yield self._event("free", f"The lock at {self.path} may be taken: {reason}.", watch)
                     return
-                pause = lock.pause(record, watch, timedelta(seconds=self.poll_interval))
+                pause = lock.expiry.pause(record, watch, timedelta(seconds=self.poll_interval))
             left = self.deadline - time.time()
             if left <= 0:
                 yield self._event("timeout", f"The lock at {self.path} did not become free in time.", watch)
@@ -114,7 +114,7 @@ class RunLockTrigger(BaseTrigger):
             self.log.info("Waiting: the lock at %s is %s.", self.path, record.describe())
         if record is None:
             return None
-        reason = lock.why_free(record, seen=watch.seen)
+        reason = lock.expiry.why_free(record, seen=watch.seen)
         if reason is None and record.claim is not None:
             over = sync_to_async(run_is_over, thread_sensitive=False)
             if await asyncio.wait_for(over(record.claim.holder), timeout=LOOK_SECONDS):

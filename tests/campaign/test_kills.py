@@ -29,7 +29,7 @@ NAMES = tuple(f"{asset}.json" for asset in (*DATA_ASSETS, SUMMARY))
 
 # A server that forks: what the job imports is imported once.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.campaign.job"])
+processes.set_forkserver_preload(["tests.campaign.job", "s3fs"])
 
 
 @dataclass

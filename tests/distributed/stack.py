@@ -13,92 +13,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psycopg2
 import redis
+import yaml
 
 from tests.demo.standalone import AirflowNotReadyError, StandaloneAirflow, free_port
+from tests.distributed.programs import Program, postgres_binaries
 
 BIN = Path(sys.executable).parent
-#: Seconds: short ones, so that a dead worker is noticed within a test's patience (the default is 300).
-HEARTBEAT_TIMEOUT = 20
-
-
-def postgres_binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`, ``None`` when they are not installed."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    found = [folder for folder in folders if (folder / "postgres").exists()]
-    if found:
-        return found[-1]
-    initdb = shutil.which("initdb")
-    return Path(initdb).resolve().parent if initdb else None
-
-
-def missing_programs() -> list[str]:
-    """What the stack needs and this machine lacks."""
-    missing = [] if postgres_binaries() else ["postgresql"]
-    return missing if shutil.which("redis-server") else [*missing, "redis-server"]
-
-
-class Program:
-    """One program in a process group of its own, with its output in a file."""
-
-    def __init__(
-        self, command: Sequence[str], *, log: Path, env: Mapping[str, str], user: str | None = None
-    ) -> None:
-        self.log = log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                list(command),
-                env=dict(env),
-                user=user,
-                group=user,
-                extra_groups=None if user is None else [],
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def family(self) -> list[psutil.Process]:
-        try:
-            parent = psutil.Process(self.process.pid)
-            return [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-
-    def ask_to_stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(sig)
-
-    def kill(self) -> None:
-        """``kill -9`` of the program and everything it started, as when the machine dies."""
-        for process in self.family():
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        self.process.wait(timeout=10)
-
-    def stop(self, patience: float) -> None:
-        family = self.family()
-        self.ask_to_stop()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=patience)
-        for process in family:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        self.process.wait(timeout=10)
-
-    def tail(self, lines: int = 25) -> str:
-        text = self.log.read_text(errors="replace").splitlines()
-        return "\n".join([f"--- {self.log.name}", *text[-lines:]])
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 class DistributedAirflow(StandaloneAirflow):
@@ -129,8 +59,9 @@ class DistributedAirflow(StandaloneAirflow):
         return {
             **super().environment,
             **self._keys,
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "PYTHONPATH": str(REPOSITORY),
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{self._redis_port}/0",
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
@@ -138,19 +69,19 @@ class DistributedAirflow(StandaloneAirflow):
             "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "False",
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._log_port),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+            # Looks often. How long something must have lasted stays as in production: see :meth:`let_pass`.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             **self._extra,
         }
 
-    def start(self, *, timeout: float = 180) -> None:
-        """Start all but the workers, and wait until every part reports healthy."""
+    def start(self, *, timeout: float = 600) -> None:
+        """Start all but the workers, in the background once the database is there."""
         self.home.mkdir(parents=True, exist_ok=True)
         self._start_postgres()
         self._start_redis()
-        passwords = self.home / "simple_auth_manager_passwords.json.generated"
-        passwords.write_text(json.dumps({"admin": self.password}))
+        (self.home / "passwords.json").write_text(json.dumps({"admin": self.password}))
         subprocess.run(
             [str(BIN / "airflow"), "db", "migrate"],
             env=self.environment,
@@ -160,7 +91,11 @@ class DistributedAirflow(StandaloneAirflow):
             timeout=timeout,
         )
         for part in ("api-server", "scheduler", "dag-processor", "triggerer"):
-            self._programs.append(self._airflow([part], name=part, env=self.environment))
+            command = SERVICES[part]["command"].split()
+            self._programs.append(self._airflow(command, name=part, env=self.environment))
+
+    def wait_until_healthy(self, *, timeout: float = 600) -> None:
+        """Wait until every part but the workers reports healthy."""
         deadline = time.monotonic() + timeout
         while not self._healthy():
             dead = [program for program in self._programs if program.process.poll() is not None]
@@ -174,7 +109,8 @@ class DistributedAirflow(StandaloneAirflow):
         for folder in (home, disk):
             folder.mkdir(exist_ok=True)
         env = {**self.environment, "AIRFLOW_HOME": str(home), "WORKER_DISK": str(disk)}
-        command = ["celery", "worker", "--celery-hostname", f"{name}@%h", "--queues", ",".join(queues)]
+        command = SERVICES["worker-1"]["command"].split()
+        command += ["--celery-hostname", f"{name}@%h", "--queues", ",".join(queues)]
         command += ["--skip-serve-logs", "--without-mingle", "--without-gossip"]
         worker = self._airflow(command, name=name, env=env)
         self.workers[name] = worker
@@ -193,6 +129,36 @@ class DistributedAirflow(StandaloneAirflow):
             server.stop(10)
         shutil.rmtree(self._database_home, ignore_errors=True)
 
+    # -- time -----------------------------------------------------------------------------------------------
+
+    def let_pass(self, length: timedelta, *, of: str, run_id: str) -> None:
+        """Make Airflow believe that so much time has passed, so that no test waits or depends on speed.
+
+        :param length: how much.
+        :param of: what began so much earlier: ``run`` (its start) or ``silence`` (the last sign of life of
+            its running tasks).
+        """
+        statement = {
+            "run": "update dag_run set start_date = start_date - %s where run_id = %s",
+            "silence": "update task_instance set last_heartbeat_at = last_heartbeat_at - %s"
+            " where run_id = %s and state = 'running'",
+        }[of]
+        with closing(self._database("airflow")) as connection:
+            cursor = connection.cursor()
+            cursor.execute(statement, (length, run_id))
+            assert cursor.rowcount == 1
+
+    def deliver_again(self) -> int:
+        """Hand every message that a worker has not finished to the workers once more; return how many.
+
+        What Redis' transport does when Celery's visibility timeout has passed.
+        """
+        broker = redis.Redis(port=self._redis_port)
+        unfinished = [json.loads(entry) for entry in broker.hvals("unacked")]
+        for message, _, queue in unfinished:
+            broker.lpush(queue, json.dumps(message))
+        return len(unfinished)
+
     # -- what happened ------------------------------------------------------------------------------------
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
@@ -205,6 +171,15 @@ class DistributedAirflow(StandaloneAirflow):
         place = f"dag_id={dag_id}/run_id={run_id}/task_id={task_id}/attempt={attempt}.log"
         log = self.home / f"home-of-{worker}" / "logs" / place
         return log.read_text(errors="replace") if log.exists() else ""
+
+    def story(self, dag_id: str, run_id: str) -> str:
+        """How a run's tasks ended, and the last lines of their logs, for the message of a failed test."""
+        place = f"home-of-*/logs/dag_id={dag_id}/run_id={run_id}/task_id=*/attempt=*.log"
+        logs = [
+            "\n".join([str(log), *log.read_text(errors="replace").splitlines()[-8:]])
+            for log in sorted(self.home.glob(place))
+        ]
+        return "\n".join([str(self.task_states(dag_id, run_id)), *logs])
 
     # -- inside ---------------------------------------------------------------------------------------------
 
@@ -239,18 +214,18 @@ class DistributedAirflow(StandaloneAirflow):
         self._until(self._database_exists, self._servers[-1])
 
     def _database_exists(self) -> bool:
-        import psycopg2
-
         try:
-            connection = psycopg2.connect(
-                host="127.0.0.1", port=self._postgres_port, user="airflow", dbname="postgres"
-            )
+            connection = self._database("postgres")
         except psycopg2.OperationalError:
             return False
-        connection.autocommit = True
-        connection.cursor().execute("create database airflow")
-        connection.close()
+        with closing(connection):
+            connection.cursor().execute("create database airflow")
         return True
+
+    def _database(self, name: str) -> Any:
+        connection = psycopg2.connect(host="127.0.0.1", port=self._postgres_port, user="airflow", dbname=name)
+        connection.autocommit = True
+        return connection
 
     def _start_redis(self) -> None:
         command = ["redis-server", "--port", str(self._redis_port), "--bind", "127.0.0.1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,14 +30,15 @@ ROOT = Path(__file__).parents[2]
 
 # A task on a worker, to be killed.
 _TASK = """
-import os, sys
-from pathlib import Path
+import json, os, sys
+from upath import UPath
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import push_snapshot
 from mode_catalog_provider.snapshot.reader import open_snapshot
 manifest, url, source_id = sys.argv[1:]
 ingest = CatalogIngest(token=lambda: os.environ["CATALOG_TOKEN"], source_id=source_id, ingest_url=url)
-push_snapshot(snapshot=open_snapshot(Path(manifest)), ingest=ingest, max_age=None)
+path = UPath(manifest, **json.loads(os.environ["STORE"]))
+push_snapshot(snapshot=open_snapshot(path), ingest=ingest, max_age=None)
 """
 
 
@@ -47,16 +49,17 @@ def catalog():
 
 
 @pytest.fixture
-def snapshot(tmp_path):
-    return make_snapshot(tmp_path, rows={"report": 2})
+def snapshot(staging):
+    return make_snapshot(staging, rows={"report": 2})
 
 
 def start_task(catalog, snapshot):
     arguments = [str(snapshot.manifest_path), catalog.ingest_url, catalog.source_id]
+    store = json.dumps(dict(getattr(snapshot.manifest_path, "storage_options", {})))
     return subprocess.Popen(
         [sys.executable, "-c", _TASK, *arguments],
         cwd=ROOT,
-        env={**os.environ, "CATALOG_TOKEN": catalog.token},
+        env={**os.environ, "CATALOG_TOKEN": catalog.token, "STORE": store},
         stderr=subprocess.DEVNULL,
     )
 
@@ -120,11 +123,11 @@ def test_a_token_that_dies_half_way_is_an_error_and_the_retry_with_a_new_one_com
     assert stored(catalog) == on_disk(snapshot)
 
 
-def test_a_file_that_was_only_ever_refused_is_not_taken_for_ours_later(catalog, snapshot, tmp_path):
+def test_a_file_that_was_only_ever_refused_is_not_taken_for_ours_later(catalog, snapshot, staging):
     catalog.fault(f"*/{ORDER[0]}", status=422)
     with pytest.raises(ModeCatalogError, match="422"):
         push(catalog, snapshot)
-    push(catalog, make_snapshot(tmp_path / "elsewhere", rows={"report": 9}))
+    push(catalog, make_snapshot(staging / "elsewhere", rows={"report": 9}))
     with pytest.raises(UploadConflictError, match=ORDER[0]):
         push(catalog, snapshot)
 

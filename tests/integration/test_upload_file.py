@@ -27,8 +27,8 @@ def catalog():
 
 
 @pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "1795000000-Ünusual name.CSV"
+def file(staging):
+    path = staging / "1795000000-Ünusual name.CSV"
     path.write_bytes(b"a,b\n1,2\n")
     return path
 
@@ -74,8 +74,8 @@ def test_the_fence_is_passed_before_the_file_is_sent(catalog, file):
     assert catalog.requests == []
 
 
-def test_a_file_that_is_not_there_is_said_so(catalog, tmp_path):
-    for missing in (tmp_path / "nothing.json", tmp_path):
+def test_a_file_that_is_not_there_is_said_so(catalog, staging):
+    for missing in (staging / "nothing.json", staging):
         with pytest.raises(SnapshotNotFoundError, match="There is no file"):
             push_file(path=missing, ingest=new_ingest(catalog))
 
@@ -90,7 +90,8 @@ def test_an_empty_file_would_block_the_real_one_and_is_refused(catalog, file):
 def test_a_file_of_another_tool_may_go_to_its_source_but_one_of_mode_may_not(catalog, file):
     looker = next(source.id for source in catalog.sources if source.technology == "LOOKER")
     push_file(path=file, ingest=new_ingest(catalog, source_id=looker), api=new_api(catalog))
-    of_mode = file.rename(file.with_name("1795000000-report.json"))
+    of_mode = file.with_name("1795000000-report.json")
+    of_mode.write_bytes(file.read_bytes())
     with pytest.raises(UnknownSourceError, match="technology LOOKER, not MODE"):
         push_file(path=of_mode, ingest=new_ingest(catalog, source_id=looker), api=new_api(catalog))
 

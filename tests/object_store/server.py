@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from botocore.session import get_session
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from upath import UPath
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -103,6 +105,15 @@ class S3Server:
         """An Airflow connection, as JSON."""
         extra = {"endpoint_url": self.url, "region_name": REGION}
         return json.dumps({"conn_type": "aws", "login": KEY, "password": SECRET, "extra": extra})
+
+    def objects(self, *parts: str) -> dict[str, bytes]:
+        """What lies below a prefix, by the rest of its key, without a request."""
+        prefix = "".join(f"{part}/" for part in parts)
+        with self._one_at_a_time:
+            keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.bucket].keys
+            return {
+                name.removeprefix(prefix): key.value for name, key in keys.items() if name.startswith(prefix)
+            }
 
     # -- switches -------------------------------------------------------------------------------------------
 

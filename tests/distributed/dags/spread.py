@@ -19,7 +19,8 @@ from mode_catalog_provider.settings import read_settings
 
 settings = read_settings()
 OWN_DISK = os.environ.get("WORKER_DISK", "/nowhere")
-TTL = timedelta(seconds=20)
+# As in production, longer than any test: what happens after it, tests see by a clock of their own.
+TTL = timedelta(minutes=30)
 
 
 def on_this_disk(path: str) -> str:
@@ -27,19 +28,20 @@ def on_this_disk(path: str) -> str:
     return re.sub(r"/disk-of-\w+", f"/{os.path.basename(OWN_DISK)}", path)  # noqa: PTH119
 
 
-def spread(dag_id: str, output_dir: str) -> DAG:
+def spread(dag_id: str, output_dir: str, queue: str = "extract") -> DAG:
     with DAG(
         dag_id=dag_id,
         schedule=None,
         start_date=datetime(2026, 1, 1),
         max_active_runs=4,
+        dagrun_timeout=timedelta(hours=1),
         default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
         user_defined_macros={"on_this_disk": on_this_disk},
     ) as dag:
         lock = run_lock(
             settings.lock_path,
             ttl=TTL,
-            timeout=timedelta(minutes=5),
+            timeout=timedelta(minutes=30),
             poll_interval=timedelta(seconds=1),
             output_conn_id=settings.output_conn_id,
         )
@@ -48,7 +50,8 @@ def spread(dag_id: str, output_dir: str) -> DAG:
             output_dir=output_dir,
             output_conn_id=settings.output_conn_id,
             lease=lock.lease,
-            queue="extract",
+            strategy="rest",  # tests get it stuck at a request that only this route makes
+            queue=queue,
         )
         upload = CatalogUploadOperator(
             task_id="upload",
@@ -62,3 +65,4 @@ def spread(dag_id: str, output_dir: str) -> DAG:
 
 spread("spread", settings.output_dir)
 spread("spread_over_local_disks", f"{OWN_DISK}/staging")
+spread("spread_at_last", settings.output_dir, queue="last")

@@ -55,6 +55,34 @@ def test_every_image_is_pinned():
     assert "FROM apache/airflow:3." in COMPOSE["x-build"]["dockerfile_inline"]
 
 
+def test_the_store_speaks_where_the_workers_look_for_it():
+    """SeaweedFS serves S3 on 8333 and takes its one account from these variables."""
+    store = SERVICES["s3"]
+    endpoint = json.loads(environment_of("worker-1")["AIRFLOW_CONN_STAGING"])["extra"]["endpoint_url"]
+    assert endpoint == "http://s3:8333"
+    assert "http://localhost:8333/healthz" in store["healthcheck"]["test"]
+    account = json.loads(environment_of("worker-1")["AIRFLOW_CONN_STAGING"])
+    assert environment_of("s3") == {
+        "AWS_ACCESS_KEY_ID": account["login"],
+        "AWS_SECRET_ACCESS_KEY": account["password"],
+    }
+
+
+def test_the_images_are_not_of_those_that_nobody_publishes_any_more():
+    assert "minio/" not in TEXT
+    assert "bitnami" not in TEXT
+
+
+def test_nothing_is_open_to_other_machines():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:8080:8080"]
+
+
+def test_a_worker_has_time_to_finish_what_it_does():
+    for name in ("worker-1", "worker-2"):
+        assert SERVICES[name]["stop_grace_period"] == "1m"
+
+
 def test_everything_that_keeps_running_has_a_health_check():
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"airflow-init"}
 
@@ -108,13 +136,22 @@ def test_every_setting_is_one_that_airflow_knows():
             assert option in conf.configuration_description[section]["options"], variable
 
 
+def test_the_distributed_tests_start_airflow_with_every_setting_that_is_made_here(tmp_path):
+    """They take the commands from this file, and the settings by the same names, with other addresses."""
+    from tests.distributed.stack import DistributedAirflow
+
+    native = DistributedAirflow(home=tmp_path, dags=tmp_path, environment={})
+    settings = {name for name in environment_of("scheduler") if not name.startswith("AIRFLOW_CONN")}
+    assert {name for name in settings - set(native.environment) if "MODE_CATALOG" not in name} == set()
+
+
 def test_every_command_is_one_that_airflow_knows():
     program = (
         "import sys; from airflow.cli.cli_parser import get_parser\n"
         "for line in sys.argv[1:]: get_parser().parse_args(line.split())"
     )
     commands = [SERVICES[name]["command"] for name in AIRFLOW_PARTS]
-    # The executor's own commands exist only where it is configured. The distributed tests start them all.
+    # The executor's own commands exist only where it is configured.
     env = {**os.environ, "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
     subprocess.run([sys.executable, "-c", program, *commands, "db migrate"], check=True, timeout=200, env=env)
 

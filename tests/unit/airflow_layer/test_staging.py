@@ -6,7 +6,8 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.staging import location_of, staging_path
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
 
 
 def connection_of(path):

@@ -8,35 +8,55 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mode_catalog_provider.lock.store import LocalStore
+from mode_catalog_provider.lock.store import LeaseStore, LocalStore, open_store
+from mode_catalog_provider.storage import StoragePath, is_local
 
 
 class Killed(BaseException):
     """What ``kill -9`` looks like from inside: nothing that follows has any effect."""
 
 
-class SteppedStore(LocalStore):
-    """A local store that waits for permission before every operation.
+class SteppedStore:
+    """A store that waits for permission before every operation.
 
-    :param pause: called before each operation; may raise :class:`Killed`.
+    :param store: what carries the operation out.
+    :param pause: called before each; may raise :class:`Killed`.
     """
+
+    def __init__(self, store: LeaseStore, pause: Callable[[], None]) -> None:
+        self._store = store
+        self._pause = pause
+
+    def names(self):
+        self._pause()
+        return self._store.names()
+
+    def read(self, name):
+        self._pause()
+        return self._store.read(name)
+
+    def create(self, name, content):
+        self._pause()
+        return self._store.create(name, content)
+
+    def replace(self, name, content):
+        self._pause()
+        self._store.replace(name, content)
+
+    def delete(self, name):
+        self._pause()
+        self._store.delete(name)
+
+
+class _HalfwayStore(LocalStore):
+    """A local store that pauses between the empty file and its content as well."""
 
     def __init__(self, directory: Path, pause: Callable[[], None]) -> None:
         super().__init__(directory)
         self._pause = pause
         self._place = directory
 
-    def names(self):
-        self._pause()
-        return super().names()
-
-    def read(self, name):
-        self._pause()
-        return super().read(name)
-
     def create(self, name, content):
-        """As the real one, with a pause between the empty file and its content."""
-        self._pause()
         self._place.mkdir(parents=True, exist_ok=True)
         try:
             file = (self._place / name).open("xb")
@@ -47,13 +67,11 @@ class SteppedStore(LocalStore):
             file.write(content)
         return True
 
-    def replace(self, name, content):
-        self._pause()
-        super().replace(name, content)
 
-    def delete(self, name):
-        self._pause()
-        super().delete(name)
+def stepped_store(directory: StoragePath, pause: Callable[[], None]) -> SteppedStore:
+    """Open the directory's own store, in steps."""
+    store = _HalfwayStore(directory, pause) if is_local(directory) else open_store(directory)
+    return SteppedStore(store, pause)
 
 
 @dataclass

@@ -1,21 +1,30 @@
 """Any interleaving of takers, holders, teardowns and crashes, down to single operations on the store.
 
-Hypothesis drives several workers over the real code and the real disk. Each has a clock of its own, up to ten
-minutes off, and may be stopped or killed between any two operations.
+Hypothesis drives several workers over the real code and the real disk, or a real S3 server. Each has a clock
+of its own, up to ten minutes off, and may be stopped or killed between any two operations.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from unittest import mock
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from mode_catalog_provider.lock import generations
+from mode_catalog_provider.lock.store import StoredFile
+from tests.object_store import S3Server
 from tests.unit.lock.world import World
 
 WORKERS = 3
@@ -25,18 +34,19 @@ workers = st.integers(min_value=0, max_value=WORKERS - 1)
 class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="mode-catalog-lock-"))
-        self.world = World(self.directory, workers=WORKERS)
+        self.world = self.new_world()
         # So that numbers are deleted, and could come again, within one example.
         self.kept = mock.patch.object(generations, "KEPT", 2)
         self.kept.start()
+
+    def new_world(self) -> World:
+        raise NotImplementedError
 
     def teardown(self) -> None:
         try:
             self.world.assert_a_newcomer_gets_the_lock_in_time()
         finally:
             self.kept.stop()
-            shutil.rmtree(self.directory)
 
     @initialize(skews=st.tuples(*[st.sampled_from([-600, 0, 600])] * WORKERS))
     def set_the_clocks(self, skews: tuple[int, ...]) -> None:
@@ -86,10 +96,53 @@ class Interleavings(RuleBasedStateMachine):
         self.world.now += seconds
 
 
-Interleavings.TestCase.settings = settings(
-    max_examples=80,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-TestInterleavings = Interleavings.TestCase
+class InterleavingsOnDisk(Interleavings):
+    def new_world(self) -> World:
+        self.directory = Path(tempfile.mkdtemp(prefix="mode-catalog-lock-"))
+        return World(self.directory, workers=WORKERS)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            shutil.rmtree(self.directory)
+
+
+def played(machine: type[Interleavings], *, examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
+
+
+def test_on_a_disk_one_holds_at_every_instant_and_a_newcomer_gets_the_lock_in_time():
+    played(InterleavingsOnDisk, examples=80, steps=50)
+
+
+def test_on_s3_one_holds_at_every_instant_and_a_newcomer_gets_the_lock_in_time(s3):
+    class InterleavingsOnS3(Interleavings):
+        def new_world(self) -> World:
+            folder = uuid.uuid4().hex
+            return World(s3.path(folder), workers=WORKERS, eye=Memory(s3, folder))
+
+    played(InterleavingsOnS3, examples=12, steps=30)
+
+
+class Memory:
+    """The files of a lock as the server has them in its memory."""
+
+    def __init__(self, server: S3Server, folder: str) -> None:
+        self._server = server
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        return list(self._server.objects(self._folder))
+
+    def read(self, name: str) -> StoredFile | None:
+        content = self._server.objects(self._folder).get(name)
+        return None if content is None else StoredFile(content)

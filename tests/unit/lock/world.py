@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.errors import LockHeldError, LockLostError
 from mode_catalog_provider.lock import Clocks, Holder, Lease, RunLock, Watch
-from tests.unit.lock.stepped import Process, SteppedStore
+from mode_catalog_provider.lock.store import LeaseStore
+from mode_catalog_provider.storage import StoragePath
+from tests.unit.lock.stepped import Process, stepped_store
 
 TTL = timedelta(seconds=60)
 
@@ -35,15 +36,20 @@ class Worker:
 
 
 class World:
-    """Plays workers one operation on the store at a time, and checks the lock's promises after each."""
+    """Plays workers one operation on the store at a time, and checks the lock's promises after each.
 
-    def __init__(self, directory: Path, *, workers: int) -> None:
+    :param directory: of the lock.
+    :param workers: how many.
+    :param eye: sees the files without the workers' notice; default: the directory's own store.
+    """
+
+    def __init__(self, directory: StoragePath, *, workers: int, eye: LeaseStore | None = None) -> None:
         self.directory = directory
         self.now = 1_000_000.0
         self.ended_runs: set[str] = set()
         self.granted: list[Lease] = []
         self._failed_once: set[int] = set()
-        self._eye = RunLock(directory, ttl=TTL)
+        self._eye = RunLock(directory, ttl=TTL, store=eye)
         self.workers = [Worker(number) for number in range(workers)]
         for worker in self.workers:
             self.be_born(worker)
@@ -120,7 +126,7 @@ class World:
             try:
                 lease = lock.try_acquire(Holder.here("newcomer"), watch=watch)
             except LockHeldError as held:
-                self.now += lock.pause(held.state, watch, timedelta(seconds=poll))
+                self.now += lock.expiry.pause(held.state, watch, timedelta(seconds=poll))
             else:
                 lock.check(lease)
                 return
@@ -134,7 +140,7 @@ class World:
             ttl=TTL,
             host=host,
             clocks=self._clocks(worker.skew),
-            store=SteppedStore(self.directory, pause),
+            store=stepped_store(self.directory, pause),
         )
         if task != "acquire":
             return lambda: getattr(lock, task)(worker.subject)
