@@ -18,15 +18,11 @@ from mode_catalog_provider.cli.services import mode_client
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.mode.cache_endpoint import checked_path, invalidate_cache
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import Refresh, cancel_quietly
+from mode_catalog_provider.mode.refresh import Refresh, goes_on
 from mode_catalog_provider.mode.refresh_progress import failure_sentence, plan, result_of
-from mode_catalog_provider.mode.refresh_targets import (
-    Choice,
-    Selection,
-    find_data_sources,
-    find_targets,
-    refuse_too_many,
-)
+from mode_catalog_provider.mode.refresh_targets import Choice, Selection, find_data_sources, find_targets
+from mode_catalog_provider.mode.run_cancel import cancel_quietly
+from mode_catalog_provider.mode.run_limit import refuse_more, refuse_too_many
 from mode_catalog_provider.mode.schema_updates import update_schemas
 
 log = logging.getLogger(__name__)
@@ -84,6 +80,7 @@ def _update_schemas(
             {"data_sources": names}, [f"Would update the schema of connection {name!r}." for name in names]
         )
         return result_of([])
+    refuse_more(len(sources), max_runs=arguments.max_runs, what="schema updates")
     result = update_schemas(client, sources)
     output.result(result, [f"{result['started']} schema updates accepted, {result['failed']} not."])
     return result
@@ -96,7 +93,12 @@ def _run(
     if arguments.dry_run:
         output.result({"plan": [choice.to_json() for choice in choices]}, [str(choice) for choice in choices])
         return result_of([])
-    refuse_too_many(choices, max_runs=arguments.max_runs)
+    parameters = dict(arguments.parameter)
+    refuse_too_many(
+        choices,
+        max_runs=arguments.max_runs,
+        going_on=lambda target: goes_on(client, target, parameters),
+    )
     work = _refresh_of(client, choices, arguments)
     cancel = _leave if arguments.keep_running else partial(cancel_quietly, client)
     try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RESULTS, SCHEMA, ENDPOINT = "results", "schema", "endpoint"
 # What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
 _CLOSING_SECONDS = 15.0
+_LONGEST_SECONDS = 366 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,17 @@ class RefreshPolicy:
             timeout = min(timeout, max(hard - _CLOSING_SECONDS, hard / 2))
         return cls(
             refresh=operator.refresh,
-            limit=int(rendered_number("max_concurrent_runs", operator.max_concurrent_runs)) if wait else None,
+            limit=_count("max_concurrent_runs", operator.max_concurrent_runs, least=1) if wait else None,
             max_runs=_most("max_runs", operator.max_runs),
             wait=wait,
             dry_run=rendered_truth("dry_run", operator.dry_run),  # type: ignore[arg-type]
             timeout=timeout,
             check_interval=_seconds("check_interval", operator.check_interval),
             failure=operator.failure,
-            max_failed=int(rendered_number("max_failed", operator.max_failed)),
+            max_failed=_count("max_failed", operator.max_failed),
             cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill),
             parameters=rendered_mapping("parameters", operator.parameters) or {},
-            endpoint=checked_path(operator.endpoint),
+            endpoint=checked_path(operator.endpoint) if operator.refresh == ENDPOINT else "",
         )
 
 
@@ -124,11 +125,18 @@ def _stale_since(operator: ModeCacheRefreshOperator) -> datetime | None:
 def _most(name: str, value: float | str | None) -> int | None:
     if value is None or str(value).strip() in {"", "None"}:
         return None
-    return int(rendered_number(name, value))
+    return _count(name, value)
+
+
+def _count(name: str, value: float | str, *, least: int = 0) -> int:
+    number = rendered_number(name, value)
+    if not number.is_integer() or number < least:
+        raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} or more.")
+    return int(number)
 
 
 def _seconds(name: str, value: timedelta | float | str) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else rendered_number(name, value)
-    if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name}={value!r} must be more than zero.")
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise ConfigurationError(f"{name}={value!r} must be more than zero, and at most a year.")
     return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -159,8 +160,8 @@ def moment(name: str, value: str | datetime | float | None) -> datetime | None:
     """Return a point in time with its zone.
 
     :param name: the argument's name, for the message.
-    :param value: a datetime, its ISO text, or seconds since 1970 (the timestamp of a snapshot) as number or
-        text; without a zone UTC is meant. ``None`` and an empty text mean no moment.
+    :param value: a datetime, its ISO text (also without hyphens), or seconds since 1970 (the timestamp of a
+        snapshot) as number or text; without a zone UTC is meant. ``None`` and an empty text mean no moment.
     :raises ConfigurationError: when it is none of these.
     """
     if value is None or (isinstance(value, str) and value.strip() in {"", "None"}):
@@ -170,7 +171,8 @@ def moment(name: str, value: str | datetime | float | None) -> datetime | None:
             parsed = value
         else:
             text = str(value).strip()
-            seconds = text.replace(".", "", 1).isdecimal()
+            # Eight digits are a date (`ds_nodash`), not a second of the year 1970.
+            seconds = text.replace(".", "", 1).isdecimal() and not re.fullmatch(r"\d{8}", text)
             parsed = datetime.fromtimestamp(float(text), UTC) if seconds else datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
         raise ConfigurationError(

@@ -14,8 +14,8 @@ from asgiref.sync import sync_to_async
 from mode_catalog_provider.errors import RequestRefusedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import cancel_quietly
 from mode_catalog_provider.mode.refresh_progress import Progress, from_json
+from mode_catalog_provider.mode.run_cancel import cancel_quietly
 from mode_catalog_provider.mode.runs import read_run
 
 # Polls that may fail in a row before a worker is asked to look into it.

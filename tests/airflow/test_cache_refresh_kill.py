@@ -89,7 +89,7 @@ def test_a_kill_before_anything_was_started_is_no_error(mode):
 def test_a_task_that_ran_out_of_its_execution_timeout_is_killed_after_its_work_and_still_cancels():
     """Airflow calls ``on_kill`` after ``execute`` then: nobody else waits for the cancelling."""
     cancelled: list[str] = []
-    switch = KillSwitch(started=lambda: ["run"], cancel=cancelled.append, abort=lambda: None)
+    switch = KillSwitch(started=lambda: ["run"], cancel=lambda run: bool(cancelled.append(run)))
     with pytest.raises(KeyboardInterrupt), switch:
         raise KeyboardInterrupt
     switch.pull()
@@ -98,7 +98,7 @@ def test_a_task_that_ran_out_of_its_execution_timeout_is_killed_after_its_work_a
 
 def test_a_second_kill_cancels_nothing_twice():
     cancelled: list[str] = []
-    switch = KillSwitch(started=lambda: ["run"], cancel=cancelled.append, abort=lambda: None)
+    switch = KillSwitch(started=lambda: ["run"], cancel=lambda run: bool(cancelled.append(run)))
     switch.pull()
     switch.pull()
     assert cancelled == ["run"]
@@ -107,7 +107,49 @@ def test_a_second_kill_cancels_nothing_twice():
 def test_work_that_does_not_look_at_the_switch_is_broken_off_in_the_end(monkeypatch):
     monkeypatch.setattr("mode_catalog_provider.operators.kill_switch._SECONDS", 0.05)
     aborted = threading.Event()
-    switch = KillSwitch(started=list, cancel=print, abort=aborted.set)
+    switch = KillSwitch(abort=aborted.set)
     with switch:
         switch.pull()
         assert aborted.wait(5)
+
+
+def test_a_task_that_is_killed_while_it_still_plans_starts_nothing(mode):
+    planning = threading.Event()
+    mode.when("*/spaces", do=lambda: (planning.set(), time.sleep(0.3)))
+    operator = ModeCacheRefreshOperator(task_id="refresh", collections=["*"], deferrable=False)
+    execute_and_kill(operator, planning.wait)
+    assert mode.runs.started() == []
+
+
+def test_a_task_that_is_killed_between_two_schema_updates_asks_for_no_more(mode):
+    asked = threading.Event()
+    mode.when("*/schema_updates", method="POST", do=lambda: (asked.set(), time.sleep(0.3)))
+    operator = ModeCacheRefreshOperator(task_id="refresh", refresh="schema", data_sources=["*"])
+    execute_and_kill(operator, asked.wait)
+    assert len(mode.runs.schema_updates) == 1
+
+
+def test_many_runs_are_cancelled_side_by_side_because_airflow_waits_five_seconds_only(monkeypatch):
+    monkeypatch.setattr("mode_catalog_provider.operators.kill_switch._SECONDS", 20.0)
+    together = threading.Barrier(5, timeout=10)
+    cancelled: list[int] = []
+    switch = KillSwitch(
+        started=lambda: list("abcde"), cancel=lambda run: bool(cancelled.append(together.wait()))
+    )
+    switch.pull()
+    assert len(cancelled) == 5
+
+
+def test_a_kill_is_not_forgotten_when_the_work_ends_by_another_error():
+    cancelled: list[str] = []
+    late: list[str] = []
+    switch = KillSwitch(started=lambda: ["run", *late], cancel=lambda run: bool(cancelled.append(run)))
+
+    def lose_the_connection() -> None:
+        switch.pull()
+        late.append("started meanwhile")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError), switch:
+        lose_the_connection()
+    assert cancelled == ["run", "started meanwhile"]

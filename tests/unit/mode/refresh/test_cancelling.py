@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from mode_catalog_provider.mode.refresh import cancel_quietly
 from mode_catalog_provider.mode.refresh_progress import result_of
+from mode_catalog_provider.mode.run_cancel import cancel_quietly
 
 
 def test_giving_up_cancels_the_runs_we_started_and_leaves_the_joined_ones_alone(

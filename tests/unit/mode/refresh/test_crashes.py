@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -113,3 +114,16 @@ def test_a_start_is_remembered_before_it_is_asked_for(mode, refresh, reports):
     mode.when("*/runs", method="POST", do=lambda: before.append(memory.value))
     refresh(reports=reports[:1], remember=memory).step()
     assert list(before[0]["targets"]) == [f"reports/{reports[0]}"]
+
+
+def test_an_older_run_is_not_taken_for_ours_when_the_newest_of_then_is_gone(mode, refresh, reports):
+    report = mode.world.report(reports[0])
+    older, newest = (mode.runs.start(report, by="a person") for _ in range(2))
+    end_all(mode)
+    newest.created_at = older.created_at + timedelta(seconds=1)
+    memory = Memory(crash_at=1)
+    with pytest.raises(Crash):
+        refresh(reports=reports[:1], remember=memory).step()
+    mode.runs.of(report).remove(newest)
+    refresh(reports=reports[:1], memory=memory.value).step()
+    assert posts(mode) == reports[:1]

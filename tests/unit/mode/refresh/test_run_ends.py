@@ -116,3 +116,20 @@ def test_a_refused_credential_ends_everything_at_once(mode, refresh, reports):
         work = Refresh(client=client, progress=plan(reports=reports))
         with pytest.raises(ModeAuthenticationError):
             work.step()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[PARSE_ERROR] no viable alternative\n\n== SQL ==\nselect secret_column\n-------^^^\nfrom vault",
+        "[UNRESOLVED] no such column\n\n== SQL (line 1, position 8) ==\nselect secret_column\n       ^^^^\n",
+    ],
+)
+def test_the_sql_that_spark_repeats_stays_in_mode(mode, refresh, reports, message):
+    mode.runs.script(reports[0], outcome="failed", seconds=0, error_code="42000", error_message=message)
+    work = refresh(reports=reports[:1])
+    work.step()
+    work.step()
+    [row] = result_of(work.progress)["runs"]
+    assert "[42000] [" in row["error"]
+    assert "secret_column" not in row["error"]

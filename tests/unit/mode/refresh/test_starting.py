@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mode_catalog_provider.errors import ConfigurationError
@@ -125,3 +127,14 @@ def test_what_needs_no_run_is_counted_and_nothing_else(refresh, mode, reports):
     work.step()
     assert work.over
     assert result_of(work.progress) == {"runs": [], "started": 0, "joined": 0, "skipped": 1, "failed": 0}
+
+
+def test_a_row_of_the_run_list_that_cannot_be_read_hides_no_other(mode, refresh, reports):
+    running = mode.runs.start(mode.world.report(reports[0]), by="a person")
+    rows = [{"state": None}, {"token": running.token, "state": "enqueued"}, {"token": "0123456789ab"}]
+    body = json.dumps({"_embedded": {"report_runs": rows}}).encode()
+    mode.fault(f"*/{reports[0]}/runs", method="GET", body=body)
+    work = refresh(reports=reports[:1])
+    work.step()
+    assert posts(mode) == []
+    assert [one.run for one in work.in_flight] == [f"reports/{reports[0]}/runs/{running.token}"]

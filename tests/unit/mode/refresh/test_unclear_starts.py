@@ -67,3 +67,37 @@ def test_a_start_that_stays_unclear_twice_is_given_up_and_says_so(mode, refresh,
     [row] = result_of(work.progress)["runs"]
     assert row["state"] == "not_started"
     assert "did not say whether" in row["error"]
+
+
+@pytest.mark.parametrize("echo", [{}, {"all": "true"}, {"all": "true", "year": "2026"}])
+def test_a_run_is_found_though_mode_tells_its_parameters_in_other_words(mode, refresh, reports, echo):
+    report = mode.world.report(reports[0])
+    mode.when(
+        "*/runs", method="POST", do=lambda: mode.runs.start(report, by="us", parameters=echo), reset=True
+    )
+    work = refresh(reports=reports[:1], parameters={"all": True, "year": 2026})
+    work.step()
+    assert posts(mode) == reports[:1]
+    assert len(work.started_runs) == 1
+
+
+def test_a_run_with_other_parameters_is_not_taken_for_the_one_we_asked_for(mode, refresh, reports):
+    report = mode.world.report(reports[0])
+    theirs = {"region": "US"}
+    mode.when(
+        "*/runs",
+        method="POST",
+        do=lambda: mode.runs.start(report, by="a person", parameters=theirs),
+        reset=True,
+    )
+    refresh(reports=reports[:1], parameters={"region": "EU"}).step()
+    assert posts(mode) == reports[:1] * 2
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_good_status_is_a_started_run(mode, refresh, reports, status):
+    mode.switches.throw(run_status=status)
+    work = refresh(reports=reports[:1])
+    work.step()
+    assert posts(mode) == reports[:1]
+    assert len(work.started_runs) == 1
