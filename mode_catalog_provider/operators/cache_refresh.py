@@ -58,20 +58,21 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     :param reports: tokens or names of reports: a list, or text with commas or line ends between them. A name
         must be that of one report only; names are looked up in all collections but personal ones.
-    :param datasets: tokens or names of datasets, likewise.
+    :param datasets: tokens or names of datasets, likewise. A report reads the stored results of the datasets
+        it uses; they are run only if they are selected too.
     :param collections: tokens, names or globs (``Finance*``) of collections: all their reports and datasets.
     :param data_sources: tokens, names or globs of Mode's connections: all reports and datasets on them.
     :param refresh: ``results`` (default) runs reports and datasets; ``schema`` lets Mode read the tables of
         ``data_sources`` anew; ``endpoint`` sends one POST to ``endpoint``.
     :param stale_since: run only what has no good run that began and ended after this: a time (datetime, ISO
         text, seconds since 1970), or id or name of a warehouse source in Catalog, for the time of its last
-        ingestion. Default ``None``: run everything.
+        ingestion. Default ``None``: run everything. A run in progress is joined even if it began before.
     :param include_archived: archived reports as well, default ``False``. What is given by its token is run in
         any case.
     :param parameters: values for the parameters of the reports, as a mapping. A run in progress with other
         values is not joined. For ``refresh="endpoint"``: the JSON body.
-    :param max_runs: refuse, before anything is started, a refresh that could start more runs; default
-        ``None``: no limit.
+    :param max_runs: refuse, before anything is started, a refresh that would start more runs (or schema
+        updates); default ``None``: no limit. Runs that are joined do not count.
     :param dry_run: find and log what would be run, and why; start nothing. Default ``False``.
     :param endpoint: path for ``refresh="endpoint"``, below ``/api/``, for private installations that have
         such a call; default ``/api/cache_invalidate``. Mode's cloud has none.
@@ -85,8 +86,8 @@ class ModeCacheRefreshOperator(BaseOperator):
     :param failure: what failed runs mean: ``fail`` (default) the task fails when any did, ``threshold`` when
         more than ``max_failed`` did, ``warn`` never.
     :param max_failed: for ``failure="threshold"``, default 0.
-    :param cancel_on_kill: cancel the runs this task started when it is killed, marked as failed (while
-        deferred: on Airflow 3.3+), or out of time; default ``True``.
+    :param cancel_on_kill: cancel the runs this task started when it is killed, marked (as failed or as
+        success) or cleared (while deferred: on Airflow 3.3+), or out of time; default ``True``.
     :param mode_conn_id: Airflow connection of type ``mode``, default ``mode_default``.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, used when ``stale_since`` names a source;
         default ``coalesce_catalog_default``.

@@ -37,8 +37,9 @@ class ModeRunsTrigger(BaseTrigger):
         :func:`mode_catalog_provider.mode.refresh_progress.to_json`; its runs in flight are watched.
     :param each: fire when any of them is over; else when all are.
     :param deadline: when to stop waiting, seconds since the epoch.
-    :param check_interval: seconds between two looks, varied by a tenth.
-    :param cancel_on_kill: cancel those of them that the task started when a person ends the task (3.3+).
+    :param check_interval: seconds between two looks, varied by a tenth; more when Mode asks for more.
+    :param cancel_on_kill: cancel those of them that the task started when a person marks or clears the task
+        (3.3+).
     """
 
     def __init__(
@@ -87,7 +88,9 @@ class ModeRunsTrigger(BaseTrigger):
             return
         try:
             client = await self._get_client()
-            await asyncio.gather(*(asyncio.to_thread(cancel_quietly, client, run) for run in runs))
+            await asyncio.gather(
+                *(asyncio.to_thread(cancel_quietly, client, run) for run in runs), return_exceptions=True
+            )
             client.close()
         except Exception as error:
             self.log.warning("The Mode runs %s could not be cancelled: %s", runs, error)
@@ -97,12 +100,14 @@ class ModeRunsTrigger(BaseTrigger):
         going, failed_polls = runs, 0
         try:
             while True:
+                wanted_pause = 0.0
                 try:
                     client = client or await self._get_client()
                     going = await asyncio.to_thread(_still_going, client, going)
                     failed_polls = 0
                 except Exception as error:
                     failed_polls += 1
+                    wanted_pause = getattr(error, "retry_after", None) or 0.0
                     self.log.warning("Looking at the Mode runs failed (%s in a row): %s", failed_polls, error)
                     if failed_polls >= _FAILED_POLLS or getattr(error, "permanent", False):
                         return "error", f"Looking at the Mode runs failed: {error}"
@@ -112,7 +117,8 @@ class ModeRunsTrigger(BaseTrigger):
                 left = self.deadline - time.time()
                 if left <= 0:
                     return "timeout", f"{len(going)} of {len(runs)} Mode runs are not over in time."
-                await asyncio.sleep(min(left, self.check_interval * random.uniform(0.9, 1.1)))  # noqa: S311
+                pause = self.check_interval * random.uniform(0.9, 1.1)  # noqa: S311 - only scatter
+                await asyncio.sleep(min(left, max(pause, wanted_pause)))
         finally:
             if client is not None:
                 # A thread may still be reading for us; what it waits for ends now.

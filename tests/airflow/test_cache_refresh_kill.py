@@ -4,13 +4,15 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.errors import CancelledError, RefreshFailedError
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.kill_switch import KillSwitch
+from mode_catalog_provider.operators.refresh_plan import plan_runs
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 
@@ -153,3 +155,18 @@ def test_a_kill_is_not_forgotten_when_the_work_ends_by_another_error():
     with pytest.raises(ConnectionError), switch:
         lose_the_connection()
     assert cancelled == ["run", "started meanwhile"]
+
+
+def test_the_time_that_planning_takes_counts_against_the_time_allowed(mode, monkeypatch):
+    now = [0.0]
+
+    def plan_for_an_hour(*arguments: Any) -> Any:
+        now[0] += 3600
+        return plan_runs(*arguments)
+
+    module = "mode_catalog_provider.operators.cache_refresh"
+    monkeypatch.setattr(f"{module}.time", SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr(f"{module}.plan_runs", plan_for_an_hour)
+    with pytest.raises(RefreshFailedError, match="when the time allowed was over; the run was cancelled"):
+        waiting_operator(mode, timeout=3000).execute({"ti": TaskInstance()})  # type: ignore[arg-type,typeddict-item]
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}

@@ -183,3 +183,19 @@ def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(
         return cancelled.value.args
 
     assert asyncio.run(cancel()) == ("by a person",)
+
+
+def test_it_stays_away_as_long_as_mode_asks_for(mode, runs, monkeypatch):
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("mode_catalog_provider.triggers.mode_runs.asyncio.sleep", note)
+    mode.fault("*/runs/*", status=429, headers={"Retry-After": "25"})
+    event = fire(trigger_for(runs, each=True), lambda: mode.runs.end(runs[0]))
+    assert event["status"] == "changed"
+    assert pauses[0] >= 25
+    assert all(pause < 1 for pause in pauses[1:])
