@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.airflow_versions import needs_task_memory
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.objects import stamp
 
@@ -77,6 +78,7 @@ def test_a_schema_update_is_asked_for_once_for_each_connection(refresh, sandbox)
     assert run.result("refresh")["started"] == len(sandbox.mode.world.data_sources)
 
 
+@needs_task_memory
 def test_a_retry_asks_for_no_schema_update_twice(refresh, sandbox):
     sandbox.mode.fault("*/schema_updates", method="POST", reset=True, after=True)
     run = refresh(refresh="schema", data_sources=["*"])
