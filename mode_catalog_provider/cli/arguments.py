@@ -62,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     )
     mode = refresh.add_argument_group("Mode")
     _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
+    catalog = refresh.add_argument_group("Catalog, where --stale-since names a source")
+    _catalog_account(catalog, token=("-k", "--catalog-token"), token_file=("--catalog-token-file",))
     add_refresh_arguments(refresh)
     _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
     _unlock(_command(commands, "unlock", "show who holds a run lock since when, and free it"))
@@ -238,6 +240,16 @@ def _catalog_connection(
     token_file: tuple[str, ...],
     source_id: tuple[str, ...],
 ) -> None:
+    _catalog_account(group, token=token, token_file=token_file)
+    group.add_argument(
+        *source_id, dest="source_id", metavar="UUID", help=_help("source_id", "id of the Mode source")
+    )
+    group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
+
+
+def _catalog_account(
+    group: argparse._ArgumentGroup, *, token: tuple[str, ...], token_file: tuple[str, ...]
+) -> None:
     group.add_argument(
         *token,
         dest="catalog_token",
@@ -250,12 +262,8 @@ def _catalog_connection(
         *token_file, dest="catalog_token_file", metavar="FILE", help="file that holds the API token"
     )
     group.add_argument(
-        *source_id, dest="source_id", metavar="UUID", help=_help("source_id", "id of the Mode source")
-    )
-    group.add_argument(
         "-z", "--zone", choices=("EU", "US"), help=_help("zone", "zone of the Catalog account")
     )
-    group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
     group.add_argument("--api-url", metavar="URL", help="GraphQL endpoint, instead of the zone's")
 
 

@@ -79,7 +79,8 @@ class Choice:
         return {"target": self.target.path, "name": self.name, "run": self.run, "why": self.why}
 
     def __str__(self) -> str:
-        return f"{'run' if self.run else 'skip'} {self.target} {self.name or ''!r}: {self.why}"
+        named = f" {self.name!r}" if self.name else ""
+        return f"{'run' if self.run else 'skip'} {self.target}{named}: {self.why}"
 
 
 def find_targets(client: ModeClient, selection: Selection, *, begun: Collection[str] = ()) -> list[Choice]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mode_catalog_provider.catalog.ingestion import last_ingested
+from mode_catalog_provider.catalog.moment import moment_or_ingestion
+from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.mode.cache_endpoint import checked_path
@@ -18,7 +19,6 @@ from mode_catalog_provider.operators.rendered import (
     rendered_truth,
     rendered_words,
 )
-from mode_catalog_provider.sensors.ingestion import moment
 
 if TYPE_CHECKING:
     from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
@@ -106,20 +106,11 @@ def selection_of(operator: ModeCacheRefreshOperator) -> Selection:
 
 
 def _stale_since(operator: ModeCacheRefreshOperator) -> datetime | None:
-    value = operator.stale_since
-    try:
-        return moment("stale_since", value)
-    except ConfigurationError:
-        wanted = str(value).strip()
-    with CatalogHook(operator.catalog_conn_id).get_api() as api:
-        source = last_ingested(api.sources(), wanted)
-    if source.last_refreshed_at is None:
-        raise ConfigurationError(
-            f"stale_since: Catalog source {source} was never ingested, so nothing can be older than that. "
-            "Give a time, or leave stale_since out."
-        )
-    operator.log.info("Catalog source %s was last ingested %s.", source, source.last_refreshed_at)
-    return source.last_refreshed_at
+    def sources() -> list[CatalogSource]:
+        with CatalogHook(operator.catalog_conn_id).get_api() as api:
+            return list(api.sources())
+
+    return moment_or_ingestion("stale_since", operator.stale_since, sources=sources)
 
 
 def _most(name: str, value: float | str | None) -> int | None:

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import requests
 
 FINISHED = ("success", "failed")
@@ -145,6 +146,26 @@ class StandaloneAirflow:
         process.wait()
         if self._log is not None:
             self._log.close()
+
+    def kill_triggerer(self) -> None:
+        """End the triggerer at once, as when its machine is lost."""
+        assert self._process is not None
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "triggerer" in " ".join(process.cmdline()):
+                    process.kill()
+
+    def start_triggerer(self) -> None:
+        """Start another one; it ends with the rest."""
+        assert self._process is not None
+        subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "triggerer", "--skip-serve-logs"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            process_group=self._process.pid,
+        )
 
     # -- REST API ------------------------------------------------------------
 

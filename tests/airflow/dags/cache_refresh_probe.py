@@ -37,7 +37,7 @@ PARAMS: dict[str, Any] = {
     "datasets": [],
     "max_concurrent_runs": 4,
     "wait_for_completion": True,
-    "timeout": 30,
+    "timeout": 600,
     "check_interval": 0.05,
     "failure": "fail",
     "max_failed": 0,
