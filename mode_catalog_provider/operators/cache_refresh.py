@@ -208,7 +208,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         with airflow_errors():
             match event:
                 case {
-                    "status": "changed" | "timeout" | "error",
+                    "status": "changed" | "timeout" | "error" as status,
                     "message": str(message),
                     "progress": list(carried),
                     "deadline": int() | float() as deadline,
@@ -216,6 +216,9 @@ class ModeCacheRefreshOperator(BaseOperator):
                     self.log.info(message)
                 case _:
                     raise ConfigurationError(f"The trigger sent an event that is not understood: {event!r}.")
+            if status == "timeout":
+                # By the triggerer's clock; this machine's may be behind, and would wait on and on.
+                deadline = min(deadline, time.time())
             policy = RefreshPolicy.of(self)
             with killable_client(self.hook, switch, cancel=policy.cancel_on_kill) as client:
                 return self._go_on(context, client, policy, switch, from_json(carried), deadline)

@@ -196,7 +196,7 @@ def test_a_shorter_execution_timeout_takes_the_place_of_the_timeout(refresh, mod
 
 def test_an_event_that_is_not_understood_is_refused():
     operator = ModeCacheRefreshOperator(task_id="refresh", reports=["0123456789ab"])
-    for event in (None, {}, {"status": "well"}):
+    for event in (None, {}, {"status": "well"}, {"status": "changed"}, {"status": "changed", "progress": []}):
         with pytest.raises(AirflowFailException, match="not understood"):
             operator.execute_complete({}, event)  # type: ignore[typeddict-item]
 

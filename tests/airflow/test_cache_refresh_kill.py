@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.errors import CancelledError, RefreshFailedError
+from mode_catalog_provider.mode.refresh_progress import Progress, to_json
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.kill_switch import KillSwitch
 from mode_catalog_provider.operators.refresh_plan import plan_runs
@@ -170,3 +171,12 @@ def test_the_time_that_planning_takes_counts_against_the_time_allowed(mode, monk
     with pytest.raises(RefreshFailedError, match="when the time allowed was over; the run was cancelled"):
         waiting_operator(mode, timeout=3000).execute({"ti": TaskInstance()})  # type: ignore[arg-type,typeddict-item]
     assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
+
+
+def test_when_the_triggerers_clock_says_that_time_is_over_it_is_over(mode):
+    run = mode.runs.start(mode.world.reports[0], by="us")
+    target = f"reports/{run.report.token}"
+    one = Progress(target=target, run=f"{target}/runs/{run.token}", ours=True, state="enqueued")
+    event = {"status": "timeout", "message": "", "progress": to_json([one]), "deadline": time.time() + 3600}
+    with pytest.raises(RefreshFailedError, match="when the time allowed was over; the run was cancelled"):
+        waiting_operator(mode).execute_complete({"ti": TaskInstance()}, event)  # type: ignore[arg-type,typeddict-item]
