@@ -97,6 +97,8 @@ class StandaloneAirflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": self._jwt_secret,
             # Workers derive the execution API from the base URL of the configuration they were started with.
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            # Its first answer takes longer than the five seconds that a worker waits, on a busy machine.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port(worker_log_port + 1)),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
