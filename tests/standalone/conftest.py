@@ -30,45 +30,6 @@ settings = replace(
 """
 
 
-REFRESH_DAG = REPOSITORY / "dags" / "mode_cache_refresh.py"
-_REFRESH_SETTINGS = """from dataclasses import replace
-
-settings = replace(
-    read_settings(),
-    mode_conn_id="mode_refresh",
-    catalog_conn_id="catalog_refresh",
-    refresh_collections=("*",),
-    warehouse_asset="etl_done",
-)
-"""
-#: An ETL that says when it is done, and a DAG that runs on each ingestion of Catalog.
-_AROUND_THE_REFRESH = """from datetime import timedelta
-
-from airflow.sdk import DAG, Asset, task
-
-from mode_catalog_provider.assets import catalog_ingested
-
-with DAG("etl", schedule=None):
-
-    @task(outlets=[Asset(name="etl_done")])
-    def load():
-        return 1
-
-    load()
-
-ingested = catalog_ingested(catalog_conn_id="catalog_refresh", check_interval=timedelta(seconds=2))
-
-with DAG("on_ingestion", schedule=[ingested]):
-
-    @task
-    def told(triggering_asset_events=None):
-        [event] = [one for events in triggering_asset_events.values() for one in events]
-        return event.extra["payload"]["source"]["last_refreshed_at"]
-
-    told()
-"""
-
-
 def make_sandbox(seed: int) -> Sandbox:
     shape = WorkspaceShape(collections=5, reports=30, members=6, nasty=True, seed=seed)
     return Sandbox(shape=shape, time_scale=0.01)
@@ -94,10 +55,6 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
     daily = daily.replace('dag_id="mode_catalog_sync"', f'dag_id="{DAILY_DAG_ID}"')
     assert daily.count(DAILY_DAG_ID) == 1
     (folder / "daily.py").write_text(daily)
-    refresh = REFRESH_DAG.read_text()
-    assert refresh.count("settings = read_settings()\n") == 1
-    (folder / REFRESH_DAG.name).write_text(refresh.replace("settings = read_settings()\n", _REFRESH_SETTINGS))
-    (folder / "around_the_refresh.py").write_text(_AROUND_THE_REFRESH)
     return folder
 
 

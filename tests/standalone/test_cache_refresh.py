@@ -19,8 +19,46 @@ from tests.airflow_versions import (
 )
 from tests.demo.standalone import StandaloneAirflow
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.standalone.conftest import REPOSITORY
 
 DAG_ID = "mode_cache_refresh"
+REFRESH_DAG = REPOSITORY / "dags" / f"{DAG_ID}.py"
+SETTINGS = """from dataclasses import replace
+
+settings = replace(
+    read_settings(),
+    mode_conn_id="mode_refresh",
+    catalog_conn_id="catalog_refresh",
+    refresh_collections=("*",),
+    warehouse_asset="etl_done",
+)
+"""
+#: An ETL that says when it is done, and a DAG that runs on each ingestion of Catalog.
+AROUND_IT = """from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, task
+
+from mode_catalog_provider.assets import catalog_ingested
+
+with DAG("etl", schedule=None):
+
+    @task(outlets=[Asset(name="etl_done")])
+    def load():
+        return 1
+
+    load()
+
+ingested = catalog_ingested(catalog_conn_id="catalog_refresh", check_interval=timedelta(seconds=2))
+
+with DAG("on_ingestion", schedule=[ingested]):
+
+    @task
+    def told(triggering_asset_events=None):
+        [event] = [one for events in triggering_asset_events.values() for one in events]
+        return event.extra["payload"]["source"]["last_refreshed_at"]
+
+    told()
+"""
 SHAPE = WorkspaceShape(collections=1, reports=3, members=1, datasets=0, personal_reports=0, nasty=False)
 
 pytestmark = pytest.mark.timeout(600)
@@ -28,7 +66,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def workspace(airflow: StandaloneAirflow) -> Iterator[Sandbox]:
-    """A workspace of its own, behind connections of its own."""
+    """A workspace and DAGs of its own, with connections of their own."""
     with Sandbox(shape=SHAPE, mode=ModeSwitches(limiter="off", run_seconds=2)) as sandbox:
         sandbox.catalog.ingest_warehouse(datetime.now(UTC) - timedelta(hours=3))
         ids = {"mode_default": "mode_refresh", "coalesce_catalog_default": "catalog_refresh"}
@@ -36,6 +74,11 @@ def workspace(airflow: StandaloneAirflow) -> Iterator[Sandbox]:
             fields = json.loads(text)
             body = {**fields, "connection_id": ids[name], "extra": json.dumps(fields["extra"])}
             airflow.api("POST", "connections", json=body)
+        refresh = REFRESH_DAG.read_text()
+        assert refresh.count("settings = read_settings()\n") == 1
+        adapted = refresh.replace("settings = read_settings()\n", SETTINGS)
+        (airflow.dags / REFRESH_DAG.name).write_text(adapted)
+        (airflow.dags / "around_the_refresh.py").write_text(AROUND_IT)
         for dag_id in (DAG_ID, "etl", "on_ingestion"):
             airflow.wait_for_dag(dag_id)
         yield sandbox
@@ -51,7 +94,7 @@ def mode(workspace: Sandbox) -> Iterator[Any]:
         workspace.mode.runs.end(run)
 
 
-def until(condition: Callable[[], Any], *, timeout: float = 240) -> Any:
+def until(condition: Callable[[], Any], *, timeout: float = 400) -> Any:
     """Wait until something holds, and return what it is."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):
