@@ -61,12 +61,12 @@ def plan_schema_updates(
     :raises TooManyRunsError: there are more than ``max_runs``; in a dry run there may be.
     """
     sources = find_data_sources(client, selection.data_sources)
-    plan = [
+    rows = [
         {"target": f"data_sources/{one['token']}", "name": one.get("name"), "run": True, "why": "selected"}
         for one in sources
     ]
-    context["ti"].xcom_push(key="plan", value=plan)
-    log.info("Plan: update the schemas of %s.", [one["name"] for one in plan])
+    context["ti"].xcom_push(key="plan", value=rows)
+    log.info("Plan: update the schemas of %s.", [one["name"] for one in rows])
     if not policy.dry_run:
         refuse_more(len(sources), max_runs=policy.max_runs, what="schema updates")
     return sources

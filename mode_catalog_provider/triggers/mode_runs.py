@@ -22,6 +22,8 @@ from mode_catalog_provider.mode.runs import read_run
 _FAILED_POLLS = 5
 # A poll comes again anyway: it need not fight for its answer as long as a worker does.
 _RETRY_SECONDS = 20.0
+# A loop holds its tasks by weak references only.
+_UNDER_WAY: set[asyncio.Future[None]] = set()
 
 
 class ModeRunsTrigger(BaseTrigger):
@@ -86,11 +88,17 @@ class ModeRunsTrigger(BaseTrigger):
         runs = [one.run for one in self._in_flight() if one.run and one.ours and self.cancel_on_kill]
         if not runs:
             return
+        # Airflow cancels a trigger again at each of its rounds, about one a second, as long as it is there:
+        # that would break off this method, and must not break off the work.
+        work = asyncio.ensure_future(self._cancel(runs))
+        _UNDER_WAY.add(work)
+        work.add_done_callback(_UNDER_WAY.discard)
+        await asyncio.shield(work)
+
+    async def _cancel(self, runs: list[str]) -> None:
         try:
             client = await self._get_client()
-            await asyncio.gather(
-                *(asyncio.to_thread(cancel_quietly, client, run) for run in runs), return_exceptions=True
-            )
+            await asyncio.gather(*(asyncio.to_thread(cancel_quietly, client, run) for run in runs))
             client.close()
         except Exception as error:
             self.log.warning("The Mode runs %s could not be cancelled: %s", runs, error)

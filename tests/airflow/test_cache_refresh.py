@@ -184,11 +184,11 @@ def test_an_argument_that_makes_no_sense_fails_the_task_without_a_retry(refresh,
 
 @BOTH_WAYS
 def test_a_shorter_execution_timeout_takes_the_place_of_the_timeout(refresh, mode, reports, dag_id):
-    def allow_one_second(dag: Any) -> None:
-        dag.get_task("refresh").execution_timeout = timedelta(seconds=1)
+    def allow_ten_seconds(dag: Any) -> None:
+        dag.get_task("refresh").execution_timeout = timedelta(seconds=10)
 
     mode.runs.script(reports[0], seconds=math.inf)
-    run = refresh(dag_id, adjust=allow_one_second, reports=reports[:1], timeout=3600)
+    run = refresh(dag_id, adjust=allow_ten_seconds, reports=reports[:1], timeout=3600)
     assert run.state == "failed"
     assert "when the time allowed was over" in run.result("refresh")["runs"][0]["error"]
     assert mode.runs.started(reports[0])[0].state(mode.service_now()) == "cancelled"

@@ -68,6 +68,7 @@ class StandaloneAirflow:
         self._extra = dict(environment or {})
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._process: subprocess.Popen[bytes] | None = None
+        self._triggerers: list[subprocess.Popen[bytes]] = []
         self._log: IO[bytes] | None = None
         self._bearer = ""
 
@@ -136,6 +137,9 @@ class StandaloneAirflow:
         process, self._process = self._process, None
         if process is None:
             return
+        for triggerer in self._triggerers:
+            _signal_group(triggerer.pid, signal.SIGKILL)
+            triggerer.wait()
         for sig, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
             if not _signal_group(process.pid, sig):
                 break
@@ -152,6 +156,8 @@ class StandaloneAirflow:
     def kill_triggerer(self) -> None:
         """End the triggerer at once, as when its machine is lost."""
         assert self._process is not None
+        for triggerer in self._triggerers:
+            _signal_group(triggerer.pid, signal.SIGKILL)
         for process in psutil.Process(self._process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 if "triggerer" in " ".join(process.cmdline()):
@@ -159,15 +165,15 @@ class StandaloneAirflow:
 
     def start_triggerer(self) -> None:
         """Start another one; it ends with the rest."""
-        assert self._process is not None
-        subprocess.Popen(
+        another = subprocess.Popen(
             [str(Path(sys.executable).parent / "airflow"), "triggerer", "--skip-serve-logs"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            process_group=self._process.pid,
+            start_new_session=True,
         )
+        self._triggerers.append(another)
 
     # -- REST API ------------------------------------------------------------
 
