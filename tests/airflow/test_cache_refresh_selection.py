@@ -106,3 +106,11 @@ def test_what_cannot_work_fails_at_once_and_starts_nothing(refresh, sandbox, con
 def test_reports_are_run_with_the_parameters(refresh, sandbox, reports):
     assert refresh(reports=[reports[0].token], parameters={"region": "EU"}).state == "success"
     assert [one.parameters for one in sandbox.mode.runs.started()] == [{"region": "EU"}]
+
+
+def test_a_limit_and_a_dry_run_hold_for_schema_updates_too(refresh, sandbox):
+    assert refresh(refresh="schema", data_sources=["*"], max_runs=1).tries == {"refresh": 1}
+    run = refresh(refresh="schema", data_sources=["*"], dry_run=True)
+    assert sandbox.mode.runs.schema_updates == []
+    planned = [one["target"] for one in run.result("refresh", "plan")]
+    assert planned == [f"data_sources/{one.token}" for one in sandbox.mode.world.data_sources]
