@@ -11,7 +11,7 @@ help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
 	@echo "make run ONCE=1     the same, then stop; exit code 0 only if the DAG run succeeded"
 	@echo "make test           run the whole test suite"
-	@echo "make long           the long story: five failed days backfilled"
+	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          the benchmarks, about 40 minutes; BENCH_ARGS=--quick about 2"
 	@echo "make requirements   pin the dependencies again"
@@ -37,7 +37,7 @@ test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 long: $(READY)
-	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/standalone/test_cache_refresh.py $(PYTEST_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -25,10 +25,16 @@ try:
 except ImportError:
     GetDagRun = None  # type: ignore[assignment, misc]
 
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer  # Airflow 3.3+
+except ImportError:
+    SharedStreamProducer = object  # type: ignore[assignment, misc]
+
 __all__ = [
     "AirflowFailException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
+    "SharedStreamProducer",
     "Stats",
     "conf",
     "fetch_dag_run",

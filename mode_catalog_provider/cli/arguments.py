@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     )
     mode = refresh.add_argument_group("Mode")
     _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
+    catalog = refresh.add_argument_group("Catalog, where --stale-since names a source")
+    _catalog_account(catalog, token=("-k", "--catalog-token"), token_file=("--catalog-token-file",))
     add_refresh_arguments(refresh)
     add_audit_arguments(
         _command(commands, "audit", "find what somebody should mend in Mode, in a set of files")
@@ -243,6 +245,16 @@ def _catalog_connection(
     token_file: tuple[str, ...],
     source_id: tuple[str, ...],
 ) -> None:
+    _catalog_account(group, token=token, token_file=token_file)
+    group.add_argument(
+        *source_id, dest="source_id", metavar="UUID", help=_help("source_id", "id of the Mode source")
+    )
+    group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
+
+
+def _catalog_account(
+    group: argparse._ArgumentGroup, *, token: tuple[str, ...], token_file: tuple[str, ...]
+) -> None:
     group.add_argument(
         *token,
         dest="catalog_token",
@@ -255,12 +267,8 @@ def _catalog_connection(
         *token_file, dest="catalog_token_file", metavar="FILE", help="file that holds the API token"
     )
     group.add_argument(
-        *source_id, dest="source_id", metavar="UUID", help=_help("source_id", "id of the Mode source")
-    )
-    group.add_argument(
         "-z", "--zone", choices=("EU", "US"), help=_help("zone", "zone of the Catalog account")
     )
-    group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
     group.add_argument("--api-url", metavar="URL", help="GraphQL endpoint, instead of the zone's")
 
 

@@ -8,25 +8,24 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
 
+from mode_catalog_provider.catalog.moment import moment_or_ingestion
+from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import DONE, SERVICE
-from mode_catalog_provider.cli.services import mode_client
+from mode_catalog_provider.cli.services import catalog_api, mode_client
 from mode_catalog_provider.cli.usage import UsageError
 from mode_catalog_provider.mode.cache_endpoint import checked_path, invalidate_cache
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import Refresh, cancel_quietly
+from mode_catalog_provider.mode.refresh import Refresh, goes_on
 from mode_catalog_provider.mode.refresh_progress import failure_sentence, plan, result_of
-from mode_catalog_provider.mode.refresh_targets import (
-    Choice,
-    Selection,
-    find_data_sources,
-    find_targets,
-    refuse_too_many,
-)
+from mode_catalog_provider.mode.refresh_targets import Choice, Selection, find_data_sources, find_targets
+from mode_catalog_provider.mode.run_cancel import cancel_quietly
+from mode_catalog_provider.mode.run_limit import refuse_more, refuse_too_many
 from mode_catalog_provider.mode.schema_updates import update_schemas
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,6 @@ def refresh(arguments: argparse.Namespace, output: Output) -> int:
         datasets=tuple(arguments.dataset),
         collections=tuple(arguments.collection),
         data_sources=tuple(arguments.data_source),
-        stale_since=arguments.stale_since,
         include_archived=arguments.include_archived,
     )
     if arguments.refresh == "schema" and not (arguments.data_source and _only_data_sources(selection)):
@@ -84,6 +82,7 @@ def _update_schemas(
             {"data_sources": names}, [f"Would update the schema of connection {name!r}." for name in names]
         )
         return result_of([])
+    refuse_more(len(sources), max_runs=arguments.max_runs, what="schema updates")
     result = update_schemas(client, sources)
     output.result(result, [f"{result['started']} schema updates accepted, {result['failed']} not."])
     return result
@@ -92,11 +91,19 @@ def _update_schemas(
 def _run(
     client: ModeClient, selection: Selection, arguments: argparse.Namespace, output: Output
 ) -> dict[str, Any]:
-    choices = find_targets(client, selection)
+    since = moment_or_ingestion(
+        "--stale-since", arguments.stale_since, sources=lambda: _catalog_sources(arguments)
+    )
+    choices = find_targets(client, replace(selection, stale_since=since))
     if arguments.dry_run:
         output.result({"plan": [choice.to_json() for choice in choices]}, [str(choice) for choice in choices])
         return result_of([])
-    refuse_too_many(choices, max_runs=arguments.max_runs)
+    parameters = dict(arguments.parameter)
+    refuse_too_many(
+        choices,
+        max_runs=arguments.max_runs,
+        going_on=lambda target: goes_on(client, target, parameters),
+    )
     work = _refresh_of(client, choices, arguments)
     cancel = _leave if arguments.keep_running else partial(cancel_quietly, client)
     try:
@@ -109,6 +116,11 @@ def _run(
     counts = ("started", "joined", "skipped", "failed")
     output.result(result, [", ".join(f"{result[name]} {name}" for name in counts) + "."])
     return result
+
+
+def _catalog_sources(arguments: argparse.Namespace) -> list[CatalogSource]:
+    with catalog_api(arguments) as api:
+        return list(api.sources())
 
 
 def _refresh_of(client: ModeClient, choices: list[Choice], arguments: argparse.Namespace) -> Refresh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 
 from mode_catalog_provider.cli.numbers import count, positive
 
@@ -20,9 +19,9 @@ def add_refresh_arguments(command: argparse.ArgumentParser) -> None:
         what.add_argument(flag, action="append", default=[], metavar="NAME", help=text)
     what.add_argument(
         "--stale-since",
-        type=_moment,
-        metavar="TIME",
-        help="only what has no good run since this ISO time (UTC unless it says otherwise)",
+        metavar="TIME|SOURCE",
+        help="only what has no good run since this ISO time (UTC unless it says otherwise), or since Catalog "
+        "last ingested this warehouse source (id or name)",
     )
     what.add_argument("--include-archived", action="store_true", help="archived reports as well")
     how = command.add_argument_group("how")
@@ -74,14 +73,6 @@ def add_refresh_arguments(command: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--keep-running", action="store_true", help="do not cancel our runs on Ctrl-C or out of time"
     )
-
-
-def _moment(text: str) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO time") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -12,15 +12,10 @@ from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import (
-    ExtraFields,
-    field_behaviour,
-    form_widgets,
-    without_test_name,
-)
+from mode_catalog_provider.hooks.connection_fields import DeclaredForm, ExtraFields, without_test_name
 
 
-class CatalogHook(BaseHook):
+class CatalogHook(DeclaredForm, BaseHook):
     """Talk to Coalesce Catalog.
 
     The connection holds password (the API token) and in its extra optionally ``source_id`` (UUID of the
@@ -40,16 +35,6 @@ class CatalogHook(BaseHook):
     def __init__(self, catalog_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.catalog_conn_id = catalog_conn_id
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the extra fields for the form of Airflow 3.1."""
-        return form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels and placeholders for the form of Airflow 3.1."""
-        return field_behaviour(cls.conn_type)
 
     def get_conn(self) -> CatalogApi:
         """Return a new client of the GraphQL API; the same as :meth:`get_api`."""

@@ -110,29 +110,46 @@ def without_test_name(error: Exception, conn_id: str) -> str:
     )
 
 
-def form_widgets(conn_type: str) -> dict[str, Any]:
-    """Return the extra fields as ``wtforms`` fields, for Airflow 3.1; later ones read the declared form."""
-    # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.
-    from wtforms import BooleanField, IntegerField, PasswordField, StringField  # type: ignore[import-untyped]
-    from wtforms.validators import any_of  # type: ignore[import-untyped]
+class DeclaredForm:
+    """A hook that gives Airflow 3.1 the declared form by methods; later ones read the declaration."""
 
-    kinds = {"string": StringField, "integer": IntegerField, "number": StringField, "boolean": BooleanField}
-    widgets: dict[str, Any] = {}
-    for name, field in _declared(conn_type)["conn-fields"].items():
-        schema = field["schema"]
-        kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
-        widgets[name] = kind(
-            field["label"],
-            validators=[any_of(schema["enum"])] if "enum" in schema else None,
-            default=schema.get("default"),
-            description=field["description"],
+    conn_type: str
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields as ``wtforms`` fields."""
+        # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.
+        from wtforms import (  # type: ignore[import-untyped]
+            BooleanField,
+            IntegerField,
+            PasswordField,
+            StringField,
         )
-    return widgets
+        from wtforms.validators import any_of  # type: ignore[import-untyped]
 
+        kinds = {
+            "string": StringField,
+            "integer": IntegerField,
+            "number": StringField,
+            "boolean": BooleanField,
+        }
+        widgets: dict[str, Any] = {}
+        for name, field in _declared(cls.conn_type)["conn-fields"].items():
+            schema = field["schema"]
+            kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
+            widgets[name] = kind(
+                field["label"],
+                validators=[any_of(schema["enum"])] if "enum" in schema else None,
+                default=schema.get("default"),
+                description=field["description"],
+            )
+        return widgets
 
-def field_behaviour(conn_type: str) -> dict[str, Any]:
-    """Return hidden fields, labels and placeholders, for Airflow 3.1; later ones read the declared form."""
-    return {key.replace("-", "_"): value for key, value in _declared(conn_type)["ui-field-behaviour"].items()}
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return hidden fields, labels and placeholders."""
+        behaviour = _declared(cls.conn_type)["ui-field-behaviour"]
+        return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
 
 def _declared(conn_type: str) -> dict[str, Any]:

@@ -8,16 +8,11 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import (
-    ExtraFields,
-    field_behaviour,
-    form_widgets,
-    without_test_name,
-)
+from mode_catalog_provider.hooks.connection_fields import DeclaredForm, ExtraFields, without_test_name
 from mode_catalog_provider.mode.client import DEFAULT_HOST, ModeClient, ModeCredentials
 
 
-class ModeHook(BaseHook):
+class ModeHook(DeclaredForm, BaseHook):
     """Talk to one Mode workspace.
 
     The connection holds host (base URL, default ``https://modeanalytics.com``), login (the API token),
@@ -36,16 +31,6 @@ class ModeHook(BaseHook):
     def __init__(self, mode_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.mode_conn_id = mode_conn_id
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the extra fields for the form of Airflow 3.1."""
-        return form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels and placeholders for the form of Airflow 3.1."""
-        return field_behaviour(cls.conn_type)
 
     def get_conn(self) -> ModeClient:
         """Return a new client; the same as :meth:`get_client`."""

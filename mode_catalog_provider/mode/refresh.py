@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.errors import (
     AmbiguousRequestError,
     ConfigurationError,
     MalformedResponseError,
-    ModeCatalogError,
     RequestRefusedError,
 )
 from mode_catalog_provider.mode.refresh_progress import (
@@ -32,8 +30,9 @@ from mode_catalog_provider.mode.refresh_progress import (
 from mode_catalog_provider.mode.runs import (
     GOOD_STATES,
     ModeRun,
-    cancel_run,
+    RunTarget,
     failure_reason,
+    moment_of,
     read_run,
     recent_runs,
     start_run,
@@ -182,12 +181,14 @@ class Refresh:
             runs = recent_runs(self._client, one.run_target)
             if one.newest_before is not None and self._adopt(one, runs):
                 return
-            active = next((run for run in runs if run.active and self._as_asked(run)), None)
-            if active is not None:
+            if (active := _to_join(runs, self._parameters)) is not None:
                 logger.info("Joining run %s of %s, which is %s.", active.token, one, active.state)
                 self._follow(one, active, ours=False)
                 return
-            one = self._set(one, newest_before=runs[0].token if runs else "", recovered=False)
+            newest, at = (runs[0].token, runs[0].created_at) if runs else ("", None)
+            one = self._set(
+                one, newest_before=newest, newest_at=at.isoformat() if at else None, recovered=False
+            )
             self._keep()
             self._start(one)
         except RequestRefusedError as refusal:
@@ -219,17 +220,13 @@ class Refresh:
 
         When several did, nobody can tell which is ours: the newest is followed, and none will be cancelled.
         """
-        since = takewhile(lambda run: run.token != one.newest_before, runs)
-        appeared = [run for run in since if self._as_asked(run)]
+        appeared = [run for run in _since(one, runs) if _may_be_asked_for(run, self._parameters)]
         if not appeared:
             return False
         ours = len(appeared) == 1
         logger.info("Found run %s of %s%s.", appeared[0].token, one, "" if ours else ", perhaps not ours")
         self._follow(one, appeared[0], ours=ours)
         return True
-
-    def _as_asked(self, run: ModeRun) -> bool:
-        return run.target.kind == "dataset" or run.has(self._parameters)
 
     def _follow(self, one: Progress, run: ModeRun, *, ours: bool) -> None:
         self._see(replace(one, run=run.path, ours=ours, recovered=False), run)
@@ -256,13 +253,28 @@ class Refresh:
         self._remember(memory_of(self.progress))
 
 
-def cancel_quietly(client: ModeClient, path: str) -> bool:
-    """Cancel a run if that is possible; never raise what only says that it was not.
-
-    :return: whether Mode took the request.
-    """
+def goes_on(client: ModeClient, target: RunTarget, parameters: Mapping[str, Any]) -> bool:
+    """Whether a run of the target is in progress that :class:`Refresh` would join instead of starting one."""
     try:
-        return cancel_run(client, path)
-    except ModeCatalogError as error:
-        logger.warning("Run %s could not be cancelled: %s", path, error)
+        return _to_join(recent_runs(client, target), parameters) is not None
+    except RequestRefusedError:
         return False
+
+
+def _to_join(runs: Iterable[ModeRun], parameters: Mapping[str, Any]) -> ModeRun | None:
+    wanted = (run for run in runs if run.target.kind == "dataset" or run.has(parameters))
+    return next((run for run in wanted if run.active), None)
+
+
+def _may_be_asked_for(run: ModeRun, parameters: Mapping[str, Any]) -> bool:
+    """Missing a run of ours would start a second one, so what says nothing against it is taken for it."""
+    return run.target.kind == "dataset" or run.may_have(parameters)
+
+
+def _since(one: Progress, runs: Iterable[ModeRun]) -> Iterator[ModeRun]:
+    """The runs that appeared since we asked for one, even if the newest of then is gone by now."""
+    at = moment_of(one.newest_at)
+    for run in runs:
+        if run.token == one.newest_before or (at and run.created_at and run.created_at <= at):
+            return
+        yield run

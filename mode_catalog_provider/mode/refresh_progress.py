@@ -33,6 +33,7 @@ class Progress:
     :param over: nothing more will happen to it.
     :param newest_before: token of the newest run when we asked for another, ``""`` when there was none,
         ``None`` when we have not asked yet.
+    :param newest_at: when that newest run began, by Mode's clock: it may be gone when we look again.
     :param recovered: known from an earlier try only; not looked at since.
     """
 
@@ -44,6 +45,7 @@ class Progress:
     error: str | None = None
     over: bool = False
     newest_before: str | None = None
+    newest_at: str | None = None
     recovered: bool = False
 
     @property
@@ -107,9 +109,9 @@ def memory_of(progress: Iterable[Progress]) -> dict[str, Any]:
 
 
 def _memory_of(one: Progress) -> dict[str, Any]:
-    kept: dict[str, Any] = {"newest_before": one.newest_before}
-    if one.run:
-        kept |= {"run": one.run, "ours": one.ours}
+    if not one.run:
+        return {"newest_before": one.newest_before, "newest_at": one.newest_at}
+    kept: dict[str, Any] = {"run": one.run, "ours": one.ours}
     if one.good:
         kept |= {"state": one.state, "seconds": one.seconds, "over": True}
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,6 @@ from mode_catalog_provider.errors import (
     ConfigurationError,
     NotFoundError,
     RequestRefusedError,
-    TooManyRunsError,
 )
 from mode_catalog_provider.mode.collection_filter import folded, name_matches
 from mode_catalog_provider.mode.pages import embedded_rows
@@ -80,7 +79,8 @@ class Choice:
         return {"target": self.target.path, "name": self.name, "run": self.run, "why": self.why}
 
     def __str__(self) -> str:
-        return f"{'run' if self.run else 'skip'} {self.target} {self.name or ''!r}: {self.why}"
+        named = f" {self.name!r}" if self.name else ""
+        return f"{'run' if self.run else 'skip'} {self.target}{named}: {self.why}"
 
 
 def find_targets(client: ModeClient, selection: Selection, *, begun: Collection[str] = ()) -> list[Choice]:
@@ -89,7 +89,8 @@ def find_targets(client: ModeClient, selection: Selection, *, begun: Collection[
     Tokens alone cost no request; ``stale_since`` costs one for each. A name is looked for in all collections
     but personal ones.
 
-    :param begun: paths of targets that an earlier try has begun to run; they are never taken for fresh.
+    :param begun: paths of targets that an earlier try has begun to run: they are run in any case, whatever
+        has become of them since.
     :raises ConfigurationError: a name or pattern matches nothing, or a name several.
     :raises RequestRefusedError: a collection that was named may not be read.
     """
@@ -98,23 +99,8 @@ def find_targets(client: ModeClient, selection: Selection, *, begun: Collection[
     search.named("report", selection.reports)
     search.in_collections()
     search.on_data_sources()
+    search.begun_earlier()
     return sorted(search.found.values(), key=lambda choice: choice.target.kind != "dataset")
-
-
-def refuse_too_many(choices: Iterable[Choice], *, max_runs: int | None, begun: Collection[str] = ()) -> None:
-    """Refuse a refresh that could start more runs than allowed, before any is started.
-
-    :param choices: from :func:`find_targets`.
-    :param max_runs: how many may be started; ``None``: any number.
-    :param begun: paths of targets that have their run already.
-    :raises TooManyRunsError: with the number.
-    """
-    runs = sum(choice.run and choice.target.path not in begun for choice in choices)
-    if max_runs is not None and runs > max_runs:
-        raise TooManyRunsError(
-            f"This refresh would start up to {runs} runs in Mode; max_runs allows {max_runs}. Nothing was "
-            "started. Narrow the selection (dry_run lists it), or raise max_runs."
-        )
 
 
 def find_data_sources(client: ModeClient, patterns: Iterable[str]) -> list[Row]:
@@ -149,7 +135,8 @@ class _Search:
     def named(self, kind: Kind, words: Iterable[str]) -> None:
         for word in words:
             if _TOKEN.fullmatch(word):
-                self._add(kind, self._row(word), "given by its token", archived=True)
+                row = self._row(word)
+                self._add(_kind(row, otherwise=kind), row, "given by its token", archived=True)
             else:
                 self._add(kind, self._by_name(kind, word), "given by its name")
 
@@ -163,8 +150,9 @@ class _Search:
             ]
             if not matching:
                 raise _nothing("collections", "collection", pattern, self._spaces)
-            for space in matching:
-                self._add_collection(space, meant=len(matching) == 1)
+            refused = [refusal for space in matching if (refusal := self._add_collection(space))]
+            if len(refused) == len(matching):
+                raise refused[0]
 
     def on_data_sources(self) -> None:
         if not self._selection.data_sources:
@@ -177,27 +165,40 @@ class _Search:
                 for row in page:
                     self._add(_kind(row), row, why)
 
-    def _add_collection(self, space: Row, *, meant: bool) -> None:
+    def begun_earlier(self) -> None:
+        """Runs of an earlier try are ours to watch and to cancel, even if nothing leads to them any more."""
+        for path in self._begun:
+            kind, _, token = path.partition("/")
+            target = RunTarget("dataset" if kind == "datasets" else "report", token)
+            self.found.setdefault(token, Choice(target, None, True, "begun by an earlier try"))
+
+    def _add_collection(self, space: Row) -> RequestRefusedError | None:
         why = f"in collection {space.get('name')!r}"
         try:
             for kind in ("dataset", "report"):
                 for row in self._listed(space, kind):
                     self._add(kind if kind == "dataset" else _kind(row), row, why)
         except RequestRefusedError as refusal:
-            if meant:
-                raise
             log.warning("Nothing is refreshed %s: %s", why, refusal)
+            return refusal
+        return None
 
     def _add(self, kind: Kind, row: Row, why: str, *, archived: bool = False) -> None:
         target = RunTarget(kind, str(row["token"]))
-        if target.path in self.found:
+        known = self.found.get(target.token)
+        if known is not None:
+            # Mode runs a dataset by the route of a report as well; by its own it comes before the reports.
+            if kind == "dataset" and known.target.kind == "report":
+                self.found[target.token] = replace(known, target=target)
             return
         run, reason = True, ""
-        if row.get("archived") and not archived and not self._selection.include_archived:
+        if target.path in self._begun:
+            pass
+        elif row.get("archived") and not archived and not self._selection.include_archived:
             run, reason = False, "; it is archived"
-        elif self._selection.stale_since is not None and target.path not in self._begun:
+        elif self._selection.stale_since is not None:
             run, reason = _judge(row, self._selection.stale_since)
-        self.found[target.path] = Choice(target, row.get("name"), run, why + reason)
+        self.found[target.token] = Choice(target, row.get("name"), run, why + reason)
 
     def _row(self, token: str) -> Row:
         if self._selection.stale_since is None:
@@ -286,8 +287,8 @@ def _personal(space: Row) -> bool:
     return space.get("space_type") == "private"
 
 
-def _kind(row: Row) -> Kind:
-    return "dataset" if row.get("type") == "DatasetReport" else "report"
+def _kind(row: Row, *, otherwise: Kind = "report") -> Kind:
+    return "dataset" if row.get("type") == "DatasetReport" else otherwise
 
 
 def _same(name: Any, wanted: str) -> bool:

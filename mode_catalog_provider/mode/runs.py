@@ -1,27 +1,28 @@
-"""Report and dataset runs as Mode's API shows them: start one, look at it, ask why it failed, cancel it.
+"""Report and dataset runs as Mode's API shows them: start one, look at it, ask why it failed.
 
 Which runs are needed, and how long to wait for them, is decided in :mod:`mode_catalog_provider.mode.refresh`.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.errors import (
     ConfigurationError,
     MalformedResponseError,
     NotFoundError,
-    RequestRefusedError,
     ServiceError,
 )
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
+
+log = logging.getLogger(__name__)
 
 # `completed` is the good end of a report with a notebook; who waits for `succeeded` alone waits for ever.
 GOOD_STATES = frozenset({"succeeded", "completed"})
@@ -30,8 +31,9 @@ GOING_STATES = frozenset({"pending", "enqueued", "running_notebook"})
 
 _TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _RUN_PATH = re.compile(rf"(report|dataset)s/({_TOKEN.pattern})/runs/({_TOKEN.pattern})")
-# PostgreSQL and Redshift repeat the failing line of the query, with a caret below it; SQL stays in Mode.
-_QUOTED_SQL = re.compile(r"\s*(LINE \d+:.*|\^)\s*")
+# PostgreSQL and Redshift repeat the failing line of the query, with a caret below it; Spark all that follows
+# such a heading. SQL stays in Mode.
+_QUOTED_SQL = re.compile(r"^[ \t]*(LINE \d+:.*|\^[ \t]*)$|^== SQL\b[\s\S]*", re.MULTILINE)
 _REASON_LENGTH = 300
 _REASONS_SHOWN = 5
 
@@ -102,7 +104,12 @@ class ModeRun:
 
     def has(self, parameters: Mapping[str, Any]) -> bool:
         """Whether it runs with these values, whatever its other parameters are."""
-        return all(str(self.parameters.get(name)) == str(value) for name, value in parameters.items())
+        return parameters.keys() <= self.parameters.keys() and self.may_have(parameters)
+
+    def may_have(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether nothing it tells contradicts these values: a report leaves out what it has no use for."""
+        told = {name: self.parameters[name] for name in parameters if name in self.parameters}
+        return all(_written(value) == _written(parameters[name]) for name, value in told.items())
 
     @property
     def seconds(self) -> float | None:
@@ -154,8 +161,13 @@ def recent_runs(client: ModeClient, target: RunTarget) -> list[ModeRun]:
     :raises ServiceError: Mode refused or could not answer.
     """
     body = client.get(f"{target.path}/runs")
-    rows = _embedded(body, "report_runs")
-    return [ModeRun.from_json(target, row) for row in rows]
+    runs = []
+    for row in _embedded(body, "report_runs"):
+        try:
+            runs.append(ModeRun.from_json(target, row))
+        except MalformedResponseError as error:
+            log.warning("%s It is passed over in the list.", error)
+    return runs
 
 
 def start_run(client: ModeClient, target: RunTarget, parameters: Mapping[str, Any] | None = None) -> ModeRun:
@@ -209,24 +221,6 @@ def failure_reason(client: ModeClient, run: ModeRun) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
-def cancel_run(client: ModeClient, path: str) -> bool:
-    """Ask Mode to stop a run, by the form that the run itself carries.
-
-    :param path: its :attr:`ModeRun.path`.
-    :return: whether Mode was asked; ``False`` when there was nothing left to stop, or Mode offers no way to.
-    :raises MalformedResponseError: the form points away from this API.
-    """
-    try:
-        body = client.get(path)
-    except RequestRefusedError:
-        return False
-    form = body.get("_forms", {}).get("cancel") if isinstance(body.get("_forms"), dict) else None
-    if not isinstance(form, dict) or body.get("state") in GOOD_STATES | BAD_STATES:
-        return False
-    client.send_once(_form_method(form), _form_action(form, client.host))
-    return True
-
-
 def _query_runs(client: ModeClient, run: ModeRun) -> list[Mapping[str, Any]]:
     try:
         return _embedded(client.get(f"{run.path}/query_runs"), "query_runs")
@@ -237,35 +231,9 @@ def _query_runs(client: ModeClient, run: ModeRun) -> list[Mapping[str, Any]]:
         return _embedded(client.get(f"reports/{run.target.token}/runs/{run.token}/query_runs"), "query_runs")
 
 
-def _form_method(form: Mapping[str, Any]) -> str:
-    method = str(form.get("method", "")).upper()
-    if method not in {"POST", "PUT", "PATCH", "DELETE"}:
-        raise MalformedResponseError("The cancel form of a Mode run names no method that could cancel.")
-    return method
-
-
-def _form_action(form: Mapping[str, Any], host: str) -> str:
-    """The credentials go where the action points, so it must be this host and its API."""
-    action = str(form.get("action", ""))
-    parts = urlsplit(action)
-    origin = f"{parts.scheme}://{parts.netloc}" if parts.scheme or parts.netloc else ""
-    segments = unquote(parts.path).split("/")
-    if (
-        (origin and origin != host)
-        or not parts.path.startswith("/api/")
-        or {".", ".."} & set(segments)
-        or "\\" in action
-    ):
-        raise MalformedResponseError(
-            "The cancel form of a Mode run points away from Mode's API; not followed."
-        )
-    return parts.path
-
-
 def _query_reason(row: Mapping[str, Any]) -> str:
     message = str(row.get("error_message") or "no message")
-    told = " ".join(line for line in message.splitlines() if not _QUOTED_SQL.fullmatch(line))
-    told = " ".join(told.split()) or "no message"
+    told = " ".join(_QUOTED_SQL.sub("", message).split()) or "no message"
     if len(told) > _REASON_LENGTH:
         told = told[: _REASON_LENGTH - 1] + "…"
     code = row.get("error_code")
@@ -276,6 +244,11 @@ def _embedded(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     embedded = body.get("_embedded")
     rows = embedded.get(key) if isinstance(embedded, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _written(value: Any) -> str:
+    """A value as a form would send it: Mode need not tell `true` or 2026 in the type it was given."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def moment_of(value: Any) -> datetime | None:

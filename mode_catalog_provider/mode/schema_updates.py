@@ -32,12 +32,14 @@ def update_schemas(
     *,
     memory: Mapping[str, str] | None = None,
     remember: Callable[[dict[str, str]], None] = lambda memory: None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Ask for one schema update of each connection, once.
 
     :param data_sources: rows with ``token`` and ``name``.
     :param memory: what ``remember`` was given last in an earlier try: none of it is asked for again.
     :param remember: called before and after each request with a JSON dict.
+    :param check: called before each request, so that it can raise to stop.
     :return: like :func:`mode_catalog_provider.mode.refresh_progress.result_of`; ``report`` is the
         connection's token and ``run`` is always ``None``.
     """
@@ -46,6 +48,7 @@ def update_schemas(
     for source in data_sources:
         token, error = str(source["token"]), None
         if token not in states:
+            check()
             states[token] = ASKED
             remember(states)
             try:

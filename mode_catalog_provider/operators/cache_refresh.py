@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -17,25 +16,20 @@ from mode_catalog_provider.errors import ConfigurationError, RefreshFailedError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeRunLink
-from mode_catalog_provider.mode.cache_endpoint import DEFAULT_PATH, invalidate_cache
-from mode_catalog_provider.mode.client import ModeClient, web_url
-from mode_catalog_provider.mode.refresh import Refresh, cancel_quietly
+from mode_catalog_provider.mode.cache_endpoint import DEFAULT_PATH
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.refresh import Refresh
 from mode_catalog_provider.mode.refresh_progress import (
     Progress,
     failure_sentence,
     from_json,
-    plan,
     result_of,
     to_json,
 )
-from mode_catalog_provider.mode.refresh_targets import (
-    Selection,
-    find_data_sources,
-    find_targets,
-    refuse_too_many,
-)
-from mode_catalog_provider.mode.schema_updates import update_schemas
 from mode_catalog_provider.operators.kill_switch import KillSwitch
+from mode_catalog_provider.operators.killable_client import killable_client
+from mode_catalog_provider.operators.other_refreshes import call_endpoint, update_connections
+from mode_catalog_provider.operators.refresh_plan import plan_runs, publish_runs
 from mode_catalog_provider.operators.refresh_policy import ENDPOINT, SCHEMA, RefreshPolicy, selection_of
 from mode_catalog_provider.operators.try_memory import TryMemory
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
@@ -43,9 +37,8 @@ from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Never to be renamed: tasks in progress during an upgrade look for them.
+# Never to be renamed: tasks in progress during an upgrade look for it.
 _MEMORY = "mode_runs"
-_SCHEMA_MEMORY = "mode_schema_updates"
 # The trigger ends the wait itself; Airflow's own limit is for a triggerer that is not there.
 _TRIGGER_GRACE = timedelta(minutes=15)
 
@@ -65,20 +58,21 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     :param reports: tokens or names of reports: a list, or text with commas or line ends between them. A name
         must be that of one report only; names are looked up in all collections but personal ones.
-    :param datasets: tokens or names of datasets, likewise.
+    :param datasets: tokens or names of datasets, likewise. A report reads the stored results of the datasets
+        it uses; they are run only if they are selected too.
     :param collections: tokens, names or globs (``Finance*``) of collections: all their reports and datasets.
     :param data_sources: tokens, names or globs of Mode's connections: all reports and datasets on them.
     :param refresh: ``results`` (default) runs reports and datasets; ``schema`` lets Mode read the tables of
         ``data_sources`` anew; ``endpoint`` sends one POST to ``endpoint``.
     :param stale_since: run only what has no good run that began and ended after this: a time (datetime, ISO
         text, seconds since 1970), or id or name of a warehouse source in Catalog, for the time of its last
-        ingestion. Default ``None``: run everything.
+        ingestion. Default ``None``: run everything. A run in progress is joined even if it began before.
     :param include_archived: archived reports as well, default ``False``. What is given by its token is run in
         any case.
     :param parameters: values for the parameters of the reports, as a mapping. A run in progress with other
         values is not joined. For ``refresh="endpoint"``: the JSON body.
-    :param max_runs: refuse, before anything is started, a refresh that could start more runs; default
-        ``None``: no limit.
+    :param max_runs: refuse, before anything is started, a refresh that would start more runs (or schema
+        updates); default ``None``: no limit. Runs that are joined do not count.
     :param dry_run: find and log what would be run, and why; start nothing. Default ``False``.
     :param endpoint: path for ``refresh="endpoint"``, below ``/api/``, for private installations that have
         such a call; default ``/api/cache_invalidate``. Mode's cloud has none.
@@ -92,8 +86,8 @@ class ModeCacheRefreshOperator(BaseOperator):
     :param failure: what failed runs mean: ``fail`` (default) the task fails when any did, ``threshold`` when
         more than ``max_failed`` did, ``warn`` never.
     :param max_failed: for ``failure="threshold"``, default 0.
-    :param cancel_on_kill: cancel the runs this task started when it is killed, marked as failed (while
-        deferred: on Airflow 3.3+), or out of time; default ``True``.
+    :param cancel_on_kill: cancel the runs this task started when it is killed, marked (as failed or as
+        success) or cleared (while deferred: on Airflow 3.3+), or out of time; default ``True``.
     :param mode_conn_id: Airflow connection of type ``mode``, default ``mode_default``.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, used when ``stale_since`` names a source;
         default ``coalesce_catalog_default``.
@@ -188,116 +182,90 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start what is needed, and wait for it unless told otherwise."""
+        begun = time.time()
+        self._switch = switch = KillSwitch()
         with airflow_errors():
             policy = RefreshPolicy.of(self)
             selection = selection_of(self)
-            if policy.refresh == ENDPOINT:
-                return self._call_endpoint(policy)
-            if selection.empty:
+            if selection.empty and policy.refresh != ENDPOINT:
                 raise AirflowSkipException("There is nothing to refresh: nothing was selected.")
-            if policy.refresh == SCHEMA:
-                return self._update_schemas(context, policy, selection)
-            progress = self._plan(context, policy, selection)
-        if policy.dry_run:
-            return result_of(progress)
-        return self._go_on(context, policy, progress, deadline=time.time() + policy.timeout)
+            with killable_client(self.hook, switch, cancel=policy.cancel_on_kill) as client:
+                if policy.refresh == ENDPOINT:
+                    return call_endpoint(client, policy)
+                if policy.refresh == SCHEMA:
+                    return self._judge(
+                        context, policy, update_connections(context, client, policy, selection, switch)
+                    )
+                memory = TryMemory(context, _MEMORY).load()
+                progress = plan_runs(context, client, policy, selection, memory)
+                if policy.dry_run:
+                    return result_of(progress)
+                return self._go_on(context, client, policy, switch, progress, begun + policy.timeout)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the trigger saw something happen; it is looked at once more here."""
+        self._switch = switch = KillSwitch()
         with airflow_errors():
-            if not event or event.get("status") not in {"changed", "timeout", "error"}:
-                raise ConfigurationError(f"The trigger sent an event that is not understood: {event!r}.")
+            match event:
+                case {
+                    "status": "changed" | "timeout" | "error" as status,
+                    "message": str(message),
+                    "progress": list(carried),
+                    "deadline": int() | float() as deadline,
+                }:
+                    self.log.info(message)
+                case _:
+                    raise ConfigurationError(f"The trigger sent an event that is not understood: {event!r}.")
+            if status == "timeout":
+                # By the triggerer's clock; this machine's may be behind, and would wait on and on.
+                deadline = min(deadline, time.time())
             policy = RefreshPolicy.of(self)
-        self.log.info(event["message"])
-        return self._go_on(context, policy, from_json(event["progress"]), deadline=event["deadline"])
+            with killable_client(self.hook, switch, cancel=policy.cancel_on_kill) as client:
+                return self._go_on(context, client, policy, switch, from_json(carried), deadline)
 
     def on_kill(self) -> None:
         """Stop working, and cancel the runs that this task started."""
         if self._switch is not None:
             self._switch.pull()
 
-    def _plan(self, context: Context, policy: RefreshPolicy, selection: Selection) -> list[Progress]:
-        memory = TryMemory(context, _MEMORY).load()
-        begun = memory.get("targets", {}) if memory else {}
-        with self._get_verified_client() as client:
-            choices = find_targets(client, selection, begun=begun)
-        context["ti"].xcom_push(key="plan", value=[choice.to_json() for choice in choices])
-        for choice in choices:
-            self.log.info("Plan: %s.", choice)
-        if not policy.dry_run:
-            refuse_too_many(choices, max_runs=policy.max_runs, begun=begun)
-        runs = [choice.target for choice in choices if choice.run]
-        return plan(
-            datasets=[target.token for target in runs if target.kind == "dataset"],
-            reports=[target.token for target in runs if target.kind == "report"],
-            skipped=[choice.target for choice in choices if not choice.run],
-            memory=memory,
-        )
-
-    def _update_schemas(
-        self, context: Context, policy: RefreshPolicy, selection: Selection
-    ) -> dict[str, Any]:
-        memory = TryMemory(context, _SCHEMA_MEMORY)
-        with self._get_verified_client() as client:
-            sources = find_data_sources(client, selection.data_sources)
-            if policy.dry_run:
-                self.log.info("Would update the schemas of %s.", [source["name"] for source in sources])
-                return result_of([])
-            result = update_schemas(client, sources, memory=memory.load(), remember=memory.save)
-        return self._judge(context, policy, result)
-
-    def _call_endpoint(self, policy: RefreshPolicy) -> dict[str, Any]:
-        with self._get_verified_client() as client:
-            if policy.dry_run:
-                self.log.info("Would send a POST to %s%s.", client.host, policy.endpoint)
-            else:
-                invalidate_cache(client, policy.endpoint, policy.parameters)
-                self.log.info("%s accepted POST %s.", client.host, policy.endpoint)
-        return result_of([])
-
     def _go_on(
-        self, context: Context, policy: RefreshPolicy, progress: list[Progress], deadline: float
+        self,
+        context: Context,
+        client: ModeClient,
+        policy: RefreshPolicy,
+        switch: KillSwitch,
+        progress: list[Progress],
+        deadline: float,
     ) -> dict[str, Any]:
-        with airflow_errors(), self.hook.get_client() as client:
-            cancel = partial(cancel_quietly, self._get_kill_client()) if policy.cancel_on_kill else _leave
-            self._switch = switch = KillSwitch(
-                started=lambda: refresh.started_runs, cancel=cancel, abort=client.cancel
-            )
-            refresh = Refresh(
-                client=client,
-                progress=progress,
-                limit=policy.limit,
-                parameters=policy.parameters,
-                remember=TryMemory(context, _MEMORY).save,
-                sleep=switch.sleep,
-            )
-            with switch:
-                # First of all: a POST must not be what finds out that Mode has moved to another of its hosts.
-                client.verify()
-                while not self._step(context, policy, refresh, client):
-                    left = deadline - time.time()
-                    if left <= 0:
-                        refresh.give_up("when the time allowed was over", cancel=cancel)
-                        break
-                    if self.deferrable:
-                        self._wait_in_triggerer(policy, refresh, deadline)
-                    switch.sleep(min(left, policy.check_interval))
-            return self._conclude(context, policy, refresh)
-
-    def _step(self, context: Context, policy: RefreshPolicy, refresh: Refresh, client: ModeClient) -> bool:
-        """Do what can be done now, and leave ids and link where people find them.
-
-        :return: whether that was all.
-        """
+        refresh = Refresh(
+            client=client,
+            progress=progress,
+            limit=policy.limit,
+            parameters=policy.parameters,
+            remember=TryMemory(context, _MEMORY).save,
+            sleep=switch.sleep,
+        )
+        switch.started = lambda: refresh.started_runs
+        while True:
+            try:
+                refresh.step()
+            finally:
+                publish_runs(context, client, refresh.progress)
+            if refresh.over or not policy.wait:
+                break
+            left = deadline - time.time()
+            if left <= 0:
+                refresh.give_up("when the time allowed was over", cancel=switch.cancel)
+                break
+            if self.deferrable:
+                switch.check()
+                self._wait_in_triggerer(policy, refresh, deadline)
+            switch.sleep(min(left, policy.check_interval))
         try:
-            refresh.step()
-        finally:
-            if runs := _runs_of(refresh.progress):
-                context["ti"].xcom_push(key="runs", value=runs)
-                # A dataset's runs have no page that is known; the dataset has.
-                page = runs[0] if runs[0].startswith("reports/") else runs[0].partition("/runs/")[0]
-                ModeRunLink().publish(context, web_url(client.host, client.workspace, *page.split("/")))
-        return refresh.over or not policy.wait
+            return self._judge(context, policy, result_of(refresh.progress))
+        except RefreshFailedError:
+            refresh.forget_failed()
+            raise
 
     def _wait_in_triggerer(self, policy: RefreshPolicy, refresh: Refresh, deadline: float) -> None:
         self.log.info("Waiting for %s Mode runs.", len(refresh.in_flight))
@@ -314,14 +282,6 @@ class ModeCacheRefreshOperator(BaseOperator):
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
         )
 
-    def _conclude(self, context: Context, policy: RefreshPolicy, refresh: Refresh) -> dict[str, Any]:
-        result = result_of(refresh.progress)
-        try:
-            return self._judge(context, policy, result)
-        except RefreshFailedError:
-            refresh.forget_failed()
-            raise
-
     def _judge(self, context: Context, policy: RefreshPolicy, result: dict[str, Any]) -> dict[str, Any]:
         sentence = failure_sentence(result, failure=policy.failure, max_failed=policy.max_failed)
         if sentence is not None:
@@ -333,29 +293,3 @@ class ModeCacheRefreshOperator(BaseOperator):
             *(len(result["runs"]), result["started"], result["joined"], result["failed"], result["skipped"]),
         )
         return result
-
-    @contextmanager
-    def _get_verified_client(self) -> Iterator[ModeClient]:
-        with self.hook.get_client() as client:
-            # First of all: a POST must not be what finds out that Mode has moved to another of its hosts.
-            client.verify()
-            yield client
-
-    def _get_kill_client(self) -> ModeClient:
-        """Make a client for cancelling: quick to give up, and with nothing to ask of Airflow any more.
-
-        It is not closed with the other: `on_kill` comes after the end of `execute` when that took too long.
-        """
-        credentials = self.hook.credentials()
-        return self.hook.get_client(credentials=lambda: credentials, timeout=3.0, retry_budget=3.0)
-
-
-def _runs_of(progress: list[Progress]) -> list[str]:
-    """Paths of all runs, those that failed first: the link leads to the first."""
-    with_run = sorted((one for one in progress if one.run), key=lambda one: one.error is None)
-    return [one.run for one in with_run if one.run]
-
-
-def _leave(run: str) -> bool:
-    """Cancel nothing."""
-    return False

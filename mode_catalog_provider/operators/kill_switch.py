@@ -7,11 +7,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from mode_catalog_provider.errors import CancelledError
 
 # Airflow kills a task five seconds after it told it to stop.
 _SECONDS = 4.0
+# Cancelling one run takes two requests, one after the other.
+_AT_ONCE = 8
 
 
 class KillSwitch:
@@ -21,22 +24,27 @@ class KillSwitch:
     thread of its own with a client of its own, while the main thread goes on to its next :meth:`check`. A
     request that starts a run is given time to come back, since only its answer says what to cancel.
 
-    :param started: the runs to cancel, as far as they are known when it is called.
-    :param cancel: cancels one of them; must not raise what only says that it could not.
+    It can be pulled before there is anything to stop; then the first :meth:`check` stops.
+
+    :param started: the runs to cancel, as far as they are known when it is called. This and the next two may
+        be set later as attributes.
+    :param cancel: cancels one of them and says whether it could; called by several threads at once; must not
+        raise what only says that it could not.
     :param abort: breaks off whatever the main thread still waits for in the end.
     """
 
     def __init__(
         self,
         *,
-        started: Callable[[], Iterable[str]],
-        cancel: Callable[[str], object],
-        abort: Callable[[], None],
+        started: Callable[[], Iterable[str]] = tuple,
+        cancel: Callable[[str], bool] = lambda run: False,
+        abort: Callable[[], None] = lambda: None,
     ) -> None:
-        self._started = started
-        self._cancel = cancel
-        self._abort = abort
+        self.started = started
+        self.cancel = cancel
+        self.abort = abort
         self._asked: set[str] = set()
+        self._told = False
         self._pulled = threading.Event()
         self._cancelled = threading.Event()
         self._working = False
@@ -47,13 +55,14 @@ class KillSwitch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._working = False
-        if isinstance(error, CancelledError) and self._pulled.is_set():
+        if self._told:
             self._cancelled.wait(_SECONDS)
             # A run whose start was under way when the kill came is known only now.
             self._cancel_all()
 
     def pull(self) -> None:
         """Stop; may be called from a signal handler, and more than once."""
+        self._told = True
         # Not threading.Thread: its locks may be the ones that the interrupted thread holds.
         _thread.start_new_thread(self._stop, ())
         if not self._working:
@@ -62,7 +71,7 @@ class KillSwitch:
 
     def check(self) -> None:
         """Raise :class:`CancelledError` when the switch was pulled."""
-        if self._pulled.is_set():
+        if self._told:
             raise CancelledError("The task was told to stop.")
 
     def sleep(self, seconds: float) -> None:
@@ -72,14 +81,13 @@ class KillSwitch:
 
     def _stop(self) -> None:
         self._pulled.set()
-        with contextlib.suppress(Exception):
-            self._cancel_all()
+        self._cancel_all()
         self._cancelled.set()
         time.sleep(_SECONDS)
-        self._abort()
+        self.abort()
 
     def _cancel_all(self) -> None:
-        for run in self._started():
-            if run not in self._asked:
-                self._asked.add(run)
-                self._cancel(run)
+        runs = [run for run in self.started() if run not in self._asked]
+        self._asked.update(runs)
+        with contextlib.suppress(Exception), ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self.cancel, runs))

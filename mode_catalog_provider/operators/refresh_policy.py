@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mode_catalog_provider.catalog.ingestion import last_ingested
+from mode_catalog_provider.catalog.moment import moment_or_ingestion
+from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.mode.cache_endpoint import checked_path
@@ -18,7 +19,6 @@ from mode_catalog_provider.operators.rendered import (
     rendered_truth,
     rendered_words,
 )
-from mode_catalog_provider.sensors.ingestion import moment
 
 if TYPE_CHECKING:
     from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RESULTS, SCHEMA, ENDPOINT = "results", "schema", "endpoint"
 # What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
 _CLOSING_SECONDS = 15.0
+_LONGEST_SECONDS = 366 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,17 @@ class RefreshPolicy:
             timeout = min(timeout, max(hard - _CLOSING_SECONDS, hard / 2))
         return cls(
             refresh=operator.refresh,
-            limit=int(rendered_number("max_concurrent_runs", operator.max_concurrent_runs)) if wait else None,
+            limit=_count("max_concurrent_runs", operator.max_concurrent_runs, least=1) if wait else None,
             max_runs=_most("max_runs", operator.max_runs),
             wait=wait,
             dry_run=rendered_truth("dry_run", operator.dry_run),  # type: ignore[arg-type]
             timeout=timeout,
             check_interval=_seconds("check_interval", operator.check_interval),
             failure=operator.failure,
-            max_failed=int(rendered_number("max_failed", operator.max_failed)),
+            max_failed=_count("max_failed", operator.max_failed),
             cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill),
             parameters=rendered_mapping("parameters", operator.parameters) or {},
-            endpoint=checked_path(operator.endpoint),
+            endpoint=checked_path(operator.endpoint) if operator.refresh == ENDPOINT else "",
         )
 
 
@@ -105,30 +106,28 @@ def selection_of(operator: ModeCacheRefreshOperator) -> Selection:
 
 
 def _stale_since(operator: ModeCacheRefreshOperator) -> datetime | None:
-    value = operator.stale_since
-    try:
-        return moment("stale_since", value)
-    except ConfigurationError:
-        wanted = str(value).strip()
-    with CatalogHook(operator.catalog_conn_id).get_api() as api:
-        source = last_ingested(api.sources(), wanted)
-    if source.last_refreshed_at is None:
-        raise ConfigurationError(
-            f"stale_since: Catalog source {source} was never ingested, so nothing can be older than that. "
-            "Give a time, or leave stale_since out."
-        )
-    operator.log.info("Catalog source %s was last ingested %s.", source, source.last_refreshed_at)
-    return source.last_refreshed_at
+    def sources() -> list[CatalogSource]:
+        with CatalogHook(operator.catalog_conn_id).get_api() as api:
+            return list(api.sources())
+
+    return moment_or_ingestion("stale_since", operator.stale_since, sources=sources)
 
 
 def _most(name: str, value: float | str | None) -> int | None:
     if value is None or str(value).strip() in {"", "None"}:
         return None
-    return int(rendered_number(name, value))
+    return _count(name, value)
+
+
+def _count(name: str, value: float | str, *, least: int = 0) -> int:
+    number = rendered_number(name, value)
+    if not number.is_integer() or number < least:
+        raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} or more.")
+    return int(number)
 
 
 def _seconds(name: str, value: timedelta | float | str) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else rendered_number(name, value)
-    if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name}={value!r} must be more than zero.")
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise ConfigurationError(f"{name}={value!r} must be more than zero, and at most a year.")
     return seconds

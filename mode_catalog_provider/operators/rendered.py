@@ -66,7 +66,9 @@ def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, .
         if listed is None:
             listed = [] if text == "None" else text.replace("\n", ",").split(",")
     else:
-        listed = list(value)
+        listed = (
+            None if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable) else list(value)
+        )
     if not isinstance(listed, list | tuple) or not all(isinstance(word, str) for word in listed):
         raise ConfigurationError(f"{name}={value!r} is not a list of texts.")
     return tuple(word.strip() for word in listed if word.strip())

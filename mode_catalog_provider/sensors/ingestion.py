@@ -12,13 +12,14 @@ from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
+from mode_catalog_provider.catalog.moment import moment
 from mode_catalog_provider.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     conf,
 )
-from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.links import CatalogSourceLink
 from mode_catalog_provider.operators.rendered import rendered_truth, rendered_words
@@ -153,28 +154,3 @@ class SourceIngestedSensor(BaseSensorOperator):
 
     def _ingested_after(self, context: Context) -> datetime | None:
         return moment("ingested_after", self.ingested_after)
-
-
-def moment(name: str, value: str | datetime | float | None) -> datetime | None:
-    """Return a point in time with its zone.
-
-    :param name: the argument's name, for the message.
-    :param value: a datetime, its ISO text, or seconds since 1970 (the timestamp of a snapshot) as number or
-        text; without a zone UTC is meant. ``None`` and an empty text mean no moment.
-    :raises ConfigurationError: when it is none of these.
-    """
-    if value is None or (isinstance(value, str) and value.strip() in {"", "None"}):
-        return None
-    try:
-        if isinstance(value, datetime):
-            parsed = value
-        else:
-            text = str(value).strip()
-            seconds = text.replace(".", "", 1).isdecimal()
-            parsed = datetime.fromtimestamp(float(text), UTC) if seconds else datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise ConfigurationError(
-            f"{name}={value!r} is not a point in time. Give an ISO time such as 2026-11-20T05:30:00+00:00, "
-            "or seconds since 1970."
-        ) from None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import AsyncIterator, Hashable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -15,24 +17,73 @@ from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.ingestion import last_ingested
 from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.compat import SharedStreamProducer
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which an event that was yielded is surely in Airflow's database; it takes one or two.
-HANDED_OVER_SECONDS = 5.0
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at Catalog has shown.
+
+    :param sources: all sources of the connection.
+    :param afterwards: what watchers have to do when Airflow has stored the events that they made of it.
+    """
+
+    sources: Sequence[CatalogSource]
+    afterwards: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def note(self) -> None:
+        """Do what was left for afterwards."""
+        for do in self.afterwards:
+            await do()
+
+
+class CatalogPoll(SharedStreamProducer):
+    """Lists all sources of a connection again and again, for all of its watchers.
+
+    :param catalog_conn_id: connection of type ``coalesce_catalog``.
+    :param check_interval: seconds between two looks, spread by a fifth.
+    """
+
+    def __init__(self, *, catalog_conn_id: str, check_interval: float) -> None:
+        self._catalog_conn_id = catalog_conn_id
+        self._check_interval = check_interval
+
+    async def open_stream(self) -> AsyncIterator[tuple[Look, Look]]:
+        """Look at Catalog for ever; an end or an error would make Airflow start over at once."""
+        while True:
+            try:
+                # In a thread, because client and hook wait for their answers.
+                sources = await sync_to_async(_read_sources, thread_sensitive=False)(self._catalog_conn_id)
+            except Exception as error:
+                log.warning("Catalog could not be asked for its sources, waiting on: %s", error)
+            else:
+                look = Look(sources)
+                yield look, look
+            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only scatter
+            await asyncio.sleep(self._check_interval * spread)
+
+    async def advance(self, batch: Sequence[Any]) -> None:
+        """Note what was told; Airflow calls this when it has stored the events of some looks."""
+        for payload, outcome in batch:
+            # Of an event that Airflow did not store nothing is noted: it is told again.
+            if not outcome.failed:
+                await payload.note()
 
 
 class CatalogSourceIngestedTrigger(BaseEventTrigger):
     """Fires each time Catalog has ingested a source; for an ``AssetWatcher``.
 
     On Airflow 3.3+ all watchers of one connection and interval share one poll, and the last ingestion told of
-    is kept in the asset's state store: after a restart of the triggerer, what happened meanwhile is
-    told of, and nothing twice (only a crash within seconds after an event can repeat it). Give each asset a
-    watcher of its own. Below 3.3 each watcher polls for itself, and an ingestion while no triggerer runs goes
-    unnoticed. The ingestion that Catalog shows at the very first look is where counting begins; it fires
-    nothing. What cannot be looked at is looked at again.
+    is kept in the asset's state store, once Airflow confirms that it has stored the event. So after a restart
+    of the triggerer what happened meanwhile is told of, and nothing is lost. The two stores cannot be
+    written at once: a triggerer that dies in the second between them tells of one ingestion twice, with the
+    same payload. Give each asset a watcher of its own. Below 3.3 each watcher polls for itself, and an
+    ingestion while no triggerer runs goes unnoticed. The ingestion that Catalog shows at the very first look
+    is where counting begins; it fires nothing. What cannot be looked at is looked at again.
 
     The event's payload is ``{"source": {"id", "name", "technology", "type", "last_refreshed_at"}}``.
 
@@ -56,7 +107,7 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
         self.catalog_conn_id = catalog_conn_id
         self.check_interval = check_interval
         self._told: str | None = None
-        self._kept: str | None = None
+        self._to_keep: str | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments, all of them JSON."""
@@ -75,39 +126,33 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
         return ("mode_catalog_provider.catalog_sources", self.catalog_conn_id, self.check_interval)
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[list[CatalogSource]]:
-        """List all sources again and again; an end or an error would make Airflow start over at once."""
-        while True:
-            try:
-                # In a thread, because client and hook wait for their answers.
-                yield await sync_to_async(_read_sources, thread_sensitive=False)(kwargs["catalog_conn_id"])
-            except Exception as error:
-                log.warning("Catalog could not be asked for its sources, waiting on: %s", error)
-            spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only scatter
-            await asyncio.sleep(kwargs["check_interval"] * spread)
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> CatalogPoll:
+        """Return the poll that watchers share."""
+        return CatalogPoll(catalog_conn_id=kwargs["catalog_conn_id"], check_interval=kwargs["check_interval"])
 
-    async def filter_shared_stream(
-        self, shared_stream: AsyncIterator[Iterable[CatalogSource]]
-    ) -> AsyncIterator[TriggerEvent]:
-        """Turn the lists of sources into one event for each ingestion of the source."""
-        async for sources in shared_stream:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+        """Turn the looks at Catalog into one event for each ingestion of the source."""
+        async for look in shared_stream:
             try:
-                source = self._watched(sources)
+                source = self._watched(look.sources)
                 news = source is not None and await self._is_news(source)
             except Exception as error:
                 self.log.warning("Not known whether Catalog ingested %s: %s", self.source or "any", error)
                 continue
             if source is not None and news:
                 self.log.info("Catalog ingested %s at %s.", source, source.last_refreshed_at)
+                look.afterwards.append(partial(self._keep, self._told))
                 yield TriggerEvent({"source": source.to_json()})
-                # A crash must not lose the event, so it is kept only when Airflow has surely stored it.
-                await asyncio.sleep(HANDED_OVER_SECONDS)
-                await self._keep()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll for this watcher alone, on an Airflow that shares no streams."""
-        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+        async for event in self.filter_shared_stream(self._looks()):
             yield event
+
+    async def _looks(self) -> AsyncIterator[Look]:
+        async for look, _ in self.create_shared_stream_producer(self.serialize()[1]).open_stream():
+            yield look
+            await look.note()
 
     def _watched(self, sources: Iterable[CatalogSource]) -> CatalogSource | None:
         if self.source is not None:
@@ -119,16 +164,15 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
     async def _is_news(self, source: CatalogSource) -> bool:
         if source.last_refreshed_at is None:
             return False
-        seen = source.last_refreshed_at.isoformat()
+        if self._to_keep is not None:
+            await self._keep(self._to_keep)
         if self._told is None:
-            self._told = self._kept = await self._recall()
-        if self._kept != self._told:
-            await self._keep()
+            self._told = await self._recall()
         if self._told is not None and source.last_refreshed_at <= datetime.fromisoformat(self._told):
             return False
-        first, self._told = self._told is None, seen
+        first, self._told = self._told is None, source.last_refreshed_at.isoformat()
         if first:
-            await self._keep()
+            await self._keep(self._told)
         return not first
 
     # -- what is kept across restarts ----------------------------------------------------------------------
@@ -143,15 +187,16 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
         kept = None if store is None else await store.aget(self._key)
         return kept if isinstance(kept, str) else None
 
-    async def _keep(self) -> None:
+    async def _keep(self, told: str | None) -> None:
         store = getattr(self, "asset_state_store", None)
-        if store is not None:
-            try:
-                await store.aset(self._key, self._told)
-            except Exception as error:
-                self.log.warning("The last ingestion could not be kept, trying again later: %s", error)
-                return
-        self._kept = self._told
+        try:
+            if store is not None:
+                await store.aset(self._key, told)
+        except Exception as error:
+            self.log.warning("The last ingestion could not be kept, trying again later: %s", error)
+            self._to_keep = told
+        else:
+            self._to_keep = None
 
 
 def _read_sources(catalog_conn_id: str) -> list[CatalogSource]:

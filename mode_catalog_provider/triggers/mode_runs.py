@@ -14,14 +14,16 @@ from asgiref.sync import sync_to_async
 from mode_catalog_provider.errors import RequestRefusedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import cancel_quietly
 from mode_catalog_provider.mode.refresh_progress import Progress, from_json
+from mode_catalog_provider.mode.run_cancel import cancel_quietly
 from mode_catalog_provider.mode.runs import read_run
 
 # Polls that may fail in a row before a worker is asked to look into it.
 _FAILED_POLLS = 5
 # A poll comes again anyway: it need not fight for its answer as long as a worker does.
 _RETRY_SECONDS = 20.0
+# A loop holds its tasks by weak references only.
+_UNDER_WAY: set[asyncio.Future[None]] = set()
 
 
 class ModeRunsTrigger(BaseTrigger):
@@ -37,8 +39,9 @@ class ModeRunsTrigger(BaseTrigger):
         :func:`mode_catalog_provider.mode.refresh_progress.to_json`; its runs in flight are watched.
     :param each: fire when any of them is over; else when all are.
     :param deadline: when to stop waiting, seconds since the epoch.
-    :param check_interval: seconds between two looks, varied by a tenth.
-    :param cancel_on_kill: cancel those of them that the task started when a person ends the task (3.3+).
+    :param check_interval: seconds between two looks, varied by a tenth; more when Mode asks for more.
+    :param cancel_on_kill: cancel those of them that the task started when a person marks or clears the task
+        (3.3+).
     """
 
     def __init__(
@@ -85,6 +88,14 @@ class ModeRunsTrigger(BaseTrigger):
         runs = [one.run for one in self._in_flight() if one.run and one.ours and self.cancel_on_kill]
         if not runs:
             return
+        # Airflow cancels a trigger again at each of its rounds, about one a second, as long as it is there:
+        # that would break off this method, and must not break off the work.
+        work = asyncio.ensure_future(self._cancel(runs))
+        _UNDER_WAY.add(work)
+        work.add_done_callback(_UNDER_WAY.discard)
+        await asyncio.shield(work)
+
+    async def _cancel(self, runs: list[str]) -> None:
         try:
             client = await self._get_client()
             await asyncio.gather(*(asyncio.to_thread(cancel_quietly, client, run) for run in runs))
@@ -97,12 +108,14 @@ class ModeRunsTrigger(BaseTrigger):
         going, failed_polls = runs, 0
         try:
             while True:
+                wanted_pause = 0.0
                 try:
                     client = client or await self._get_client()
                     going = await asyncio.to_thread(_still_going, client, going)
                     failed_polls = 0
                 except Exception as error:
                     failed_polls += 1
+                    wanted_pause = getattr(error, "retry_after", None) or 0.0
                     self.log.warning("Looking at the Mode runs failed (%s in a row): %s", failed_polls, error)
                     if failed_polls >= _FAILED_POLLS or getattr(error, "permanent", False):
                         return "error", f"Looking at the Mode runs failed: {error}"
@@ -112,7 +125,8 @@ class ModeRunsTrigger(BaseTrigger):
                 left = self.deadline - time.time()
                 if left <= 0:
                     return "timeout", f"{len(going)} of {len(runs)} Mode runs are not over in time."
-                await asyncio.sleep(min(left, self.check_interval * random.uniform(0.9, 1.1)))  # noqa: S311
+                pause = self.check_interval * random.uniform(0.9, 1.1)  # noqa: S311 - only scatter
+                await asyncio.sleep(min(left, max(pause, wanted_pause)))
         finally:
             if client is not None:
                 # A thread may still be reading for us; what it waits for ends now.

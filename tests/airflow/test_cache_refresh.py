@@ -9,6 +9,7 @@ import pytest
 
 from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from tests.airflow_versions import needs_task_memory
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 
@@ -132,6 +133,7 @@ def test_out_of_time_nothing_is_cancelled_when_that_is_not_wanted(refresh, mode,
     assert not mode.runs.started()[0].over(mode.service_now())
 
 
+@needs_task_memory
 @BOTH_WAYS
 def test_a_retry_runs_again_only_what_failed(refresh, mode, reports, dag_id):
     mode.runs.script(reports[0], outcome="failed")
@@ -142,6 +144,7 @@ def test_a_retry_runs_again_only_what_failed(refresh, mode, reports, dag_id):
     assert run.result("refresh")["started"] == 3
 
 
+@needs_task_memory
 def test_a_retry_after_a_lost_worker_finds_the_runs_of_the_first_try(refresh, mode, reports):
     run = refresh("refresh_loses_its_worker", reports=reports, max_concurrent_runs=4)
     assert run.state == "success"
@@ -181,11 +184,11 @@ def test_an_argument_that_makes_no_sense_fails_the_task_without_a_retry(refresh,
 
 @BOTH_WAYS
 def test_a_shorter_execution_timeout_takes_the_place_of_the_timeout(refresh, mode, reports, dag_id):
-    def allow_one_second(dag: Any) -> None:
-        dag.get_task("refresh").execution_timeout = timedelta(seconds=1)
+    def allow_ten_seconds(dag: Any) -> None:
+        dag.get_task("refresh").execution_timeout = timedelta(seconds=10)
 
     mode.runs.script(reports[0], seconds=math.inf)
-    run = refresh(dag_id, adjust=allow_one_second, reports=reports[:1], timeout=3600)
+    run = refresh(dag_id, adjust=allow_ten_seconds, reports=reports[:1], timeout=3600)
     assert run.state == "failed"
     assert "when the time allowed was over" in run.result("refresh")["runs"][0]["error"]
     assert mode.runs.started(reports[0])[0].state(mode.service_now()) == "cancelled"
@@ -193,6 +196,14 @@ def test_a_shorter_execution_timeout_takes_the_place_of_the_timeout(refresh, mod
 
 def test_an_event_that_is_not_understood_is_refused():
     operator = ModeCacheRefreshOperator(task_id="refresh", reports=["0123456789ab"])
-    for event in (None, {}, {"status": "well"}):
+    for event in (None, {}, {"status": "well"}, {"status": "changed"}, {"status": "changed", "progress": []}):
         with pytest.raises(AirflowFailException, match="not understood"):
             operator.execute_complete({}, event)  # type: ignore[typeddict-item]
+
+
+@needs_task_memory
+def test_mapped_tasks_refresh_their_own_part_and_remember_it_apart(refresh, mode, reports):
+    mode.runs.script(reports[1], outcome="failed")
+    run = refresh("refresh_mapped", reports=reports[:3])
+    assert run.state == "success"
+    assert sorted(posts(mode)) == sorted([*reports[:3], reports[1]])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.airflow_versions import needs_task_memory
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.objects import stamp
 
@@ -77,6 +78,7 @@ def test_a_schema_update_is_asked_for_once_for_each_connection(refresh, sandbox)
     assert run.result("refresh")["started"] == len(sandbox.mode.world.data_sources)
 
 
+@needs_task_memory
 def test_a_retry_asks_for_no_schema_update_twice(refresh, sandbox):
     sandbox.mode.fault("*/schema_updates", method="POST", reset=True, after=True)
     run = refresh(refresh="schema", data_sources=["*"])
@@ -104,3 +106,11 @@ def test_what_cannot_work_fails_at_once_and_starts_nothing(refresh, sandbox, con
 def test_reports_are_run_with_the_parameters(refresh, sandbox, reports):
     assert refresh(reports=[reports[0].token], parameters={"region": "EU"}).state == "success"
     assert [one.parameters for one in sandbox.mode.runs.started()] == [{"region": "EU"}]
+
+
+def test_a_limit_and_a_dry_run_hold_for_schema_updates_too(refresh, sandbox):
+    assert refresh(refresh="schema", data_sources=["*"], max_runs=1).tries == {"refresh": 1}
+    run = refresh(refresh="schema", data_sources=["*"], dry_run=True)
+    assert sandbox.mode.runs.schema_updates == []
+    planned = [one["target"] for one in run.result("refresh", "plan")]
+    assert planned == [f"data_sources/{one.token}" for one in sandbox.mode.world.data_sources]

@@ -183,3 +183,44 @@ def test_a_cancelled_trigger_keeps_the_reason_by_which_airflow_calls_on_kill(
         return cancelled.value.args
 
     assert asyncio.run(cancel()) == ("by a person",)
+
+
+def test_it_stays_away_as_long_as_mode_asks_for(mode, runs, monkeypatch):
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("mode_catalog_provider.triggers.mode_runs.asyncio.sleep", note)
+    mode.fault("*/runs/*", status=429, headers={"Retry-After": "25"})
+    event = fire(trigger_for(runs, each=True), lambda: mode.runs.end(runs[0]))
+    assert event["status"] == "changed"
+    assert pauses[0] >= 25
+    assert all(pause < 1 for pause in pauses[1:])
+
+
+def test_a_cancellation_that_airflow_repeats_does_not_break_off_the_cancelling_of_runs(
+    mode, runs, monkeypatch
+):
+    reading, all_cancelled = threading.Event(), threading.Event()
+    read_credentials = ModeHook.credentials
+
+    def read_slowly(hook: ModeHook) -> Any:
+        reading.set()
+        time.sleep(0.2)
+        return read_credentials(hook)
+
+    monkeypatch.setattr(ModeHook, "credentials", read_slowly)
+    mode.when("*/cancel", method="PUT", nth=len(runs), do=all_cancelled.set)
+
+    async def kill_and_cancel_again() -> bool:
+        kill = asyncio.ensure_future(trigger_for(runs).on_kill())
+        await asyncio.to_thread(reading.wait)
+        kill.cancel("by a person")
+        with pytest.raises(asyncio.CancelledError):
+            await kill
+        return await asyncio.to_thread(all_cancelled.wait, 20)
+
+    assert asyncio.run(kill_and_cancel_again())

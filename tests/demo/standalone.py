@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import requests
 
 FINISHED = ("success", "failed")
@@ -67,6 +68,7 @@ class StandaloneAirflow:
         self._extra = dict(environment or {})
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._process: subprocess.Popen[bytes] | None = None
+        self._triggerers: list[subprocess.Popen[bytes]] = []
         self._log: IO[bytes] | None = None
         self._bearer = ""
 
@@ -96,6 +98,8 @@ class StandaloneAirflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": self._jwt_secret,
             # Workers derive the execution API from the base URL of the configuration they were started with.
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            # Its first answer takes longer than the five seconds that a worker waits, on a busy machine.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port(worker_log_port + 1)),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
@@ -133,6 +137,9 @@ class StandaloneAirflow:
         process, self._process = self._process, None
         if process is None:
             return
+        for triggerer in self._triggerers:
+            _signal_group(triggerer.pid, signal.SIGKILL)
+            triggerer.wait()
         for sig, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
             if not _signal_group(process.pid, sig):
                 break
@@ -145,6 +152,28 @@ class StandaloneAirflow:
         process.wait()
         if self._log is not None:
             self._log.close()
+
+    def kill_triggerer(self) -> None:
+        """End the triggerer at once, as when its machine is lost."""
+        assert self._process is not None
+        for triggerer in self._triggerers:
+            _signal_group(triggerer.pid, signal.SIGKILL)
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "triggerer" in " ".join(process.cmdline()):
+                    process.kill()
+
+    def start_triggerer(self) -> None:
+        """Start another one; it ends with the rest."""
+        another = subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "triggerer", "--skip-serve-logs"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._triggerers.append(another)
 
     # -- REST API ------------------------------------------------------------
 

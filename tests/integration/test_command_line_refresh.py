@@ -9,21 +9,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
+from tests.sandbox.objects import stamp
 
 SHAPE = WorkspaceShape(collections=1, reports=4, members=1, datasets=0, personal_reports=0, nasty=False)
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def mode() -> Iterator[ModeSandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with Sandbox(shape=SHAPE, mode=ModeSwitches(limiter="off", run_seconds=0.1)) as sandbox:
-        yield sandbox.mode
+        yield sandbox
+
+
+@pytest.fixture
+def mode(sandbox: Sandbox) -> ModeSandbox:
+    return sandbox.mode
 
 
 @pytest.fixture
@@ -86,6 +93,27 @@ def test_a_dry_run_lists_and_starts_nothing(mode: ModeSandbox, refresh: Command)
     assert posts(mode) == []
 
 
+def test_only_what_is_older_than_a_warehouses_last_ingestion_is_run(
+    sandbox: Sandbox, environment: dict[str, str]
+) -> None:
+    now, catalog, reports = datetime.now(UTC), sandbox.catalog, sandbox.mode.world.reports
+    catalog.ingest_warehouse(now - timedelta(hours=1))
+    for report in reports[:3]:
+        report.last_run_at = report.last_successfully_run_at = stamp(now)
+    warehouse = catalog.source(catalog.warehouse_id).name
+    account = ["--stale-since", warehouse, "--api-url", catalog.api_url]
+    done = subprocess.run(
+        command("--collection", "*", *account),
+        env={**environment, "CASTOR_UPLOADER_TOKEN": catalog.token},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert posts(sandbox.mode) == [reports[3].token]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -94,8 +122,9 @@ def test_a_dry_run_lists_and_starts_nothing(mode: ModeSandbox, refresh: Command)
         (("--collection", "*", "--max-runs", "3"), 5),
         (("--refresh", "endpoint"), 3),
         (("--report", "No such report"), 3),
+        (("--collection", "*", "--stale-since", "No time"), 2),
     ],
-    ids=["nothing", "no connection", "too many", "no such call", "no such report"],
+    ids=["nothing", "no connection", "too many", "no such call", "no such report", "a source, no token"],
 )
 def test_what_is_refused_has_its_exit_code_and_starts_nothing(
     mode: ModeSandbox, refresh: Command, arguments: tuple[str, ...], code: int

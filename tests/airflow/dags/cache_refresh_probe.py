@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, get_current_context
+from airflow.sdk import DAG, get_current_context, task
 
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 
@@ -37,7 +37,7 @@ PARAMS: dict[str, Any] = {
     "datasets": [],
     "max_concurrent_runs": 4,
     "wait_for_completion": True,
-    "timeout": 30,
+    "timeout": 600,
     "check_interval": 0.05,
     "failure": "fail",
     "max_failed": 0,
@@ -52,3 +52,14 @@ for deferrable in (True, False):
 
 with DAG("refresh_loses_its_worker", schedule=None, params=PARAMS) as refresh_loses_its_worker:
     LosesItsWorkerOnce(**ARGUMENTS, deferrable=True, retries=1)
+
+with DAG("refresh_mapped", schedule=None, params=PARAMS) as refresh_mapped:
+
+    @task
+    def each_report() -> list[list[str]]:
+        """One task for each."""
+        return [[report] for report in get_current_context()["params"]["reports"]]
+
+    ModeCacheRefreshOperator.partial(
+        task_id="refresh", check_interval=0.05, retry_delay=timedelta(0), retries=1, deferrable=True
+    ).expand(reports=each_report())

@@ -6,11 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk._shared.module_loading import import_string
+from airflow.sdk.module_loading import import_string
 
 from mode_catalog_provider.assets import catalog_ingested
-from mode_catalog_provider.triggers import catalog_events
 from mode_catalog_provider.triggers.catalog_events import CatalogSourceIngestedTrigger
+from tests.airflow_versions import needs_shared_streams
 
 pytestmark = pytest.mark.usefixtures("connect")
 HOUR = timedelta(hours=1)
@@ -24,11 +24,6 @@ class Store(dict):
 
     async def aset(self, key, value):
         self[key] = value
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(catalog_events, "HANDED_OVER_SECONDS", 0.0)
 
 
 def watcher(store=None, **arguments):
@@ -145,26 +140,102 @@ def test_watchers_of_one_connection_and_interval_share_a_poll():
     assert watcher(catalog_conn_id="other").shared_stream_key() not in keys
 
 
-def test_one_poll_serves_several_watchers(sandbox):
-    sandbox.catalog.ingest_warehouse(datetime.now(UTC) - HOUR)
-    one, other = watcher(), watcher(source=sandbox.catalog.warehouse_id)
+class Triggerer:
+    """As much of Airflow's triggerer as feeds watchers from a shared stream."""
 
-    async def feed(trigger, lists):
-        async def stream():
-            for sources in lists:
-                yield sources
+    def __init__(self):
+        from airflow.triggers.shared_stream import SharedStreamManager
 
-        return [event.payload async for event in trigger.filter_shared_stream(stream())]
+        self.streams = SharedStreamManager()
+        self.events = []
 
+    async def watch(self, number, trigger):
+        key = trigger.shared_stream_key()
+        stream = self.streams.subscribe(trigger_id=number, trigger=trigger, key=key)
+        async for event in trigger.filter_shared_stream(stream):
+            self.events.append((number, event.payload))
+            self.stored(self.streams.bind_pending_event(trigger_id=number, key=key))
+
+    def stored(self, number):
+        """Airflow has written an event into its database."""
+        self.streams.confirm_persisted([number])
+
+
+async def until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+def run_in(triggerer, triggers, story):
     async def run():
-        poll = one.open_shared_stream(one.serialize()[1])
-        before = await anext(poll)
-        sandbox.catalog.ingest_warehouse()
-        lists = [before, await anext(poll)]
-        return [await feed(trigger, lists) for trigger in (one, other)]
+        tasks = [asyncio.ensure_future(triggerer.watch(*one)) for one in enumerate(triggers)]
+        try:
+            await story()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await triggerer.streams.stop_all()
 
-    assert [len(events) for events in asyncio.run(run())] == [1, 1]
-    assert len([one for one in sandbox.catalog.requests if one.matches("graphql")]) == 2
+    asyncio.run(run())
+
+
+@needs_shared_streams
+def test_one_request_serves_all_watchers(sandbox):
+    stores = [Store(), Store()]
+    sandbox.catalog.ingest_warehouse()
+    triggers = [watcher(stores[0]), watcher(stores[1], source=sandbox.catalog.warehouse_id)]
+    for trigger in triggers:
+        trigger.check_interval = 3600
+
+    async def story():
+        await until(lambda: all(stores))
+
+    run_in(Triggerer(), triggers, story)
+    assert len([one for one in sandbox.catalog.requests if one.matches("graphql")]) == 1
+
+
+@needs_shared_streams
+def test_each_watcher_keeps_what_it_told(sandbox):
+    now, stores, triggerer = datetime.now(UTC), [Store(), Store()], Triggerer()
+    sandbox.catalog.ingest_warehouse(now - HOUR)
+
+    async def story():
+        await until(lambda: all(stores))
+        before = [dict(store) for store in stores]
+        sandbox.catalog.ingest_warehouse(now)
+        await until(lambda: all(store != old for store, old in zip(stores, before, strict=True)))
+
+    run_in(triggerer, [watcher(stores[0]), watcher(stores[1], source=sandbox.catalog.warehouse_id)], story)
+    assert sorted(number for number, _ in triggerer.events) == [0, 1]
+
+
+@needs_shared_streams
+def test_an_event_is_not_noted_before_airflow_has_stored_it(sandbox):
+    class SlowTriggerer(Triggerer):
+        def stored(self, number):
+            self.waiting = number
+
+    now, store, triggerer = datetime.now(UTC), Store(), SlowTriggerer()
+    sandbox.catalog.ingest_warehouse(now - HOUR)
+
+    async def story():
+        await until(lambda: store)
+        before, looks = dict(store), []
+        sandbox.catalog.ingest_warehouse(now)
+        await until(lambda: triggerer.events)
+        sandbox.catalog.when("graphql", times=None, do=lambda: looks.append(None))
+        await until(lambda: len(looks) > 3)
+        assert store == before
+        Triggerer.stored(triggerer, triggerer.waiting)
+        await until(lambda: store != before)
+
+    run_in(triggerer, [watcher(store)], story)
+    assert len(triggerer.events) == 1
+    assert watch(watcher(store), sandbox, looks=3) == []
 
 
 def test_the_asset_of_a_source_carries_its_watcher():

@@ -6,7 +6,9 @@ import pytest
 from airflow.sdk import Connection
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.hooks.connection_fields import ExtraFields, field_behaviour, form_widgets
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.hooks.connection_fields import ExtraFields
+from mode_catalog_provider.hooks.mode import ModeHook
 
 
 def fields(**extra):
@@ -61,8 +63,8 @@ def test_neither_repr_nor_message_shows_a_value():
 
 
 def test_the_form_of_airflow_3_1_has_the_same_labels():
-    assert field_behaviour("mode")["relabeling"]["password"] == "API secret"
-    assert field_behaviour("coalesce_catalog")["hidden_fields"] == ["host", "login", "schema", "port"]
+    assert ModeHook.get_ui_field_behaviour()["relabeling"]["password"] == "API secret"
+    assert CatalogHook.get_ui_field_behaviour()["hidden_fields"] == ["host", "login", "schema", "port"]
 
 
 def test_the_form_of_airflow_3_1_uses_only_field_classes_it_accepts(monkeypatch):
@@ -81,8 +83,8 @@ def test_the_form_of_airflow_3_1_uses_only_field_classes_it_accepts(monkeypatch)
         setattr(stand_in, name, type(name, (Field,), {}))
     monkeypatch.setitem(sys.modules, "wtforms", stand_in)
 
-    widgets = form_widgets("coalesce_catalog")
+    widgets = CatalogHook.get_connection_form_widgets()
     assert widgets["source_id"].label == "Source id (UUID)"
     assert widgets["zone"].validators == [("EU", "US")]
     assert type(widgets["read_token"]).__name__ == "PasswordField"
-    assert type(form_widgets("mode")["requests_per_second"]).__name__ == "StringField"
+    assert type(ModeHook.get_connection_form_widgets()["requests_per_second"]).__name__ == "StringField"

@@ -50,7 +50,7 @@ def test_a_plan_with_a_memory_knows_its_runs_and_only_those_it_was_asked_for():
     memory = json.loads(json.dumps(memory_of([GOOD, JOINED, FAILED])))
     planned = {one.target: one for one in plan(reports=["aaa", "new"], datasets=["ddd"], memory=memory)}
     assert planned["reports/aaa"] == replace(GOOD, recovered=True)
-    assert planned["datasets/ddd"] == replace(JOINED, state="waiting", recovered=True)
+    assert planned["datasets/ddd"] == replace(JOINED, state="waiting", newest_before=None, recovered=True)
     assert planned["reports/new"] == Progress(target="reports/new")
     assert "reports/bbb" not in planned
 
@@ -65,7 +65,6 @@ def test_a_failed_run_is_remembered_as_one_whose_end_is_asked_again():
     assert memory["targets"]["reports/bbb"] == {
         "run": "reports/bbb/runs/r3",
         "ours": True,
-        "newest_before": None,
     }
 
 
@@ -136,6 +135,7 @@ progress = st.builds(
     error=st.none() | st.text(),
     over=st.booleans(),
     newest_before=st.none() | st.text(max_size=12),
+    newest_at=st.none() | st.just("2026-11-20T05:30:00+00:00"),
     recovered=st.booleans(),
 )
 

@@ -13,8 +13,8 @@ from mode_catalog_provider.mode.refresh_targets import (
     Selection,
     find_data_sources,
     find_targets,
-    refuse_too_many,
 )
+from mode_catalog_provider.mode.run_limit import refuse_too_many
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 from tests.sandbox.objects import Report, stamp
@@ -199,3 +199,41 @@ def test_a_connection_is_found_by_token_name_and_glob(mode):
             assert source.token in [row["token"] for row in rows]
         with pytest.raises(ConfigurationError, match="no connection"):
             find_data_sources(client, ["nothing like it"])
+
+
+def test_what_is_given_as_a_report_and_found_to_be_a_dataset_is_run_once_as_a_dataset(find, dataset):
+    found = find(reports=(dataset.token,), collections=(dataset.collection,))
+    assert [one.target.kind for one in found if one.target.token == dataset.token] == ["dataset"]
+    [judged] = find(reports=(dataset.token,), stale_since=LOAD)
+    assert judged.target.kind == "dataset"
+
+
+def test_a_glob_whose_collections_are_all_refused_fails(find, mode):
+    for collection in mode.world.collections:
+        collection.refused = 404
+    with pytest.raises(NotFoundError):
+        find(collections=("*",))
+
+
+def test_what_an_earlier_try_began_is_followed_though_it_was_archived_or_moved_away(find, mode, reports):
+    mode.world.edit_report(reports[0], archived=True)
+    begun = [f"reports/{reports[0].token}", "reports/000000000000"]
+    found = {one.target.path: one for one in find(collections=(reports[0].collection,), begun=begun)}
+    assert all(found[path].run for path in begun)
+    assert found["reports/000000000000"].why == "begun by an earlier try"
+
+
+def test_runs_in_progress_do_not_count_because_they_are_joined(find, reports):
+    choices = find(reports=tuple(one.token for one in reports[:4]))
+    going = {reports[0].token, reports[3].token}
+    refuse_too_many(choices, max_runs=2, going_on=lambda target: target.token in going)
+    with pytest.raises(TooManyRunsError, match="max_runs allows 1"):
+        refuse_too_many(choices, max_runs=1, going_on=lambda target: target.token in going)
+
+
+def test_a_hopeless_excess_costs_few_looks(find, reports):
+    looks: list[str] = []
+    choices = find(reports=tuple(one.token for one in reports[:20]))
+    with pytest.raises(TooManyRunsError):
+        refuse_too_many(choices, max_runs=2, going_on=lambda target: bool(looks.append(target.token)))
+    assert len(looks) == 3

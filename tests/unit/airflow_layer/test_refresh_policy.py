@@ -1,0 +1,81 @@
+"""Arguments of a refresh that are no sensible values must say so before Mode is asked for anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.operators.refresh_policy import RefreshPolicy, selection_of
+
+
+def operator(**arguments):
+    return ModeCacheRefreshOperator(task_id="refresh", **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_runs": -1},
+        {"max_runs": "nan"},
+        {"max_runs": "inf"},
+        {"max_runs": "2.5"},
+        {"max_runs": "many"},
+        {"max_concurrent_runs": 0},
+        {"max_concurrent_runs": "None"},
+        {"max_failed": -1, "failure": "threshold"},
+        {"max_failed": ""},
+        {"timeout": 0},
+        {"timeout": "inf"},
+        {"timeout": 1e15},
+        {"timeout": None},
+        {"check_interval": "nan"},
+        {"check_interval": timedelta(0)},
+        {"refresh": "None"},
+        {"failure": ""},
+        {"dry_run": "perhaps"},
+        {"parameters": "region=EU"},
+        {"parameters": ["region"]},
+        {"refresh": "endpoint", "endpoint": ""},
+    ],
+    ids=str,
+)
+def test_a_value_that_makes_no_sense_is_refused(arguments):
+    with pytest.raises(ConfigurationError):
+        RefreshPolicy.of(operator(**arguments))
+
+
+@pytest.mark.parametrize("reports", [5, {"a": 1}, [5], [None], b"abc", "[1, 2]"], ids=str)
+def test_reports_that_are_no_texts_are_refused(reports):
+    with pytest.raises(ConfigurationError, match="not a list of texts"):
+        selection_of(operator(reports=reports))
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "None", "[]", "()", [], [""], ["", " "]], ids=repr)
+def test_whatever_renders_to_nothing_selects_nothing(nothing):
+    assert selection_of(operator(reports=nothing, collections=nothing)).empty
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None"], ids=repr)
+def test_whatever_renders_to_nothing_is_no_limit(nothing):
+    policy = RefreshPolicy.of(operator(max_runs=nothing, parameters=nothing, dry_run=nothing))
+    assert (policy.max_runs, policy.parameters, policy.dry_run) == (None, {}, False)
+
+
+@pytest.mark.parametrize(
+    "listed", ["['A, B', 'C']", '["A, B", "C"]', ["A, B", "C"], ("A, B", " C ")], ids=repr
+)
+def test_a_list_in_any_form_keeps_names_with_commas(listed):
+    assert selection_of(operator(reports=listed)).reports == ("A, B", "C")
+
+
+def test_an_endpoint_is_looked_at_only_where_it_is_used():
+    assert RefreshPolicy.of(operator(endpoint="None")).refresh == "results"
+
+
+def test_a_date_without_hyphens_is_a_date_and_not_a_second_of_1970():
+    plain = selection_of(operator(reports=["a"], stale_since="20261120"))
+    assert plain == selection_of(operator(reports=["a"], stale_since="2026-11-20"))
+    assert plain.stale_since.year == 2026
