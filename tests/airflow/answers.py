@@ -1,4 +1,7 @@
-"""A person who answers what a DAG run asks under "Required Actions"."""
+"""A person who answers what a DAG run asks under "Required Actions".
+
+Below Airflow 3.3 the question waits in a trigger that dag.test() cannot serve.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +66,7 @@ def _open_questions() -> list[Any]:
             session.query(HITLDetail)
             .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
             # dag.test() parks a task a second time, over an answer that came quickly: it is given again.
-            .filter(
-                (TaskInstance.state == "awaiting_input")
-                | ((TaskInstance.state == "deferred") & HITLDetail.responded_at.is_(None))
-            )
+            .filter(TaskInstance.state == "awaiting_input")
             .all()
         )
         session.expunge_all()
