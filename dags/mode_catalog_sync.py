@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from mode_catalog_provider.assets import catalog_ingested
-from mode_catalog_provider.compat import AirflowFailException
+from mode_catalog_provider.compat import AirflowFailException, deadline_alert
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import COVERED_BY, ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock
@@ -138,8 +138,21 @@ PARAMS = {
         False,
         type="boolean",
         title="Accept a smaller snapshot",
-        description_md=f"Upload even if more than {settings.max_shrink:.0%} of the rows of an asset are gone "
-        "since the last upload. Look at the log of the refused upload first: it says what is missing.",
+        description_md="Upload without refusing or asking, however many rows are gone. Look at the log of "
+        "the refused upload first: it says what is missing.",
+        section=UPLOAD,
+    ),
+    "approve_shrink": Param(
+        settings.approve_shrink,
+        type="string",
+        enum=["fail", "ask"],
+        values_display={
+            "fail": "fail: refuse the upload",
+            "ask": 'ask: wait for an answer under "Required Actions"',
+        },
+        title="If the snapshot is smaller",
+        description_md=f"What to do when more than {settings.max_shrink:.0%} of the rows of an asset are "
+        "gone since the last upload.",
         section=UPLOAD,
     ),
     "keep_snapshots": Param(
@@ -177,6 +190,18 @@ INGESTED_AT = (
     " | map(attribute='last_refreshed_at') | select | max | default('', true) }}"
 )
 
+
+def wanted(kind: str, configured: tuple[str, ...]) -> str:
+    """What a run refreshes: all that its form names; if it is covered, only what it alone names."""
+    covered = f"ti.xcom_pull(task_ids='extract', key='{COVERED_BY}')"
+    others = f"params.{kind} | default([], true) | reject('in', {list(configured)}) | list"
+    return f"{{{{ [] if params.dry_run else ({others}) if {covered} else params.{kind} }}}}"
+
+
+DEADLINE = None
+if settings.deadline is not None:
+    DEADLINE = deadline_alert(settings.deadline, settings.deadline_notifier, settings.deadline_arguments)
+
 with DAG(
     dag_id="mode_catalog_sync",
     dag_display_name="Mode to Catalog",
@@ -188,6 +213,7 @@ with DAG(
     max_active_runs=1,
     tags=["mode", "catalog"],
     params=PARAMS,
+    deadline=DEADLINE,
     default_args={
         "retries": settings.retries,
         "retry_delay": timedelta(minutes=1),
@@ -204,6 +230,7 @@ with DAG(
         catalog_conn_id=settings.catalog_conn_id,
         key_lifetime=settings.key_lifetime,
         warn_before=settings.key_warning,
+        refuse_unknown_conf=True,
         # Its events tell a notifier how long the key will last.
         outlets=[Asset(name="mode_api_key", uri="mode-catalog://mode_api_key")],
     )
@@ -245,6 +272,7 @@ with DAG(
         on_forbidden="{{ params.on_forbidden }}",
         # A dry run is started to see something.
         on_covered="{{ 'run' if params.dry_run else params.on_covered }}",
+        accept_shrink="{{ params.accept_shrink }}",
         catalog_conn_id=settings.catalog_conn_id,
         lease=lock.lease,
         execution_timeout=timedelta(hours=12),
@@ -256,6 +284,8 @@ with DAG(
         catalog_conn_id=settings.catalog_conn_id,
         max_shrink=settings.max_shrink,
         accept_shrink="{{ params.accept_shrink }}",
+        approve_shrink="{{ params.approve_shrink }}",
+        approval_timeout=settings.approval_timeout,
         dry_run="{{ params.dry_run }}",
         lease=lock.lease,
         execution_timeout=timedelta(hours=6),
@@ -264,11 +294,13 @@ with DAG(
     refresh_mode_results = ModeCacheRefreshOperator(
         task_id="refresh_mode_results",
         mode_conn_id=settings.mode_conn_id,
-        reports="{{ [] if params.dry_run else params.reports }}",
-        datasets="{{ [] if params.dry_run else params.datasets }}",
+        reports=wanted("reports", settings.reports),
+        datasets=wanted("datasets", settings.datasets),
         stale_since=INGESTED_AT,
         timeout=settings.refresh_timeout,
         deferrable=True,
+        # Also after an upload that was skipped because the run is covered.
+        trigger_rule="none_failed",
     )
 
     @task

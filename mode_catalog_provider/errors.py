@@ -162,11 +162,13 @@ class SnapshotShrunkError(SnapshotError):
     """Rows disappeared beyond the limit against the last pushed snapshot.
 
     :param shrunk: per asset, rows before and after.
+    :param since: timestamp of the last pushed snapshot, which it was compared with.
     """
 
-    def __init__(self, message: str, *, shrunk: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, message: str, *, shrunk: Mapping[str, tuple[int, int]], since: int) -> None:
         super().__init__(message)
         self.shrunk = dict(shrunk)
+        self.since = since
 
 
 # -- the run lock -------------------------------------------------------------------------------------------

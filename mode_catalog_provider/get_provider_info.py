@@ -244,6 +244,32 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "Share of rows of any asset that may disappear against the last upload before an upload is refused.",
         kind="float",
     ),
+    "approve_shrink": _option(
+        "fail",
+        "What an upload does that is refused because of max_shrink: fail, or ask, under Required Actions in "
+        "Airflow's UI, whether to go on.",
+    ),
+    "approval_timeout_hours": _option(
+        "12",
+        "Hours that a run waits for that answer before it fails; it holds neither worker nor lock.",
+        kind="float",
+    ),
+    "deadline_hours": _option(
+        "0",
+        "Hours within which a run of mode_catalog_sync must be finished after it was queued, or "
+        "deadline_notifier is called; the run goes on. 0: no deadline.",
+        example="2.5",
+        kind="float",
+    ),
+    "deadline_notifier": _option(
+        "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+        "Import path of the notifier for a missed deadline; it runs in the triggerer.",
+    ),
+    "deadline_arguments": _option(
+        "",
+        "Its arguments, as a JSON object.",
+        example='{"to": "data@example.com", "subject": "Mode sync is late", "html_content": "Look: ..."}',
+    ),
     "keep_snapshots": _option(
         "7", "How many complete snapshots stay in output_dir; 0 keeps all.", kind="integer"
     ),
@@ -347,8 +373,10 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "extra-links": [
             "mode_catalog_provider.links.ModeWorkspaceLink",
+            "mode_catalog_provider.links.ModeCulpritLink",
             "mode_catalog_provider.links.ModeRunLink",
             "mode_catalog_provider.links.CatalogSourceLink",
+            "mode_catalog_provider.links.ExtractionLink",
         ],
         "config": {
             CONFIG_SECTION: {

@@ -42,6 +42,18 @@ class ModeWorkspaceLink(_PublishedLink):
     title = "Mode workspace"
 
 
+class ModeCulpritLink(_PublishedLink):
+    """Leads from a failed extraction to the report or collection that it failed at."""
+
+    title = "What it failed at"
+
+
+class ExtractionLink(_PublishedLink):
+    """Leads from an upload to the log of the extraction, which says what was left out and why."""
+
+    title = "The extraction"
+
+
 class ModeRunLink(_PublishedLink):
     """Leads to the report whose run was started last."""
 

@@ -6,8 +6,10 @@ each option means, and its default, is written in :mod:`mode_catalog_provider.ge
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +46,11 @@ class Settings:
     key_lifetime: timedelta
     key_warning: timedelta
     max_shrink: float
+    approve_shrink: str
+    approval_timeout: timedelta
+    deadline: timedelta | None
+    deadline_notifier: str
+    deadline_arguments: Mapping[str, Any]
     keep_snapshots: int
     reports: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -98,6 +105,11 @@ def read_settings() -> Settings:
         key_lifetime=timedelta(days=_number("key_lifetime_days")),
         key_warning=timedelta(days=_number("key_warning_days")),
         max_shrink=_number("max_shrink"),
+        approve_shrink=_text("approve_shrink"),
+        approval_timeout=timedelta(hours=_number("approval_timeout_hours")),
+        deadline=timedelta(hours=_number("deadline_hours")) or None,
+        deadline_notifier=_text("deadline_notifier"),
+        deadline_arguments=_mapping("deadline_arguments"),
         keep_snapshots=int(_number("keep_snapshots")),
         reports=_words("reports"),
         datasets=_words("datasets"),
@@ -138,6 +150,17 @@ def _number(option: str) -> float:
     if not 0 <= number < float("inf"):
         raise _refused(option, text, "a number that is zero or more")
     return number
+
+
+def _mapping(option: str) -> dict[str, Any]:
+    text = _text(option)
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _refused(option, text, "a JSON object")
+    return found
 
 
 def _truth(option: str) -> bool:

@@ -47,7 +47,19 @@ class RunRequest:
         return asdict(self)
 
 
-def covering_snapshot(
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A snapshot that answers a run.
+
+    :param manifest: the snapshot.
+    :param refused: why it was not pushed, because of what had shrunk; ``None``: it was pushed in full.
+    """
+
+    manifest: Manifest
+    refused: str | None
+
+
+def answer_to(
     request: RunRequest,
     *,
     layout: Layout,
@@ -55,22 +67,26 @@ def covering_snapshot(
     host: str,
     options: Mapping[str, Any],
     started_at: datetime | None,
-) -> Manifest | None:
+) -> Answer | None:
     """Return the newest snapshot that answers a request, ``None`` when there is none; ask under the run lock.
+
+    One that was pushed goes before one that was refused.
 
     :param request: the run that asks.
     :param layout: where the snapshots of its workspace lie.
-    :param source_id: UUID of the Catalog source that it would push to; what was not pushed there in full does
-        not count.
+    :param source_id: UUID of the Catalog source that it would push to; what was neither pushed there in full
+        nor refused for what had shrunk does not count.
     :param host: base URL of Mode that it would read from.
     :param options: the options it would extract with; a snapshot of other content does not count.
-    :param started_at: when Airflow started the run; used only where nobody knows how often it was cleared.
+    :param started_at: when Airflow started the run; used only where nobody wrote down how often it had been
+        cleared.
     """
+    refused = None
     for timestamp in sorted(layout.timestamps(), reverse=True):
         directory = layout.directory(timestamp)
         try:
             record = push_record.read(directory / push_record_name(timestamp, source_id))
-            if record is None or record.completed_at is None:
+            if record is None or (record.completed_at is None and (refused or record.refused is None)):
                 continue
             manifest = open_snapshot(directory / manifest_name(timestamp)).manifest
         except SnapshotError:
@@ -79,8 +95,10 @@ def covering_snapshot(
             manifest.options.get(name) == options.get(name) for name in CONTENT_OPTIONS
         )
         if same and any(_answers(entry, request, manifest, started_at) for entry in manifest.answers):
-            return manifest
-    return None
+            if record.completed_at is not None:
+                return Answer(manifest=manifest, refused=None)
+            refused = Answer(manifest=manifest, refused=record.refused)
+    return refused
 
 
 def _answers(
@@ -89,7 +107,8 @@ def _answers(
     if (entry.get("dag_id"), entry.get("run_id")) != (request.dag_id, request.run_id):
         return False
     known = entry.get("clear_number")
-    if known is not None:
-        return bool(known == request.clear_number)
+    if known is not None or request.clear_number == 0:
+        # What was never cleared is what was seen, whether or not the number could be seen then.
+        return bool((known or 0) == request.clear_number)
     # It may have been cleared since. A run is started after it was queued, so this is sure, if not complete.
     return started_at is not None and started_at <= datetime.fromisoformat(manifest.started_at)

@@ -93,6 +93,7 @@ def _refuse_shrunk(manifest: Manifest, pushed: PushRecord, max_shrink: float) ->
         f"would drop what is missing. Check the rights of the Mode key and the collection filters; if the "
         f"rows are really gone, push once with accept_shrink (command line: --accept-shrink).",
         shrunk=shrunk,
+        since=pushed.timestamp,
     )
 
 

@@ -6,7 +6,8 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,7 +15,7 @@ from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.guards import describe_change, refuse_unsuitable
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
 from mode_catalog_provider.catalog.multipart import CHUNK
-from mode_catalog_provider.catalog.push_record import FileState, PushRecord
+from mode_catalog_provider.catalog.push_record import AcceptedShrink, FileState, PushRecord
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
 from mode_catalog_provider.errors import (
@@ -22,6 +23,7 @@ from mode_catalog_provider.errors import (
     ModeCatalogError,
     SnapshotIncompleteError,
     SnapshotNotFoundError,
+    SnapshotShrunkError,
 )
 from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import StoragePath, parse_data_file
@@ -74,6 +76,7 @@ def push_snapshot(
     api: CatalogApi | None = None,
     max_shrink: float = DEFAULT_MAX_SHRINK,
     accept_shrink: bool = False,
+    accepted: AcceptedShrink | None = None,
     dry_run: bool = False,
     max_age: timedelta | None = DEFAULT_MAX_AGE,
     fence: Callable[[], None] = lambda: None,
@@ -88,6 +91,8 @@ def push_snapshot(
     :param max_shrink: share of an asset's rows, 0 to 1, that may have disappeared since the last push to this
         source; default 0.3.
     :param accept_shrink: push a snapshot that shrank more than that; default ``False``.
+    :param accepted: a person's word that this shrink is right, default ``None``. It is recorded, so that a
+        later try knows it too, and holds only while the last push is the one that it speaks of.
     :param dry_run: check everything, send and record nothing; default ``False``.
     :param max_age: oldest snapshot that is pushed; default 2 days, ``None`` = any. The age of a folder that
         another tool filled does not matter.
@@ -115,17 +120,25 @@ def push_snapshot(
             push.record.completed_at,
         )
         return push.result()
+    if accepted is not None and not dry_run:
+        push.accept(accepted)  # first of all: whatever fails now is tried again, and nobody is asked again
     if api is not None:
         check_push_target(api, ingest.source_id)
     verify(snapshot)
     previous = push_record.newest_completed(snapshot, ingest.source_id)
-    refuse_unsuitable(
-        snapshot.manifest,
-        previous,
-        max_shrink=None if accept_shrink else max_shrink,
-        max_age=None if snapshot.adopted else max_age,
-        now=now(),
-    )
+    is_accepted = accept_shrink or push.accepts_shrink_since(previous)
+    try:
+        refuse_unsuitable(
+            snapshot.manifest,
+            previous,
+            max_shrink=None if is_accepted else max_shrink,
+            max_age=None if snapshot.adopted else max_age,
+            now=now(),
+        )
+    except SnapshotShrunkError as error:
+        if not dry_run:
+            push.refuse(str(error))
+        raise
     for entry in push.missing():
         if dry_run:
             log.info("Dry run, not sent: %s", _describe(entry))
@@ -249,6 +262,19 @@ class _Push:
         self._remember(entry, "stored")
         (self._pushed if outcome == "stored" else self._there).append(entry)
         self._log.info("%s: %s", "Uploaded" if outcome == "stored" else "Already there", _describe(entry))
+
+    def accept(self, accepted: AcceptedShrink) -> None:
+        self._write(replace(self.record, accepted=accepted, refused=None))
+
+    def accepts_shrink_since(self, previous: tuple[StoragePath, PushRecord] | None) -> bool:
+        accepted = self.record.accepted
+        return accepted is not None and previous is not None and accepted.since == previous[1].timestamp
+
+    def refuse(self, why: str) -> None:
+        # So that other runs that this snapshot answers need not extract the same again. Without the note
+        # they do; that it could not be written must not hide the refusal.
+        with suppress(ModeCatalogError):
+            self._write(replace(self.record, refused=why))
 
     def complete(self, at: datetime) -> None:
         self._write(self.record.completed(at))

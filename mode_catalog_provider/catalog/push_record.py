@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +46,20 @@ class SentFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AcceptedShrink:
+    """A person's word that rows are really gone.
+
+    :param since: timestamp of the last pushed snapshot that the comparison was with; it holds for no other.
+    :param by: who said so.
+    :param at: when, ISO 8601 UTC.
+    """
+
+    since: int
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PushRecord:
     """The push of one snapshot to one source, finished or not.
 
@@ -56,6 +70,8 @@ class PushRecord:
     :param rows: rows per data asset.
     :param files: what was sent, by file name.
     :param completed_at: ISO 8601 UTC time at which the last file was stored; ``None`` = not finished.
+    :param refused: why the push was refused for what had shrunk; ``None`` = it was not.
+    :param accepted: who accepted that since; ``None`` = nobody.
     """
 
     source_id: str
@@ -65,6 +81,8 @@ class PushRecord:
     rows: Mapping[str, int]
     files: Mapping[str, SentFile]
     completed_at: str | None = None
+    refused: str | None = None
+    accepted: AcceptedShrink | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot, source_id: str) -> PushRecord:
@@ -104,7 +122,7 @@ class PushRecord:
 
     def completed(self, at: datetime) -> PushRecord:
         """Return the record with the push finished at ``at``."""
-        return replace(self, completed_at=at.astimezone(UTC).isoformat(timespec="seconds"))
+        return replace(self, completed_at=at.astimezone(UTC).isoformat(timespec="seconds"), refused=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -117,6 +135,8 @@ class PushRecord:
             "rows": dict(self.rows),
             "files": {n: {"sha256": sent.sha256, "state": sent.state} for n, sent in self.files.items()},
             "completed_at": self.completed_at,
+            "refused": self.refused,
+            "accepted": asdict(self.accepted) if self.accepted else None,
         }
 
     @classmethod
@@ -130,6 +150,8 @@ class PushRecord:
             rows={asset: int(count) for asset, count in document["rows"].items()},
             files={name: SentFile(**sent) for name, sent in document["files"].items()},
             completed_at=document["completed_at"],
+            refused=document.get("refused"),
+            accepted=AcceptedShrink(**accepted) if (accepted := document.get("accepted")) else None,
         )
 
 

@@ -135,7 +135,8 @@ class AcquireLockOperator(BaseOperator):
             done.acquire(timeout=3)
 
     def _take(self, context: Context, watch: Watch | None = None) -> dict[str, Any]:
-        return self._keep(self._open().try_acquire(_holder(context), holder_is_over=run_is_over, watch=watch))
+        holder = holder_of(context)
+        return self._keep(self._open().try_acquire(holder, holder_is_over=run_is_over, watch=watch))
 
     def _keep(self, lease: Lease) -> dict[str, Any]:
         self._lease = lease
@@ -160,7 +161,7 @@ class AcquireLockOperator(BaseOperator):
         if self.deferrable:
             self._defer(held, deadline)
         lease = self._open().acquire(
-            _holder(context),
+            holder_of(context),
             timeout=timedelta(seconds=left),
             poll=self.poll_interval,
             holder_is_over=run_is_over,
@@ -213,7 +214,8 @@ class AcquireLockOperator(BaseOperator):
         done.release()
 
 
-def _holder(context: Context) -> Holder:
+def holder_of(context: Context) -> Holder:
+    """Return the running task as the holder of a lock."""
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return Holder.here(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -11,12 +12,17 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.catalog.coverage import covering_snapshot
-from mode_catalog_provider.compat import AirflowSkipException, Stats
-from mode_catalog_provider.errors import CancelledError, ConfigurationError, NewlyForbiddenError
+from mode_catalog_provider.catalog.coverage import answer_to
+from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException, Stats
+from mode_catalog_provider.errors import (
+    CancelledError,
+    ConfigurationError,
+    ModeCatalogError,
+    NewlyForbiddenError,
+)
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.links import ModeWorkspaceLink
+from mode_catalog_provider.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.mode.client import ModeClient, web_url
 from mode_catalog_provider.mode.extraction import Extraction
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
@@ -41,6 +47,12 @@ log = logging.getLogger(__name__)
 #: XCom of a run that was skipped because it is covered: the snapshot's timestamp, and the lease under which
 #: that was decided.
 COVERED_BY = "covered_by"
+
+#: Assets of which each object has a page, at this path of the workspace.
+_PAGES = {"report": "reports/", "collection": "spaces/"}
+
+#: Where a message names an object that has a page in Mode: its path is the same there.
+_CULPRIT = re.compile(r"\b(reports|datasets|spaces)/(\w+)")
 
 
 class ModeExtractOperator(BaseOperator):
@@ -70,7 +82,10 @@ class ModeExtractOperator(BaseOperator):
     :param on_covered: what to do when this run was queued before a snapshot was begun that holds the same and
         was pushed since. ``run`` (default): extract all the same; ``skip``: skip this task, and with it what
         depends on it, and name that snapshot in the log and in the XCom ``covered_by``. Decide it under the
-        run lock, and give all runs the same ``output_dir``.
+        run lock, and give all runs the same ``output_dir``. When the upload of that snapshot was refused
+        because it had shrunk, this run fails at once with the same reason: another would be refused as well.
+    :param accept_shrink: whether the upload of this run accepts a smaller snapshot, default ``False``; then
+        one that was refused answers nothing.
     :param catalog_conn_id: connection of type ``coalesce_catalog`` that names the source whose pushes count
         for ``on_covered``, default ``coalesce_catalog_default``.
     :param source_id: UUID of that source, default ``None``: the connection's.
@@ -93,12 +108,13 @@ class ModeExtractOperator(BaseOperator):
         "members",
         "on_forbidden",
         "on_covered",
+        "accept_shrink",
         "catalog_conn_id",
         "source_id",
         "lease",
         "keep",
     )
-    operator_extra_links = (ModeWorkspaceLink(),)
+    operator_extra_links = (ModeWorkspaceLink(), ModeCulpritLink())
     ui_color = "#d5e8f6"
 
     def __init__(
@@ -117,6 +133,7 @@ class ModeExtractOperator(BaseOperator):
         members: str = "full",
         on_forbidden: str = "warn",
         on_covered: str = "run",
+        accept_shrink: bool | str = False,
         catalog_conn_id: str = CatalogHook.default_conn_name,
         source_id: str | None = None,
         lease: Mapping[str, Any] | str | None = None,
@@ -137,6 +154,7 @@ class ModeExtractOperator(BaseOperator):
         self.members = members
         self.on_forbidden = on_forbidden
         self.on_covered = on_covered
+        self.accept_shrink = accept_shrink
         self.catalog_conn_id = catalog_conn_id
         self.source_id = source_id
         self.lease = lease
@@ -174,15 +192,21 @@ class ModeExtractOperator(BaseOperator):
                 with held_lease(self.lease, on_lost=client.cancel) as holds:
                     self._skip_if_covered(context, layout, client.host, options)
                     extraction = Extraction(client=client, options=options)
-                    captured = capture(
-                        client=client,
-                        extraction=extraction,
-                        layout=layout,
-                        fence=lambda: self._may_finish(holds, extraction, layout),
-                        answers=[run.to_json() for run in waiting_runs(context)],
-                        keep=keep,
-                        log=log,
-                    )
+                    try:
+                        captured = capture(
+                            client=client,
+                            extraction=extraction,
+                            layout=layout,
+                            fence=lambda: self._may_finish(holds, extraction, layout),
+                            answers=[run.to_json() for run in waiting_runs(context)],
+                            keep=keep,
+                            log=log,
+                        )
+                    except ModeCatalogError as error:
+                        if (found := _CULPRIT.search(str(error))) is not None:
+                            page = web_url(client.host, client.workspace, found[1], found[2])
+                            ModeCulpritLink().publish(context, page)
+                        raise
         result = _result(captured)
         self._report(captured, result)
         return result
@@ -199,7 +223,7 @@ class ModeExtractOperator(BaseOperator):
         run = this_run(context)
         if self.on_covered == "run" or run is None:
             return
-        covering = covering_snapshot(
+        answer = answer_to(
             run,
             layout=layout,
             source_id=CatalogHook(self.catalog_conn_id).source_id(self.source_id),
@@ -207,7 +231,11 @@ class ModeExtractOperator(BaseOperator):
             options=options.to_json(),
             started_at=context["dag_run"].start_date,
         )
-        if covering is None:
+        if answer is None:
+            return
+        covering = answer.manifest
+        if answer.refused is not None:
+            self._fail_if_refused(covering.timestamp, answer.refused)
             return
         lease = rendered_mapping("lease", self.lease) or {}
         # The lease tells this decision from one of an earlier life of the run.
@@ -218,6 +246,15 @@ class ModeExtractOperator(BaseOperator):
             f"Snapshot {covering.timestamp} of workspace '{covering.workspace}' covers this run: it was "
             f"begun at {covering.started_at}, when this run was queued already, and Catalog has it. A Mode "
             "snapshot is of now, so another would say the same. To extract anyway: on_covered='run'."
+        )
+
+    def _fail_if_refused(self, timestamp: int, refused: str) -> None:
+        if rendered_truth("accept_shrink", self.accept_shrink):
+            return
+        raise AirflowFailException(
+            f"Nothing was extracted: snapshot {timestamp} was begun when this run was queued already, so it "
+            f"answers this run too, and it was not uploaded, as the run that made it says. {refused} When "
+            "that is mended, clear this run or backfill it again; to extract anyway: on_covered='run'."
         )
 
     def _may_finish(self, holds: Callable[[], None], extraction: Extraction, layout: Layout) -> None:
@@ -236,8 +273,10 @@ class ModeExtractOperator(BaseOperator):
             return
         said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
         if self.on_forbidden == "fail":
+            first = next((_PAGES[one["asset"]] + one["token"] for one in new if one["asset"] in _PAGES), None)
+            at = f" The first is {first}." if first else ""
             raise NewlyForbiddenError(
-                f"{said} No snapshot was made. To accept it once, run with on_forbidden='warn'."
+                f"{said}{at} No snapshot was made. To accept it once, run with on_forbidden='warn'."
             )
         log.warning("%s", said)
 

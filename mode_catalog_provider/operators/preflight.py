@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from airflow.sdk import BaseOperator, Context
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.compat import Stats
+from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
@@ -35,6 +37,8 @@ class ModeCatalogPreflightOperator(BaseOperator):
     :param key_lifetime: how long Mode accepts a key when Mode does not tell, default 90 days; ``None`` or
         zero = unknown.
     :param warn_before: how long before its end the key is warned of, default 14 days.
+    :param refuse_unknown_conf: fail when the run's conf has a key that is no parameter of the DAG, which
+        Airflow lets pass and nobody would read; default ``False``.
     """
 
     template_fields: Sequence[str] = (
@@ -56,6 +60,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
         output_conn_id: str | None = None,
         key_lifetime: timedelta | None = timedelta(days=90),
         warn_before: timedelta = timedelta(days=14),
+        refuse_unknown_conf: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,6 +71,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
         self.output_conn_id = output_conn_id
         self.key_lifetime = key_lifetime
         self.warn_before = warn_before
+        self.refuse_unknown_conf = refuse_unknown_conf
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask both services.
@@ -75,6 +81,8 @@ class ModeCatalogPreflightOperator(BaseOperator):
         :raises AirflowFailException: when key, token or source are refused.
         """
         with airflow_errors(context):
+            if self.refuse_unknown_conf:
+                _check_conf(context)
             source_id = self._check_catalog()
             with ModeHook(self.mode_conn_id).get_client() as client:
                 record = key_record(client, client.verify())
@@ -130,3 +138,15 @@ class ModeCatalogPreflightOperator(BaseOperator):
         Stats.gauge("mode_catalog.key.age_days", report["age_days"])
         if report["days_left"] is not None:
             Stats.gauge("mode_catalog.key.days_left", report["days_left"])
+
+
+def _check_conf(context: Context) -> None:
+    known = sorted(context["dag"].params)
+    for key in context["dag_run"].conf or {}:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigurationError(
+                f"The run's conf has {key!r}, which DAG {context['dag'].dag_id} does not know.{meant} "
+                f"It knows: {', '.join(known)}."
+            )

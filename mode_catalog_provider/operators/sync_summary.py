@@ -61,7 +61,7 @@ def as_table(summary: Mapping[str, Any]) -> str:
 def as_markdown(summary: Mapping[str, Any]) -> str:
     """Return the summary as Markdown, for notifiers and for XCom in the UI."""
     head = (
-        f"**Mode workspace {_plain(summary['workspace'])}, snapshot {summary['snapshot']}**: "
+        f"**Mode workspace {plain(summary['workspace'])}, snapshot {summary['snapshot']}**: "
         f"{summary['files_sent']} files sent, {summary['files_already_there']} were there, "
         f"{summary['requests']} requests, {summary['extract_seconds']} s + {summary['upload_seconds']} s"
         f"{' (dry run)' if summary['dry_run'] else ''}"
@@ -72,7 +72,7 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
     if summary["left_out"]:
         lines += ["", "Left out:", ""]
         for entry in summary["left_out"]:
-            name = _plain(entry.get("name") or entry.get("token") or "the whole listing")
+            name = plain(entry.get("name") or entry.get("token") or "the whole listing")
             lines.append(f"- {entry['asset']} {name}: {entry['reason']}")
     return "\n".join(lines)
 
@@ -81,7 +81,7 @@ def _signed(change: int | None) -> str:
     return "first" if change is None else f"{change:+d}"
 
 
-def _plain(text: object) -> str:
+def plain(text: object) -> str:
     """Return a name as Mode's users wrote it without what Markdown would make of it."""
     words = " ".join(str(text).split())
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#~!" else letter for letter in words)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseNotifier, BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
-from mode_catalog_provider.compat import Stats
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.catalog.push_record import AcceptedShrink
+from mode_catalog_provider.compat import Stats, await_answer
+from mode_catalog_provider.errors import ConfigurationError, SnapshotShrunkError
 from mode_catalog_provider.hooks.catalog import CatalogHook
-from mode_catalog_provider.links import CatalogSourceLink
-from mode_catalog_provider.operators.held_lease import held_lease
+from mode_catalog_provider.links import CatalogSourceLink, ExtractionLink
+from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.held_lease import (
+    give_back,
+    held_lease,
+    retaken_lease,
+    was_given_back,
+)
 from mode_catalog_provider.operators.rendered import rendered_mapping, rendered_number, rendered_truth
+from mode_catalog_provider.operators.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
 from mode_catalog_provider.operators.sync_summary import (
     SUMMARY,
     SUMMARY_MARKDOWN,
@@ -29,6 +40,9 @@ from mode_catalog_provider.operators.sync_summary import (
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.staging import staging_path
+
+#: XComs of a task that asked whether it may upload a smaller snapshot: the question, and the consent.
+QUESTION, CONSENT = "shrink_question", "shrink_consent"
 
 
 class CatalogUploadOperator(BaseOperator):
@@ -51,6 +65,15 @@ class CatalogUploadOperator(BaseOperator):
     :param file_type: ``VIZ`` (default) for everything that Mode gives.
     :param max_shrink: share of an asset's rows that may be missing against the last push, default 0.3.
     :param accept_shrink: push even so, default ``False``.
+    :param approve_shrink: what to do when a snapshot is refused for that. ``fail`` (default), or ``ask``: the
+        task shows under "Required Actions" in the UI, with rows before and after and the names of what
+        disappears, and goes on when somebody approves. It waits without a worker and without the lock, and
+        checks everything again afterwards.
+    :param approval_timeout: how long to wait for the answer, and then for the lock, default 12 hours each;
+        then the task fails. Not templated.
+    :param approval_notifiers: notifiers that are called with the task's context when the question is put, so
+        that somebody looks; XCom ``shrink_question`` of the task has its ``subject`` and ``body`` (Markdown).
+        Default: none. Not templated.
     :param dry_run: check everything, send nothing; default ``False``.
     :param lease: what the task that acquired the run lock returned, default ``None``: work without a lock.
         The lease is renewed while the task works, and each file is sent only while it is held.
@@ -68,11 +91,12 @@ class CatalogUploadOperator(BaseOperator):
         "file_type",
         "max_shrink",
         "accept_shrink",
+        "approve_shrink",
         "dry_run",
         "lease",
         "output_conn_id",
     )
-    operator_extra_links = (CatalogSourceLink(),)
+    operator_extra_links = (CatalogSourceLink(), ExtractionLink())
     ui_color = "#e3f1dc"
 
     def __init__(
@@ -87,6 +111,9 @@ class CatalogUploadOperator(BaseOperator):
         file_type: str = "VIZ",
         max_shrink: float | str = 0.3,
         accept_shrink: bool | str = False,
+        approve_shrink: str = "fail",
+        approval_timeout: timedelta = timedelta(hours=12),
+        approval_notifiers: Sequence[BaseNotifier] = (),
         dry_run: bool | str = False,
         lease: Mapping[str, Any] | str | None = None,
         output_conn_id: str | None = None,
@@ -104,6 +131,9 @@ class CatalogUploadOperator(BaseOperator):
         self.file_type = file_type
         self.max_shrink = max_shrink
         self.accept_shrink = accept_shrink
+        self.approve_shrink = approve_shrink
+        self.approval_timeout = approval_timeout
+        self.approval_notifiers = approval_notifiers
         # Hides a method of the base class that nothing calls; the argument's name is worth it.
         self.dry_run = dry_run  # type: ignore[method-assign, assignment]
         self.lease = lease
@@ -124,25 +154,113 @@ class CatalogUploadOperator(BaseOperator):
         :raises AirflowFailException: when a retry cannot help: set, token or source are refused.
         """
         with airflow_errors(context):
-            zone = self.zone or None
-            with (
-                self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,
-                self.hook.get_api(zone=zone) as api,
-            ):
-                self._clients = (ingest, api)
-                CatalogSourceLink().publish(context, api.zone.app_url)
-                with held_lease(self.lease, on_lost=self.on_kill) as fence:
-                    result = self._push(context, ingest, api, fence)
-        self._report(result)
-        return result.to_json()
+            if self.approve_shrink not in ("fail", "ask"):
+                raise ConfigurationError(f"approve_shrink is 'fail' or 'ask', not {self.approve_shrink!r}.")
+            if self.approve_shrink == "ask" and was_given_back(self.lease):
+                # An earlier try of this task asked, and the answer is in the push record.
+                return self._upload(context, self._retaken(context))
+            return self._upload(context, held_lease(self.lease, on_lost=self.on_kill))
+
+    def answered(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Go on after the question was answered, or end."""
+        with airflow_errors(context):
+            question = self._own_xcom(context, QUESTION)
+            consent = accepted_by(event, since=question["since"], timestamp=question["snapshot"])
+            self.log.info("%s approved the upload of snapshot %s.", consent.by, question["snapshot"])
+            context["ti"].xcom_push(key=CONSENT, value=asdict(consent))
+            return self._upload(context, self._retaken(context), consent)
+
+    def lock_seen(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Try to take the lock again after the trigger saw something."""
+        with airflow_errors(context):
+            consent = self._own_xcom(context, CONSENT)
+            return self._upload(
+                context, self._retaken(context, event), AcceptedShrink(**consent) if consent else None
+            )
 
     def on_kill(self) -> None:
         """Stop sending; the task then ends by itself, and a later try goes on from there."""
         for client in self._clients:
             client.cancel()
 
+    def _upload(
+        self,
+        context: Context,
+        lease: AbstractContextManager[Callable[[], None]],
+        consent: AcceptedShrink | None = None,
+    ) -> dict[str, Any]:
+        zone = self.zone or None
+        try:
+            with (
+                self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,
+                self.hook.get_api(zone=zone) as api,
+            ):
+                self._clients = (ingest, api)
+                CatalogSourceLink().publish(context, api.zone.app_url)
+                self._lead_to_extraction(context)
+                with lease as fence:
+                    result = self._push(context, ingest, api, fence, consent)
+        except SnapshotShrunkError as error:
+            if self.approve_shrink != "ask" or rendered_truth("dry_run", self.dry_run):  # type: ignore[arg-type]
+                raise
+            self._ask(context, error)
+        self._report(result)
+        return result.to_json()
+
+    def _ask(self, context: Context, error: SnapshotShrunkError) -> NoReturn:
+        snapshot = self._snapshot()
+        question = ShrinkQuestion.about(snapshot, self.hook.source_id(self.source_id), error)
+        asked = {**asdict(question), "since": error.since, "snapshot": snapshot.manifest.timestamp}
+        context["ti"].xcom_push(key=QUESTION, value=asked)
+        self.log.warning(
+            'Asking under "Required Actions" whether to go on, for %s: %s', self.approval_timeout, error
+        )
+        for notifier in self.approval_notifiers:
+            notifier(context)
+        give_back(self.lease)
+        await_answer(
+            self,
+            context,
+            subject=question.subject,
+            body=question.body,
+            options=(APPROVE, REJECT),
+            timeout=self.approval_timeout,
+            method_name="answered",
+        )
+
+    def _retaken(
+        self, context: Context, event: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Callable[[], None]]:
+        return retaken_lease(
+            self,
+            context,
+            self.lease,
+            timeout=self.approval_timeout,
+            event=event,
+            method_name="lock_seen",
+            on_lost=self.on_kill,
+        )
+
+    def _lead_to_extraction(self, context: Context) -> None:
+        ti: Any = context.get("ti")
+        if ti is None or self.get_dag() is None:
+            return
+        for task in self.upstream_list:
+            if isinstance(task, ModeExtractOperator):
+                page = ti.log_url.partition("?")[0].removesuffix(ti.task_id) + task.task_id
+                ExtractionLink().publish(context, page)
+
+    def _own_xcom(self, context: Context, key: str) -> Any:
+        ti: Any = context["ti"]
+        return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
+
     def _push(
-        self, context: Context, ingest: CatalogIngest, api: CatalogApi, fence: Callable[[], None]
+        self,
+        context: Context,
+        ingest: CatalogIngest,
+        api: CatalogApi,
+        fence: Callable[[], None],
+        consent: AcceptedShrink | None,
     ) -> PushResult:
         dry_run = rendered_truth("dry_run", self.dry_run)  # type: ignore[arg-type]
         if self.file_path is not None:
@@ -161,6 +279,7 @@ class CatalogUploadOperator(BaseOperator):
             api=api,
             max_shrink=rendered_number("max_shrink", self.max_shrink),
             accept_shrink=rendered_truth("accept_shrink", self.accept_shrink),
+            accepted=consent,
             dry_run=dry_run,
             fence=fence,
         )

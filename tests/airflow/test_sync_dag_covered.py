@@ -1,10 +1,16 @@
-"""What a snapshot of the sync DAG writes down of the runs that are waiting for one."""
+"""What a snapshot of the sync DAG writes down of the runs that wait for one, and what those do then."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
+
+from mode_catalog_provider.catalog.coverage import Answer
+from mode_catalog_provider.operators import extract as extract_module
+from mode_catalog_provider.snapshot.reader import open_snapshot
 
 
 def clear(run):
@@ -31,3 +37,35 @@ def test_a_snapshot_answers_the_runs_that_were_queued_when_it_was_begun(sync):
     clear(first)
     second = sync(logical_date=datetime(2026, 11, 19, tzinfo=UTC))
     assert answers(second) == [{"dag_id": first.dag_id, "run_id": first.run_id, "clear_number": 1}]
+
+
+@pytest.fixture
+def covered_sync(sync, monkeypatch):
+    """Run the sync DAG once, then again as a run that the first one's snapshot covers."""
+    manifest = open_snapshot(Path(sync().result("extract")["manifest"])).manifest
+    answer = Answer(manifest=manifest, refused=None)
+    monkeypatch.setattr(extract_module, "answer_to", lambda *_, **__: answer)
+
+    def run(conf, configured):
+        def look_often(dag):
+            dag.get_task("refresh_mode_results").check_interval = 0.05
+
+        return sync(conf, env={"AIRFLOW__MODE_CATALOG__REPORTS": configured}, adjust=look_often)
+
+    return run
+
+
+def test_a_covered_run_refreshes_what_only_its_form_names(covered_sync, sandbox):
+    mine, configured = [report.token for report in sandbox.mode.world.reports[:2]]
+    run = covered_sync({"reports": [mine, configured]}, configured)
+    assert run.state == "success"
+    assert run.tasks["extract"] == run.tasks["upload"] == "skipped"
+    assert [one.report.token for one in sandbox.mode.runs.started()] == [mine]
+
+
+def test_a_covered_run_refreshes_nothing_twice(covered_sync, sandbox):
+    configured = sandbox.mode.world.reports[0].token
+    run = covered_sync({}, configured)
+    assert run.state == "success"
+    assert run.tasks["refresh_mode_results"] == "skipped"
+    assert sandbox.mode.runs.started() == []

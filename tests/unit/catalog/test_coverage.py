@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mode_catalog_provider.catalog import push_record
-from mode_catalog_provider.catalog.coverage import RunRequest, covering_snapshot
+from mode_catalog_provider.catalog.coverage import RunRequest, answer_to
 from mode_catalog_provider.catalog.push_record import PushRecord
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
@@ -34,7 +34,7 @@ def layout(tmp_path):
 
 @pytest.fixture
 def push(layout):
-    def push(*waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True):
+    def push(*waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None):
         with SnapshotWriter(layout=layout, workspace="acme", host=host) as writer:
             _, path = writer.finish(
                 strategy="rest",
@@ -45,7 +45,7 @@ def push(layout):
                 answers=[run.to_json() for run in waiting],
             )
         snapshot = open_snapshot(path)
-        record = PushRecord.of(snapshot, source_id)
+        record = replace(PushRecord.of(snapshot, source_id), refused=refused)
         if completed:
             record = record.completed(datetime.now(UTC))
         push_record.write(push_record.record_path(snapshot, source_id), record)
@@ -54,10 +54,13 @@ def push(layout):
     return push
 
 
-def covering(layout, run=RUN, *, started_at=None, options=OPTIONS):
-    return covering_snapshot(
-        run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at
-    )
+def answer(layout, run=RUN, *, started_at=None, options=OPTIONS):
+    return answer_to(run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at)
+
+
+def covering(layout, run=RUN, **arguments):
+    found = answer(layout, run, **arguments)
+    return found.manifest if found is not None and found.refused is None else None
 
 
 def test_a_run_that_was_waiting_is_covered(layout, push):
@@ -113,6 +116,31 @@ def test_where_clearings_are_not_counted_only_a_run_that_was_started_before_is_c
     manifest = push(replace(RUN, clear_number=None))
     started_at = datetime.fromisoformat(manifest.started_at) + timedelta(minutes=minutes)
     assert (covering(layout, started_at=started_at) is not None) is covered
+
+
+def test_a_run_that_was_never_cleared_is_covered_where_clearings_are_not_counted(layout, push):
+    manifest = push(replace(RUN, clear_number=None))
+    later = datetime.fromisoformat(manifest.started_at) + timedelta(minutes=5)
+    assert covering(layout, replace(RUN, clear_number=0), started_at=later) == manifest
+
+
+def test_a_snapshot_that_was_refused_answers_the_runs_that_wait_for_it(layout, push):
+    manifest = push(RUN, completed=False, refused="It shrank.")
+    found = answer(layout)
+    assert (found.manifest, found.refused) == (manifest, "It shrank.")
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_pushed_snapshot_goes_before_a_refused_one(layout, push, refused_first):
+    pushed = None if refused_first else push(RUN)
+    push(RUN, completed=False, refused="It shrank.")
+    pushed = pushed or push(RUN)
+    assert covering(layout) == pushed
+
+
+def test_a_refusal_that_was_lifted_answers_nobody_until_the_push_is_done(layout, push):
+    push(RUN, completed=False)
+    assert answer(layout) is None
 
 
 def test_a_push_record_that_cannot_be_read_covers_nothing(layout, push):

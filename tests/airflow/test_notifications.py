@@ -1,0 +1,111 @@
+"""The recipes of the README that tell people, as they stand there."""
+
+from __future__ import annotations
+
+import asyncio
+import configparser
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.conftest import parse_dag
+from tests.airflow.mail_server import mail_server
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def recipe(language, containing):
+    (block,) = (
+        block
+        for block in re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+        if containing in block
+    )
+    return block
+
+
+@pytest.fixture
+def mail(monkeypatch):
+    with mail_server() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server.connection))
+        yield server
+
+
+@pytest.fixture
+def dag_policy():
+    names = {}
+    exec(recipe("python", "dag_policy"), names)
+    return names["dag_policy"]
+
+
+def text_of(message):
+    return message.get_body(("html", "plain")).get_content()
+
+
+def test_a_failed_task_is_told_by_one_mail_that_says_what_to_do(sync, sandbox, mail, dag_policy):
+    environment = sandbox.environment()
+    suffix = sandbox.mode.token[-4:]
+    sandbox.mode.rotate()
+    run = sync(env=environment, adjust=dag_policy)
+    assert run.state == "failed"
+    (message,) = mail.received
+    assert message["Subject"] == "Mode to Catalog: preflight failed"
+    assert message["To"] == "data-team@example.com"
+    assert f"Mode refused API token …{suffix}" in text_of(message)
+    assert "airflow backfill create" in text_of(message)
+    assert f"/dags/{run.dag_id}/runs/" in text_of(message)
+
+
+def test_nobody_is_told_of_a_run_that_went_well(sync, sandbox, mail, dag_policy):
+    assert sync(adjust=dag_policy).state == "success"
+    assert mail.received == []
+
+
+@pytest.fixture
+def late(monkeypatch):
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(recipe("ini", "deadline_hours"))
+    for name, value in parser["mode_catalog"].items():
+        monkeypatch.setenv(f"AIRFLOW__MODE_CATALOG__{name.upper()}", value)
+
+
+def test_there_is_no_deadline_unless_it_is_asked_for():
+    assert not parse_dag("mode_catalog_sync").deadline
+
+
+@pytest.mark.usefixtures("late")
+def test_a_missed_deadline_is_told_by_mail(mail):
+    from airflow.sdk._shared.module_loading import import_string
+
+    dag = parse_dag("mode_catalog_sync")
+    (alert,) = dag.deadline
+    assert alert.interval == timedelta(hours=2.5)
+    # What Airflow's triggerer does once the time is over.
+    context = {"dag_run": {"dag_run_id": "scheduled__2026-11-20"}, "deadline": {"id": "1"}}
+    notifier = import_string(alert.callback.path)
+
+    async def call():
+        await notifier(**alert.callback.kwargs, context=context)
+
+    asyncio.run(call())
+    (message,) = mail.received
+    assert message["Subject"] == "Mode sync is late"
+    assert "Run scheduled__2026-11-20 is not finished." in text_of(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DEADLINE_ARGUMENTS", "to=me", "must be a JSON object"),
+        ("DEADLINE_HOURS", "soon", "must be a number"),
+        ("DEADLINE_NOTIFIER", "send a mail", "deadline_notifier"),
+        ("DEADLINE_NOTIFIER", "json.dumps", "deadline_notifier"),
+    ],
+)
+@pytest.mark.usefixtures("late")
+def test_a_deadline_that_cannot_be_is_an_import_error(name, value, said, monkeypatch):
+    monkeypatch.setenv(f"AIRFLOW__MODE_CATALOG__{name}", value)
+    with pytest.raises(AssertionError, match=said):
+        parse_dag("mode_catalog_sync")
