@@ -80,7 +80,7 @@ def test_a_smaller_snapshot_is_not_uploaded_when_a_person_rejects_it(
     before = len(sandbox.catalog.uploads)
     assert answer(airflow, "rejected", "Reject") == "failed"
     assert len(sandbox.catalog.uploads) == before
-    assert "admin rejected the upload of snapshot" in log_of(airflow, "rejected", "upload")
+    assert airflow.task_states(DAG_ID, "rejected")["upload"] == "failed"
 
 
 @pytest.mark.parametrize(
