@@ -16,7 +16,8 @@ from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundErr
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeWorkspaceLink
 from mode_catalog_provider.mode.hosts import web_url
-from mode_catalog_provider.operators.rendered import rendered_days, rendered_mapping, rendered_words
+from mode_catalog_provider.operators.rendered import rendered_days, rendered_words
+from mode_catalog_provider.operators.staged_snapshot import given_manifest
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
@@ -127,13 +128,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         return chosen_checks(named) if named else ()
 
     def _snapshot(self) -> Snapshot:
-        location = self.manifest
-        if location is not None and (not isinstance(location, str) or location.lstrip().startswith("{")):
-            location = (rendered_mapping("manifest", location) or {}).get("manifest")
-            if not isinstance(location, str):
-                raise ConfigurationError("manifest is not what ModeExtractOperator returned.")
-        if location:
-            return open_or_adopt(staging_path(str(location), self.output_conn_id or None))
+        if self.manifest:
+            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
         with ModeHook(self.mode_conn_id).get_client() as client:

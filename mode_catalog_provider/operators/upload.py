@@ -28,8 +28,9 @@ from mode_catalog_provider.operators.held_lease import (
     retaken_lease,
     was_given_back,
 )
-from mode_catalog_provider.operators.rendered import rendered_mapping, rendered_number, rendered_truth
+from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth
 from mode_catalog_provider.operators.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
+from mode_catalog_provider.operators.staged_snapshot import given_manifest
 from mode_catalog_provider.operators.sync_summary import (
     SUMMARY,
     SUMMARY_MARKDOWN,
@@ -293,15 +294,7 @@ class CatalogUploadOperator(BaseOperator):
     def _snapshot(self) -> Snapshot:
         if self.directory_path is not None:
             return open_or_adopt(self._path(self.directory_path))
-        location = self.manifest
-        if not isinstance(location, str) or location.lstrip().startswith("{"):
-            extracted = rendered_mapping("manifest", location) or {}
-            location = extracted.get("manifest")
-        if not isinstance(location, str):
-            raise ConfigurationError(
-                "manifest is neither what ModeExtractOperator returned nor the path of a manifest."
-            )
-        return open_snapshot(self._path(location))
+        return open_snapshot(given_manifest(self.manifest, self.output_conn_id))
 
     def _path(self, location: str) -> StoragePath:
         return staging_path(location, self.output_conn_id or None)
