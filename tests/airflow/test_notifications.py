@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import configparser
 import json
 import re
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -61,6 +64,47 @@ def test_a_failed_task_is_told_by_one_mail_that_says_what_to_do(sync, sandbox, m
 def test_nobody_is_told_of_a_run_that_went_well(sync, sandbox, mail, dag_policy):
     assert sync(adjust=dag_policy).state == "success"
     assert mail.received == []
+
+
+@pytest.fixture
+def slack(monkeypatch):
+    """Where the connection of the recipe leads instead of to Slack."""
+    received = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_address[1]}"
+        connection = {"conn_type": "slackwebhook", "host": host, "password": "T00/B00/XXX"}
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK", json.dumps(connection))
+        yield received
+        server.shutdown()
+
+
+def test_slack_is_told_the_same(sync, sandbox, slack):
+    written = ast.parse(recipe("python", "SlackWebhookNotifier"))
+    names = {}
+    exec(compile(ast.Module(written.body[:-1], []), "README", "exec"), names)
+    notifier = eval(compile(ast.Expression(written.body[-1].value), "README", "eval"), names)
+
+    def adjust(dag):
+        dag.get_task("preflight").on_failure_callback = [notifier]
+
+    environment = sandbox.environment()
+    sandbox.mode.rotate()
+    assert sync(env=environment, adjust=adjust).state == "failed"
+    (message,) = slack
+    assert message["text"].startswith("Mode to Catalog: preflight failed. Mode refused API token")
+    assert "|Log>" in message["text"]
 
 
 @pytest.fixture
