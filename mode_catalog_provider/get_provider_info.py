@@ -365,7 +365,9 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": _CONNECTION_TYPES,
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
         "operators": _modules(
-            "operators", mode=["preflight", "extract", "cache_refresh", "audit", "lock"], catalog=["upload"]
+            "operators",
+            mode=["preflight", "extract", "cache_refresh", "audit", "acquire_lock", "lock"],
+            catalog=["upload"],
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
         "triggers": _modules(
