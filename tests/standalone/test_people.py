@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -41,10 +42,16 @@ def ask(airflow: StandaloneAirflow, sandbox: Sandbox) -> Callable[[str], str]:
         for report in added:
             world.remove_report(report)
         airflow.trigger(DAG_ID, run_id=run_id, conf={"approve_shrink": "ask"})
+        # Until the scheduler has taken note that the worker let go of the task: were it answered before, as no
+        # person could, Airflow would take the late note for a failure of the task that goes on.
+        noted = re.compile(
+            rf"Received executor event with state success .*task_id='upload', run_id='{run_id}'"
+        )
         deadline = time.monotonic() + 400
-        while airflow.task_states(DAG_ID, run_id).get("upload") not in {"awaiting_input", "deferred"}:
+        while not noted.search(airflow.log_file.read_text(errors="replace")):
             assert time.monotonic() < deadline, airflow.task_states(DAG_ID, run_id)
             time.sleep(0.5)
+        assert airflow.task_states(DAG_ID, run_id)["upload"] in {"awaiting_input", "deferred"}
         return str(airflow.api("GET", f"{UPLOAD.format(run_id)}/-1/hitlDetails")["body"])
 
     return ask
