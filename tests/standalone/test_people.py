@@ -42,7 +42,7 @@ def ask(airflow: StandaloneAirflow, sandbox: Sandbox) -> Callable[[str], str]:
         for report in added:
             world.remove_report(report)
         airflow.trigger(DAG_ID, run_id=run_id, conf={"approve_shrink": "ask"})
-        # Until the scheduler has taken note that the worker let go of the task: were it answered before, as no
+        # Until the scheduler has noted that the worker let go of the task: were it answered before, as no
         # person could, Airflow would take the late note for a failure of the task that goes on.
         noted = re.compile(
             rf"Received executor event with state success .*task_id='upload', run_id='{run_id}'"
