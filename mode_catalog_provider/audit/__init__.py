@@ -2,5 +2,5 @@
 
 A finding names one object, says in a sentence what is off and what to do, and keeps its identity from
 snapshot to snapshot, so that an audit can tell what is new. The facts lie in a temporary database, so the
-memory needed does not grow with the workspace.
+memory needed grows with what is found, not with the workspace.
 """

@@ -190,8 +190,7 @@ def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -
 
 
 def _most_viewed_first(facts: Facts, copies: Iterable[Copy]) -> list[Copy]:
-    views = dict(facts.ask("SELECT token, views FROM report WHERE NOT archived"))
-    return sorted(copies, key=lambda copy: (-views[copy.token], copy.token))
+    return sorted(copies, key=lambda copy: (-_report(facts, copy.token).views, copy.token))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an audit says, and how it is kept beside the snapshot for the next one to compare with."""
+"""What an audit says."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Finding:
     :param message: what is off, and what to do.
     :param related: tokens of the other objects that the message speaks of.
     :param url: where to look at it in Mode, ``None`` when it has no page.
-    :param is_new: whether the audit of the snapshot before did not have it.
+    :param is_new: whether no earlier audit had it.
     """
 
     check: str
@@ -71,7 +71,7 @@ class AuditReport:
     :param checks: what was looked for.
     :param findings: in the order of :data:`CHECKS`, the most viewed objects first.
     :param not_checked: checks that the snapshot does not allow, with the reason.
-    :param compared_with: timestamp of the snapshot whose audit tells what is new; ``None`` = all is.
+    :param compared_with: timestamp of the newest snapshot whose audit tells what is new; ``None`` = all is.
     """
 
     timestamp: int
@@ -91,13 +91,23 @@ class AuditReport:
         """Number of new findings for each check that was made."""
         return self._counted(finding for finding in self.findings if finding.is_new)
 
-    def compared(self, earlier: AuditReport | None) -> AuditReport:
-        """Return the same report with what ``earlier`` had marked as known."""
-        if earlier is None:
-            return self
-        known = {finding.identity for finding in earlier.findings}
+    def compared(self, earlier: Iterable[AuditReport]) -> AuditReport:
+        """Return the same report with what was known marked.
+
+        :param earlier: reports of earlier snapshots, the newest first. Each check is compared with the newest
+            that made it, for an audit need not make them all.
+        """
+        open_checks, known, compared_with = set(self.counts), set(), None
+        for report in earlier:
+            made = open_checks & report.counts.keys()
+            known |= {finding.identity for finding in report.findings if finding.check in made}
+            open_checks -= made
+            if made and compared_with is None:
+                compared_with = report.timestamp
+            if not open_checks:
+                break
         marked = tuple(replace(found, is_new=found.identity not in known) for found in self.findings)
-        return replace(self, findings=marked, compared_with=earlier.timestamp)
+        return replace(self, findings=marked, compared_with=compared_with)
 
     def to_bytes(self) -> bytes:
         """Return the report as JSON."""

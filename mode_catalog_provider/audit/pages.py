@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mode_catalog_provider.audit.finding import Finding
-from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.mode.hosts import PAGES, web_url
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Pages:
 
     def of(self, asset: str, token: str | None) -> str | None:
         """Return the address of an object's page, ``None`` for what has none."""
-        kind = {"report": "reports", "collection": "spaces"}.get(asset)
+        kind = PAGES.get(asset)
         if not self.host or kind is None or token is None:
             return None
         return web_url(self.host, self.workspace, kind, token)

@@ -1,9 +1,8 @@
-"""Audits the workspace of one snapshot: makes the checks and keeps what they found beside the files."""
+"""Audits the workspace of one snapshot: makes the checks, and marks what is new."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
@@ -12,15 +11,7 @@ from mode_catalog_provider.audit import checks
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import AuditReport, Finding, chosen_checks
 from mode_catalog_provider.audit.pages import Pages
-from mode_catalog_provider.errors import SnapshotAlteredError
-from mode_catalog_provider.snapshot.layout import (
-    StoragePath,
-    audit_name,
-    entries,
-    parse_audit_name,
-    parse_directory_name,
-)
-from mode_catalog_provider.snapshot.output import OutputFile
+from mode_catalog_provider.audit.record import earlier_audits
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 
 #: A report without a change for so long is stale.
@@ -42,7 +33,7 @@ def audit_snapshot(
     :param ignore: what was looked at and is fine: tokens, names or globs of objects, or ``check:token`` for
         one finding.
     :param stale_after: for how long nobody changed a stale report, default 365 days, up to the snapshot.
-    :return: the findings, those that the newest earlier audit has marked as known.
+    :return: the findings, those that an earlier audit had marked as known.
     :raises ConfigurationError: there is no such check.
     :raises SnapshotError: the files are not those that the manifest names.
     """
@@ -78,33 +69,7 @@ def audit_snapshot(
         findings=findings,
         not_checked=impossible,
     )
-    return report.compared(_earlier_audit(snapshot))
-
-
-def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath:
-    """Write a report beside the files of its snapshot, in place of an earlier one, and return its path."""
-    path = snapshot.directory / audit_name(report.timestamp)
-    with OutputFile(path) as output:
-        output.write(report.to_bytes())
-    output.publish()
-    return path
-
-
-def _earlier_audit(snapshot: Snapshot) -> AuditReport | None:
-    timestamp = snapshot.manifest.timestamp
-    if parse_directory_name(snapshot.directory.name) == timestamp:
-        siblings = entries(snapshot.directory.parent).items()
-        folders = {found: path for name, path in siblings if (found := parse_directory_name(name))}
-    else:
-        folders = {
-            parsed: snapshot.directory
-            for name in entries(snapshot.directory)
-            if (parsed := parse_audit_name(name))
-        }
-    for earlier in sorted((found for found in folders if found < timestamp), reverse=True):
-        with suppress(FileNotFoundError, SnapshotAlteredError):
-            return AuditReport.from_bytes((folders[earlier] / audit_name(earlier)).read_bytes())
-    return None
+    return report.compared(earlier_audits(snapshot))
 
 
 def _impossible(snapshot: Snapshot) -> Iterator[tuple[str, str]]:

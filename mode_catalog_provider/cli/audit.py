@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
-from mode_catalog_provider.audit.workspace import audit_snapshot, keep_audit
+from mode_catalog_provider.audit.record import keep_audit
+from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import DONE, REFUSED
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
 
 def audit(arguments: argparse.Namespace, output: Output) -> int:
-    """Print the findings and keep them beside the set, unless that was made by another tool."""
+    """Print the findings and keep them, unless the set was made by another tool."""
     snapshot = open_or_adopt(Path(arguments.directory).expanduser().absolute())
     report = audit_snapshot(
         snapshot,
@@ -21,9 +22,9 @@ def audit(arguments: argparse.Namespace, output: Output) -> int:
         ignore=arguments.ignore or (),
         stale_after=arguments.stale_after,
     )
-    kept = None if snapshot.adopted else str(keep_audit(report, snapshot))
+    kept = keep_audit(report, snapshot)
     result = {
-        "audit": kept,
+        "audit": kept and str(kept),
         "timestamp": report.timestamp,
         "workspace": report.workspace,
         "counts": report.counts,

@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "https://modeanalytics.com"
 
+#: Assets of which each object has a page, and the path of these pages in the workspace.
+PAGES = {"report": "reports", "collection": "spaces"}
+
 # Which of these serves the API has changed over the years; all belong to Mode and may see its credentials.
 CLOUD_HOSTS = frozenset(
     f"{prefix}{name}" for name in ("modeanalytics.com", "app.mode.com", "mode.com") for prefix in ("", "www.")

@@ -10,7 +10,8 @@ from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport, Finding, chosen_checks
-from mode_catalog_provider.audit.workspace import DEFAULT_STALE_AFTER, audit_snapshot, keep_audit
+from mode_catalog_provider.audit.record import keep_audit
+from mode_catalog_provider.audit.workspace import DEFAULT_STALE_AFTER, audit_snapshot
 from mode_catalog_provider.compat import AirflowFailException, Stats
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
@@ -30,8 +31,8 @@ SHOWN = 50
 class ModeWorkspaceAuditOperator(BaseOperator):
     """Find in a snapshot what drifted apart, was duplicated, refused, orphaned or forgotten in Mode.
 
-    Reads files only; Mode is not asked. The findings are kept beside the snapshot (``{timestamp}.audit``,
-    JSON), and each audit says what is new since the one before.
+    Reads files only; Mode is not asked. The findings are kept in the workspace's folder of the staging area
+    (``{timestamp}.audit``, JSON; the last 20), and each audit says what is new since the one before.
 
     :param manifest: what :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, or
         the path of a manifest or of a folder with one set of files. Default ``None``: the newest complete
@@ -89,9 +90,9 @@ class ModeWorkspaceAuditOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
 
-        :return: ``{"snapshot": path of the manifest, "audit": path of the findings, "timestamp", "workspace",
-            "findings": {check: n}, "new": {check: n}, "not_checked": {check: reason}, "compared_with":
-            timestamp or None, "first": [findings, the new ones first, at most 50]}``.
+        :return: ``{"snapshot": path of the manifest, "audit": path of the findings or None, "timestamp",
+            "workspace", "findings": {check: n}, "new": {check: n}, "not_checked": {check: reason},
+            "compared_with": timestamp or None, "first": [findings, the new ones first, at most 50]}``.
         :raises AirflowFailException: when there is nothing to audit, or ``fail_on`` says so.
         """
         with airflow_errors(context):
@@ -110,8 +111,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         shown = sorted(report.findings, key=lambda finding: not finding.is_new)[:SHOWN]
         self._tell(report, shown)
         result = {
-            "snapshot": location_of(snapshot.manifest_path),
-            "audit": location_of(kept),
+            "snapshot": location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path),
+            "audit": kept and location_of(kept),
             "timestamp": report.timestamp,
             "workspace": report.workspace,
             "findings": report.counts,
@@ -174,6 +175,6 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         first = next(found for found in report.findings if found.is_new and found.check in new)
         counted = ", ".join(f"{count} {check}" for check, count in new.items())
         raise AirflowFailException(
-            f"New findings: {counted}. The first: {first.message} All are in {result['audit']}; what is fine "
-            "as it is belongs into ignore."
+            f"New findings: {counted}. The first: {first.message} The task's log has more; what is fine as "
+            "it is belongs into ignore."
         )

@@ -23,9 +23,10 @@ from mode_catalog_provider.errors import (
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.links import ModeCulpritLink, ModeWorkspaceLink
-from mode_catalog_provider.mode.client import ModeClient, web_url
+from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.extraction import Extraction
 from mode_catalog_provider.mode.extraction_options import ExtractionOptions
+from mode_catalog_provider.mode.hosts import PAGES, web_url
 from mode_catalog_provider.operators.held_lease import held_lease
 from mode_catalog_provider.operators.rendered import (
     rendered_days,
@@ -47,9 +48,6 @@ log = logging.getLogger(__name__)
 #: XCom of a run that was skipped because it is covered: the snapshot's timestamp, and the lease under which
 #: that was decided.
 COVERED_BY = "covered_by"
-
-#: Assets of which each object has a page, at this path of the workspace.
-_PAGES = {"report": "reports/", "collection": "spaces/"}
 
 #: Where a message names an object that has a page in Mode: its path is the same there.
 _CULPRIT = re.compile(r"\b(reports|datasets|spaces)/(\w+)")
@@ -273,7 +271,8 @@ class ModeExtractOperator(BaseOperator):
             return
         said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
         if self.on_forbidden == "fail":
-            first = next((_PAGES[one["asset"]] + one["token"] for one in new if one["asset"] in _PAGES), None)
+            pages = (f"{PAGES[one['asset']]}/{one['token']}" for one in new if one["asset"] in PAGES)
+            first = next(pages, None)
             at = f" The first is {first}." if first else ""
             raise NewlyForbiddenError(
                 f"{said}{at} No snapshot was made. To accept it once, run with on_forbidden='warn'."

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.links import ModeRunLink
-from mode_catalog_provider.mode.client import ModeClient, web_url
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.mode.refresh import goes_on
 from mode_catalog_provider.mode.refresh_progress import Progress, plan
 from mode_catalog_provider.mode.refresh_targets import Row, Selection, find_data_sources, find_targets

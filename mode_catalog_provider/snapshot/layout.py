@@ -16,7 +16,6 @@ PARTIAL = ".partial"
 _NAME = re.compile(rf"([1-9]\d{{0,10}})-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
 _MANIFEST = re.compile(r"([1-9]\d{0,10})\.manifest", re.ASCII)
 _READINGS = re.compile(r"([1-9]\d{0,10})\.readings", re.ASCII)
-_AUDIT = re.compile(r"([1-9]\d{0,10})\.audit", re.ASCII)
 _PUSH_RECORD = re.compile(r"([1-9]\d{0,10})\.(.+)\.pushed", re.ASCII)
 _TIMESTAMP = re.compile(r"[1-9]\d{0,10}", re.ASCII)
 
@@ -41,11 +40,6 @@ def push_record_name(timestamp: int, source_id: str) -> str:
     return f"{timestamp}.{source_id}.pushed"
 
 
-def audit_name(timestamp: int) -> str:
-    """Return the name of what an audit of the snapshot found: ``{timestamp}.audit``."""
-    return f"{timestamp}.audit"
-
-
 def claim_name(timestamp: int) -> str:
     """Return the name of the marker that lies beside a set as long as it is being written."""
     return f"{timestamp}{PARTIAL}"
@@ -63,12 +57,6 @@ def parse_manifest_name(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def parse_audit_name(name: str) -> int | None:
-    """Return the timestamp in the name of an audit's findings, ``None`` for any other name."""
-    match = _AUDIT.fullmatch(name)
-    return int(match[1]) if match else None
-
-
 def parse_push_record_name(name: str) -> tuple[int, str] | None:
     """Return ``(timestamp, source_id)`` of a push record's name, ``None`` for any other name."""
     match = _PUSH_RECORD.fullmatch(name)
@@ -83,13 +71,13 @@ def parse_directory_name(name: str) -> int | None:
 def timestamp_of(name: str) -> int | None:
     """Return the timestamp of the set to which a file belongs by its name, ``None`` for a foreign name.
 
-    Ours are the six files, the readings, the manifest, push records, an audit's findings, each of them
-    half-written, and the claim marker.
+    Ours are the six files, the readings, the manifest, push records, each of them half-written, and the
+    claim marker.
     """
     whole = name.removesuffix(PARTIAL)
     if whole != name and _TIMESTAMP.fullmatch(whole):
         return int(whole)
-    matches = (name.fullmatch(whole) for name in (_NAME, _READINGS, _MANIFEST, _PUSH_RECORD, _AUDIT))
+    matches = (name.fullmatch(whole) for name in (_NAME, _READINGS, _MANIFEST, _PUSH_RECORD))
     return next((int(match[1]) for match in matches if match), None)
 
 

@@ -43,7 +43,7 @@ def test_the_form_narrows_one_audit(sync, audit, staging):
     sync()
     run = audit({"checks": ["refused"], "ignore": ["*"]})
     assert run.result("audit")["findings"] == {"refused": 0}
-    (record,) = staging.glob("*/*/*.audit")
+    (record,) = staging.glob("*/*.audit")
     assert AuditReport.from_bytes(record.read_bytes()).findings == ()
 
 

@@ -7,51 +7,16 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.command_line import MODE_SECRET, CommandLine
 from tests.sandbox import Sandbox, WorkspaceShape
-from tests.unit.snapshot.sets import vendor_files
 
 ASSETS = ("datasource", "collection", "report", "query", "member")
-MODE_SECRET = "CASTOR_MODE_ANALYTICS_SECRET"
-
-
-@dataclass
-class CommandLine:
-    """Runs the command with the sandbox's credentials in its environment."""
-
-    sandbox: Sandbox
-    environment: dict[str, str]
-
-    def __call__(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def json(self, *arguments: str | Path, **environment: str) -> dict[str, Any]:
-        done = self(*arguments, "--json", **environment)
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(done.stdout))
-
-    def command(self, command: str | Path, *arguments: str | Path) -> list[str]:
-        more: list[str] = []
-        if command == "extract":
-            more = ["--requests-per-second", str(self.sandbox.requests_per_second)]
-        elif command in ("upload", "check"):
-            catalog = self.sandbox.catalog
-            more = ["--ingest-url", catalog.ingest_url, "--api-url", catalog.api_url]
-        return [sys.executable, "-m", "mode_catalog_provider.cli", *map(str, [command, *arguments]), *more]
 
 
 @pytest.fixture
@@ -63,18 +28,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def mode_catalog(sandbox: Sandbox) -> CommandLine:
-    return CommandLine(
-        sandbox,
-        {
-            "PATH": os.environ["PATH"],
-            "CASTOR_MODE_ANALYTICS_HOST": sandbox.mode.url,
-            "CASTOR_MODE_ANALYTICS_WORKSPACE": sandbox.mode.workspace,
-            "CASTOR_MODE_ANALYTICS_TOKEN": sandbox.mode.credentials().token,
-            MODE_SECRET: sandbox.mode.credentials().secret,
-            "CASTOR_UPLOADER_TOKEN": sandbox.catalog.token,
-            "CASTOR_UPLOADER_SOURCE_ID": sandbox.catalog.source_id,
-        },
-    )
+    return CommandLine(sandbox)
 
 
 def rows_in(folder: Path, asset: str) -> list[dict[str, Any]]:
@@ -403,26 +357,3 @@ def test_no_secret_is_in_anything_that_commands_print_or_write(
     left = printed.encode() + b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for name in (MODE_SECRET, "CASTOR_UPLOADER_TOKEN", "CASTOR_MODE_ANALYTICS_TOKEN"):
         assert mode_catalog.environment[name].encode() not in left
-
-
-def test_an_audit_tells_what_is_new_and_fails_when_asked_to(
-    mode_catalog: CommandLine, tmp_path: Path
-) -> None:
-    mode_catalog.json("extract", "-o", tmp_path)
-    found = mode_catalog.json("audit", "-d", tmp_path)
-    assert found["counts"]["refused"] == len(found["findings"]) - sum(
-        count for check, count in found["counts"].items() if check != "refused"
-    )
-    assert Path(found["audit"]).parent == tmp_path
-    refused = mode_catalog("audit", "-d", tmp_path, "--fail-on", "refused")
-    assert refused.returncode == 5
-    assert "is not in Catalog" in refused.stdout
-    assert mode_catalog("audit", "-d", tmp_path, "--check", "stale", "--fail-on", "refused").returncode == 0
-
-
-def test_an_audit_of_the_vendors_files_writes_nothing(mode_catalog: CommandLine, tmp_path: Path) -> None:
-    for name, content in vendor_files().items():
-        (tmp_path / name).write_bytes(content)
-    before = sorted(tmp_path.iterdir())
-    assert mode_catalog.json("audit", "-d", tmp_path)["audit"] is None
-    assert sorted(tmp_path.iterdir()) == before

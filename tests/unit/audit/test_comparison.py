@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mode_catalog_provider.audit.finding import AuditReport
-from mode_catalog_provider.audit.workspace import audit_snapshot, keep_audit
+from mode_catalog_provider.audit.record import KEPT, keep_audit
+from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import SnapshotAlteredError
-from mode_catalog_provider.snapshot.layout import Layout, entries
+from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.retention import prune
 from tests.unit.audit.workspaces import AT
@@ -16,11 +17,11 @@ from tests.unit.audit.workspaces import AT
 @pytest.fixture
 def audited(workspace):
     """Audit the workspace as it is now; each time a day later."""
-    days = iter(range(10))
+    days = iter(range(100))
 
-    def audited(**options):
+    def audited(*checks):
         snapshot = workspace.snapshot(AT + 86_400 * next(days))
-        report = audit_snapshot(snapshot, only=["unnamed"], **options)
+        report = audit_snapshot(snapshot, only=checks or ["unnamed"])
         keep_audit(report, snapshot)
         return report
 
@@ -53,7 +54,7 @@ def test_auditing_a_snapshot_again_tells_the_same(workspace, audited):
 def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
     workspace.report("a", name=None)
     audited()
-    (record,) = tmp_path.glob("acme/*/*.audit")
+    (record,) = tmp_path.glob("acme/*.audit")
     record.write_text("{")
     assert audited().compared_with is None
 
@@ -61,7 +62,7 @@ def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
 def test_what_is_kept_reads_back_the_same(workspace, audited, tmp_path):
     workspace.report("ä\ud83d", name=None)
     report = audited()
-    (record,) = tmp_path.glob("acme/*/*.audit")
+    (record,) = tmp_path.glob("acme/*.audit")
     assert AuditReport.from_bytes(record.read_bytes()) == report
 
 
@@ -71,8 +72,27 @@ def test_anything_else_is_no_record_of_an_audit(content):
         AuditReport.from_bytes(content)
 
 
-def test_retention_removes_an_audit_with_its_snapshot(audited, tmp_path):
-    audited(), audited(), audited()
-    layout = Layout.nested(tmp_path, "acme")
-    assert prune(layout, 1) == [AT, AT + 86_400]
-    assert len(entries(layout.home)) == 1
+def test_what_is_new_is_known_when_retention_has_removed_the_audited_snapshot(workspace, audited, tmp_path):
+    workspace.report("a", name=None)
+    audited()
+    for day in range(1, 8):
+        workspace.snapshot(AT + 86_400 * day)
+    assert AT in prune(Layout.nested(tmp_path, "acme"), 7)
+    (finding,) = audit_snapshot(workspace.snapshot(AT + 86_400 * 8), only=["unnamed"]).findings
+    assert not finding.is_new
+
+
+def test_an_audit_of_one_check_makes_nothing_new_in_the_others(workspace, audited):
+    workspace.report("a", name=None)
+    audited("unnamed")
+    audited("stale")
+    report = audited("unnamed", "stale")
+    assert report.new_counts == {"unnamed": 0, "stale": 0}
+    assert report.compared_with == AT + 86_400
+
+
+def test_the_oldest_audits_go(audited, tmp_path):
+    for _ in range(KEPT + 2):
+        audited()
+    kept = sorted(int(path.stem) for path in tmp_path.glob("acme/*.audit"))
+    assert kept == [AT + 86_400 * day for day in range(2, KEPT + 2)]

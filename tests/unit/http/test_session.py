@@ -32,7 +32,9 @@ SECRET = "Token very-secret-value"
 
 
 def whole(body: bytes, *headers: bytes) -> bytes:
-    lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers]
+    # The server closes after each answer, and must say so: else a client that keeps connections may write
+    # its next request into one that is just being closed.
+    lines = [b"HTTP/1.1 200 OK", b"Connection: close", b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
