@@ -22,7 +22,7 @@ _COPY_WORDS = {"copy", "of", "clone", "new", "old", "v", "version", "draft", "te
 #: A text found in more reports than this is a pattern of the house, not the mark of a copy.
 COMMON = 20
 
-#: Different queries in one band of which more are a pattern, too.
+#: Different queries in one band of which more are not compared there: their pairs grow with the square.
 CROWDED = 50
 
 #: So many older reports, those with the most in common, are looked at as the origin of one.

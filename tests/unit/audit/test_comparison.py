@@ -47,6 +47,8 @@ def test_later_only_what_was_not_found_before(workspace, audited):
 def test_auditing_a_snapshot_again_tells_the_same(workspace, audited):
     workspace.report("a", name=None)
     first = audited()
+    workspace.report("b", name=None)
+    audited()
     snapshot = open_snapshot(workspace._folder / "acme" / str(AT))
     assert audit_snapshot(snapshot, only=["unnamed"]) == first
 
@@ -89,6 +91,15 @@ def test_an_audit_of_one_check_makes_nothing_new_in_the_others(workspace, audite
     report = audited("unnamed", "stale")
     assert report.new_counts == {"unnamed": 0, "stale": 0}
     assert report.compared_with == AT + 86_400
+
+
+def test_what_came_back_is_new_although_an_older_audit_had_it(workspace, audited):
+    workspace.report("a", name=None)
+    audited("unnamed", "stale")
+    workspace.remove("a")
+    audited("unnamed")
+    workspace.report("a", name=None)
+    assert audited("unnamed", "stale").new_counts == {"unnamed": 1, "stale": 0}
 
 
 def test_the_oldest_audits_go(audited, tmp_path):

@@ -73,10 +73,43 @@ def test_less_similar_queries_need_similar_names(workspace, names, drifted):
     assert len(found(workspace, "drifted_copy")) == drifted
 
 
-def test_one_shared_query_among_many_makes_no_copy(workspace):
-    workspace.report("one", REVENUE, created_at=OLD)
-    workspace.report("other", REVENUE, TICKETS, "select 1", "select 2", created_at=NEW)
+@pytest.mark.parametrize("stamps", [(OLD, NEW), (NEW, OLD)], ids=["the copy", "the origin"])
+def test_one_shared_query_among_many_makes_no_copy(workspace, stamps):
+    workspace.report("one", REVENUE, created_at=stamps[0])
+    workspace.report("other", REVENUE, TICKETS, "select 1", "select 2", created_at=stamps[1])
     assert found(workspace, "drifted_copy") == []
+
+
+def test_a_query_that_was_copied_twice_stems_from_the_original_once(workspace):
+    workspace.report("original", ("Revenue", REVENUE), ("Tickets", TICKETS), created_at=OLD)
+    workspace.report("copy", ("Revenue", REVENUE), ("Revenue 2", REVENUE), created_at=NEW)
+    (finding,) = audit_snapshot(workspace.snapshot(), only=["drifted_copy"]).findings
+    assert "'Revenue 2' was added; 'Tickets' is missing" in finding.message
+
+
+def test_a_duplicate_of_a_drifted_copy_is_told_as_a_duplicate_only(workspace):
+    drifted = REVENUE.replace("sum", "avg")
+    workspace.report("original", REVENUE, created_at=OLD)
+    workspace.report("drifted", drifted, created_at="2026-02-01T08:00:00.000Z")
+    workspace.report("again", drifted, created_at=NEW)
+    assert found(workspace, "drifted_copy") == [("drifted", "original")]
+    assert found(workspace, "duplicate_report") == [("again", "drifted")]
+
+
+def test_a_twin_of_an_archived_report_drifted_from_the_one_that_lives(workspace):
+    drifted = REVENUE.replace("sum", "avg")
+    workspace.report("original", REVENUE, created_at=OLD)
+    workspace.report("archived", drifted, created_at="2026-02-01T08:00:00.000Z", archived=True)
+    workspace.report("again", drifted, created_at=NEW)
+    assert found(workspace, "drifted_copy") == [("again", "original")]
+    assert found(workspace, "duplicate_report") == []
+
+
+def test_the_copies_that_most_people_look_at_come_first(workspace):
+    workspace.report("original", REVENUE, created_at=OLD)
+    for token, views in (("a", 3), ("b", 5), ("c", 4)):
+        workspace.report(token, REVENUE, created_at=NEW, view_count=views)
+    assert [token for token, _ in found(workspace, "duplicate_report")] == ["b", "c", "a"]
 
 
 def test_trivial_queries_make_no_copies(workspace):

@@ -57,6 +57,10 @@ class Workspace:
                 data_source_id=connection,
             )
 
+    def remove(self, token: str) -> None:
+        """Delete a report that has no queries."""
+        self._rows = [(asset, row) for asset, row in self._rows if row.get("token") != token]
+
     def snapshot(self, timestamp: int = AT) -> Snapshot:
         layout = Layout.nested(self._folder, "acme")
         host = "https://app.mode.com"
