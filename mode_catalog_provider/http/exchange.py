@@ -39,11 +39,6 @@ class Exchange:
         self.sent_at: float | None = None
         self._socket: Any = None
 
-    @property
-    def has_socket(self) -> bool:
-        """Whether a connection was made for this very exchange."""
-        return self._socket is not None
-
     def uses(self, sock: Any) -> None:
         """Say which socket carries the exchange."""
         self._socket = sock
@@ -116,36 +111,35 @@ class Exchanges:
             exchange.break_off()
 
 
-def _tell_exchange(sock: Any, *, about_to_send: bool = False) -> None:
+def _running() -> Exchange | None:
     exchange: Exchange | None = getattr(_of_this_thread, "exchange", None)
-    if exchange is not None:
-        if about_to_send and sock is not None and not exchange.has_socket:
+    return exchange
+
+
+class _BreakableConnection(HTTPConnection):
+    """Tells the running exchange which socket it uses, and when that took the request."""
+
+    def connect(self) -> None:
+        super().connect()
+        if exchange := _running():
+            exchange.uses(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        exchange, is_kept = _running(), self.sock is not None
+        if exchange and is_kept:
+            exchange.uses(self.sock)
+        super().request(*args, **kwargs)
+        if exchange and is_kept:
+            # After the sending: a thread that had to wait its turn before has not sent anything yet.
             exchange.sent_at = monotonic()
-        exchange.uses(sock)
 
 
-class _Connection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _tell_exchange(self.sock)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell_exchange(self.sock, about_to_send=True)
-        super().request(*args, **kwargs)
-
-
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _tell_exchange(self.sock)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell_exchange(self.sock, about_to_send=True)
-        super().request(*args, **kwargs)
+class _SecureConnection(_BreakableConnection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _BreakableConnection
 
 
 class _SecurePool(HTTPSConnectionPool):

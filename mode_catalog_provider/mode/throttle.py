@@ -7,7 +7,8 @@ leaves only when fewer than 40 others can still be in one window of the server w
 at the latest, when its answer is here, or a moment after its last byte was sent, whichever is first. That
 moment is a fortieth of the window, 0.25 s: connecting, which takes longest, comes before the sending. So 97.5
 % of the limit is used however slow the answers are, and jitter below it cannot make any window see 41. Where
-a way turns out to take longer (a 429 says so), half a second is allowed from then on.
+a way turns out to take longer (a 429 says so), half a second is allowed for the next five minutes, and for
+twice as long at each further 429: one slow moment must not cost a long extraction its rate.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ BURST = 2
 WAY = 0.025
 """Part of the window after which a request that was sent is taken to have arrived, answered or not."""
 LONG_WAY = 0.05
-"""The same once the service refused a request that kept to the limit."""
+"""The same after the service refused a request that kept to the limit."""
+LONG_WAY_WINDOWS = 30
+"""For so many windows after the first refusal; for twice as many at each further one."""
 LONGEST_WAY = 0.5
 """Seconds after which a request that left is taken to have arrived while nobody knows when it was sent."""
 FEWEST_IN_FLIGHT = 4
@@ -47,12 +50,13 @@ class Pace:
     def __init__(self, *, requests: int = PUBLISHED_REQUESTS, window: float = PUBLISHED_WINDOW) -> None:
         self.requests = requests
         self.window = window
-        self.way = WAY
         self.paused_until = float("-inf")
         # Times at which the requests that left will have left the server's window, earliest first.
         self._over: list[float] = []
         self._saved = float(BURST)
         self._saved_at = float("-inf")
+        self._long_way_for = LONG_WAY_WINDOWS * window
+        self._long_way_until = float("-inf")
 
     @classmethod
     def of(cls, requests_per_second: float) -> Pace:
@@ -89,7 +93,7 @@ class Pace:
         :param departure: what :meth:`leave` returned.
         :param sent: when the connection took it; ``None`` when nobody knows.
         """
-        arrived = now if sent is None else min(now, sent + self.way * self.window)
+        arrived = now if sent is None else min(now, sent + self.way(now) * self.window)
         over = arrived + self.window
         at = bisect.bisect_left(self._over, departure)
         if over < departure and at < len(self._over) and self._over[at] == departure:
@@ -101,6 +105,15 @@ class Pace:
         if until > self.paused_until:
             self.paused_until = until
             self._saved, self._saved_at = 1.0, until
+
+    def way(self, now: float) -> float:
+        """Part of the window after which a request that was sent is taken to have arrived."""
+        return LONG_WAY if now < self._long_way_until else WAY
+
+    def allow_longer_way(self, now: float) -> None:
+        """Take requests to be longer on their way for a while: the service counted too many in a window."""
+        self._long_way_until = now + self._long_way_for
+        self._long_way_for *= 2
 
     def in_window(self, now: float) -> int:
         """How many of our own requests may be in the server's present window."""
@@ -182,10 +195,11 @@ class Throttle:
         with self._changed:
             now = self._stop.now()
             # Answers that were on their way together are one refusal.
-            if self._adapts and now >= self._pace.paused_until and self._pace.requests > PUBLISHED_REQUESTS:
-                self._highest = max(PUBLISHED_REQUESTS, self._pace.requests // 2)
-                self._pace.requests = self._highest
-            self._pace.way = LONG_WAY
+            if now >= self._pace.paused_until:
+                self._pace.allow_longer_way(now)
+                if self._adapts and self._pace.requests > PUBLISHED_REQUESTS:
+                    self._highest = max(PUBLISHED_REQUESTS, self._pace.requests // 2)
+                    self._pace.requests = self._highest
             self._pace.pause(now + seconds)
             self._changed.notify_all()
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,30 @@ def test_after_a_stop_nothing_is_sent(server: RawServer) -> None:
     with pytest.raises(CancelledError):
         session(stop=stop).exchange("GET", server.url)
     assert server.received == []
+
+
+def test_a_kept_connection_tells_when_it_had_taken_the_whole_request(server: RawServer) -> None:
+    kept_open = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+    def twice(connection: socket.socket) -> None:
+        connection.sendall(kept_open)
+        while not connection.recv(65536).endswith(b"0\r\n\r\n"):
+            pass
+        connection.sendall(kept_open)
+
+    def slow_body() -> Iterator[bytes]:
+        yield b"a"
+        time.sleep(0.05)
+        ready.append(time.monotonic())
+        yield b"b"
+
+    ready: list[float] = []
+    server.script = twice
+    asking = session()
+    assert asking.exchange("GET", server.url).sent_at is None  # a new connection: nobody knows
+    answer = asking.exchange("POST", server.url, data=slow_body())
+    assert answer.sent_at is not None
+    assert ready[0] <= answer.sent_at <= time.monotonic()
 
 
 def test_requests_and_bytes_are_counted(server: RawServer) -> None:

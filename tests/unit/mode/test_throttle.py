@@ -133,10 +133,15 @@ def test_it_comes_close_to_four_a_second_however_slow_the_answers_are(latency: f
     assert 4000 / arrivals[-1] > 0.975 * 4
 
 
-def test_a_refusal_in_spite_of_the_pace_makes_it_allow_for_longer_ways() -> None:
+def test_a_refusal_in_spite_of_the_pace_makes_it_allow_for_longer_ways_for_a_while() -> None:
     throttle = SimulatedThrottle()
-    throttle.back_off(0.0)
-    assert throttle._pace.way == LONG_WAY > WAY
+    pace = throttle._pace
+    for number, minutes in enumerate((5, 10, 20)):
+        began = throttle.clock.time = 10_000.0 * number
+        for _ in range(3):  # answers that were on their way together are one refusal
+            throttle.back_off(10.0)
+        assert pace.way(began + 60 * minutes - 1) == LONG_WAY
+        assert pace.way(began + 60 * minutes) == WAY
 
 
 @pytest.mark.parametrize(("latency", "wanted"), [(0.0, 4), (0.3, 6), (5.0, 24)])
