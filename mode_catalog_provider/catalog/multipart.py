@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotIncompleteError
 
-CHUNK = 256 * 1024
+CHUNK = 1024 * 1024
 
 
 class FileBody:
@@ -57,11 +58,19 @@ class FileBody:
 
     def _checked_chunks(self) -> Iterator[bytes]:
         digest, left = hashlib.sha256(), self._size
+
+        def next_chunk() -> bytes:
+            chunk = file.read(CHUNK)
+            digest.update(chunk)
+            return chunk
+
         try:
-            with self._open_file() as file:
-                while left >= 0 and (chunk := file.read(CHUNK)):
+            # One chunk ahead: reading, perhaps from another host, and hashing need not hold up the sending.
+            with self._open_file() as file, ThreadPoolExecutor(1, "read-ahead") as reader:
+                coming = reader.submit(next_chunk)
+                while left >= 0 and (chunk := coming.result()):
                     left -= len(chunk)
-                    digest.update(chunk)
+                    coming = reader.submit(next_chunk)
                     yield chunk
         # an OSError would pass for a broken connection to Catalog, which it is not
         except FileNotFoundError as error:

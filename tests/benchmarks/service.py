@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +28,7 @@ class Service:
     :param compression: seconds of the service in one real second, default 1.
     :param mode: switches of its Mode.
     :param catalog: switches of its Catalog.
+    :param folder: where it stores what is uploaded; ``None`` for the system's temporary folder.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Service:
         compression: float = 1.0,
         mode: Mapping[str, Any] | None = None,
         catalog: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.compression = compression
         self._command = [sys.executable, "-m", "tests.sandbox", "--time-scale", str(1 / compression)]
@@ -44,11 +48,14 @@ class Service:
                 if values
                 else []
             )
+        self._environment = {**os.environ, **({"TMPDIR": str(folder)} if folder else {})}
         self._control = requests.Session()
         self._control.trust_env = False
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=self._environment
+        )
         assert self._process.stdout is not None
         self._described = json.loads(self._process.stdout.readline())
         return self

@@ -23,6 +23,9 @@ MEGABYTES = 1000
 GOAL_SHARE, GOAL_GROWTH = 0.8, 40.0
 NAME = "1700000000-query.json"
 
+# A disk that is busy writing what came before would be measured otherwise: up to four times slower.
+MEMORY = Path("/dev/shm")
+
 
 class _Timed(NamedTuple):
     """Megabytes a second, and seconds of CPU for the whole file."""
@@ -42,7 +45,10 @@ def upload_speed(*, runs: int) -> Iterator[Goal]:
     ours: list[_Timed] = []
     curls: list[_Timed] = []
     growths = []
-    with Service(shape=shape, catalog=switches) as service, tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=MEMORY if _holds_it_all(MEMORY) else None) as folder,
+        Service(shape=shape, catalog=switches, folder=Path(folder)) as service,
+    ):
         file = Path(folder) / NAME
         digest = _fill(file)
         for _ in range(runs):
@@ -60,6 +66,10 @@ def upload_speed(*, runs: int) -> Iterator[Goal]:
         f"below {GOAL_GROWTH:g} MB",
         growth < GOAL_GROWTH,
     )
+
+
+def _holds_it_all(place: Path) -> bool:
+    return place.is_dir() and shutil.disk_usage(place).free > 4 * MEGABYTES * 1_000_000
 
 
 def _median(timed: list[_Timed]) -> _Timed:

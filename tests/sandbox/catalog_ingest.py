@@ -35,6 +35,8 @@ class CatalogIngest:
     def forget(self) -> None:
         """Empty the store (the names are free again)."""
         with self._lock:
+            for upload in self._stored.values():
+                upload.path.unlink()
             self._stored.clear()
 
     def receive(self, request: Request, source_id: str, name: str) -> Answer:

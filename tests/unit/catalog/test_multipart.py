@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from email.parser import BytesParser
 from email.policy import HTTP
 
@@ -55,6 +56,35 @@ def test_a_second_attempt_sends_everything_again():
     next(abandoned)
     next(abandoned)
     assert b"".join(body) == b"".join(body)
+
+
+def test_the_next_chunk_is_read_while_one_is_being_sent():
+    content = b"abc" * CHUNK
+    third_is_read = threading.Event()
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() == 2 * CHUNK:
+                third_is_read.set()
+            return super().read(size)
+
+    body = FileBody(lambda: File(content), name="1-report.json", size=len(content), sha256="0" * 64)
+    sending = iter(body)
+    next(sending)
+    next(sending)  # the first chunk; the second is held back
+    assert third_is_read.wait(5)
+
+
+def test_an_attempt_that_is_given_up_leaves_no_open_file_and_no_thread():
+    file = io.BytesIO(b"abc" * CHUNK)
+    body = FileBody(lambda: file, name="1-report.json", size=3 * CHUNK, sha256="0" * 64)
+    sending = iter(body)
+    next(sending)
+    next(sending)
+    assert any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+    sending.close()
+    assert file.closed
+    assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
 
 
 def test_the_body_is_handed_over_only_with_its_last_bytes():

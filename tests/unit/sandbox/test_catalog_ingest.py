@@ -40,6 +40,15 @@ def test_a_file_is_stored_with_its_bytes_name_and_hash(caller, catalog):
     assert upload.sha256 == hashlib.sha256(content).hexdigest()
 
 
+def test_a_forgotten_file_leaves_no_bytes_and_frees_its_name(caller, catalog):
+    caller.upload(NAME, b"[]")
+    [upload] = catalog.uploads
+    catalog.forget_uploads()
+    assert catalog.uploads == []
+    assert not upload.path.exists()
+    assert caller.upload(NAME, b"[]").status_code == 200
+
+
 def test_an_empty_file_is_stored_as_such(caller, catalog):
     assert _raw(caller, _part(content=b"")).status_code == 200
     assert catalog.uploads[0].content == b""
