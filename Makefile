@@ -13,7 +13,7 @@ help:
 	@echo "make test           run the whole test suite"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make lint           ruff and mypy"
-	@echo "make bench          the benchmarks, about 40 minutes; BENCH_ARGS=--quick about 2"
+	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
 	@echo "make requirements   pin the dependencies again"
 	@echo "make clean          remove everything the other targets made"
 

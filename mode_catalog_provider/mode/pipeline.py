@@ -73,6 +73,45 @@ class _Outcome:
     error: BaseException | None = None
 
 
+class _Workers:
+    """Threads that make calls, started as they are needed."""
+
+    def __init__(self, name: str, outcomes: SimpleQueue[_Outcome]) -> None:
+        self._name = name
+        self._outcomes = outcomes
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def make(self, call: Call, *, in_flight: int) -> None:
+        """Let a thread make a call; ``in_flight``: how many are to be made at once, with this one."""
+        self._calls.put(call)
+        if len(self._threads) < in_flight:
+            # A daemon, so that a socket which never answers cannot keep the process from ending.
+            thread = Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def end(self) -> None:
+        """Let every thread end after the call that it makes; :meth:`join` waits for that."""
+        for _ in self._threads:
+            self._calls.put(None)
+
+    def join(self, deadline: float) -> None:
+        """Wait until all have ended, or for ``deadline`` on the monotonic clock."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))
+
+    def _work(self) -> None:
+        while call := self._calls.get():
+            try:
+                outcome = _Outcome(call, answer=call.request())
+            except BaseException as error:
+                outcome = _Outcome(call, error=error)
+            self._outcomes.put(outcome)
+            # Waiting for the next call must not keep the last answer alive.
+            del call, outcome
+
+
 class Pipeline:
     """Make calls on a bounded pool of threads, in an order that keeps the backlog and the idle time small.
 
@@ -91,9 +130,11 @@ class Pipeline:
         self._cancel = cancel
         self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
         self._in_flight = dict.fromkeys(Lane, 0)
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
-        self._threads: list[Thread] = []
+        self._workers = _Workers("mode-request", self._outcomes)
+        # Of what a thread has read, the allocator keeps the space for that thread. A bulk page is megabytes,
+        # so few threads may ever see one.
+        self._bulk_workers = _Workers("mode-request-bulk", self._outcomes)
         self._sources: deque[Iterator[Iterable[Row]]] = deque()
         #: Most calls that ever waited or were in flight at once: what the backlog cost at its worst.
         self.peak_backlog = 0
@@ -158,12 +199,11 @@ class Pipeline:
             self._max_in_flight = min(self._most_in_flight, self._wanted())
         while self._total_in_flight() < self._max_in_flight and (call := self._next_call()):
             self._in_flight[call.lane] += 1
-            self._calls.put(call)
-            if len(self._threads) < self._total_in_flight():
-                # A daemon, so that a socket which never answers cannot keep the process from ending.
-                thread = Thread(target=self._work, name=f"mode-request-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            bulk = self._in_flight[Lane.BATCH]
+            if call.lane is Lane.BATCH:
+                self._bulk_workers.make(call, in_flight=bulk)
+            else:
+                self._workers.make(call, in_flight=self._total_in_flight() - bulk)
 
     def _next_call(self) -> Call | None:
         order: Iterable[Lane] = Lane
@@ -178,24 +218,15 @@ class Pipeline:
     def _total_in_flight(self) -> int:
         return sum(self._in_flight.values())
 
-    def _work(self) -> None:
-        while call := self._calls.get():
-            try:
-                outcome = _Outcome(call, answer=call.request())
-            except BaseException as error:
-                outcome = _Outcome(call, error=error)
-            self._outcomes.put(outcome)
-            # Waiting for the next call must not keep the last answer alive.
-            del call, outcome
-
     def _stop(self) -> None:
         if self._total_in_flight():
             self._cancel()
         self._sources.clear()
         for waiting in self._waiting.values():
             waiting.clear()
-        for _ in self._threads:
-            self._calls.put(None)
+        groups = (self._workers, self._bulk_workers)
+        for workers in groups:
+            workers.end()
         deadline = monotonic() + _STOP_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - monotonic()))
+        for workers in groups:
+            workers.join(deadline)

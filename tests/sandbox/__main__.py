@@ -8,6 +8,7 @@ compositions that must know them beforehand, come from the environment: ``SANDBO
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -26,6 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with _sandbox(options) as sandbox:
+        # The workspace stays: a collector that walks through all of it would hold up requests meanwhile.
+        gc.freeze()
+        # Threads take turns as often in the service's time as they do in real time.
+        sys.setswitchinterval(sys.getswitchinterval() * min(1.0, options.time_scale))
         sys.stdout.write(json.dumps(sandbox.describe()) + "\n")
         sys.stdout.flush()
         stop.wait()

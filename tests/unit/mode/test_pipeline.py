@@ -20,7 +20,7 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
 )
 from mode_catalog_provider.mode import pipeline as pipeline_module
-from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline
+from mode_catalog_provider.mode.pipeline import Call, Lane, Pipeline, Row
 
 PATIENCE = 5.0
 
@@ -115,6 +115,26 @@ def test_only_one_page_is_read_ahead_while_queries_wait() -> None:
     assert tokens(pool) == []
     assert queries_done.is_set()
     assert order.index("page 2") > order.index("query 3")
+
+
+def test_bulk_pages_that_come_one_after_another_are_read_by_one_thread() -> None:
+    pool = pool_of(8)
+    readers: set[str] = set()
+
+    def page(number: int) -> int:
+        readers.add(threading.current_thread().name)
+        return number
+
+    def queue_next(number: int) -> list[Row]:
+        if number < 20:
+            pool.add(Call(Lane.BATCH, partial(page, number + 1), queue_next))
+        for _ in range(4):
+            pool.add(Call(Lane.QUERIES, lambda: None, lambda _: []))
+        return []
+
+    pool.add(Call(Lane.BATCH, partial(page, 1), queue_next))
+    assert tokens(pool) == []
+    assert len(readers) == 1
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 8])
