@@ -51,7 +51,7 @@ PARAMS = {
         None,
         type=["string", "null"],
         title="Only what is older than",
-        description_md="A time (`2026-11-20T05:30:00+00:00`), or the id or name of a warehouse in Catalog, "
+        description_md="A time (2026-11-20T05:30:00+00:00), or the id or name of a warehouse in Catalog, "
         "for the time of its last ingestion. Empty: everything, or, when the asset starts the run, what has "
         "no good run since its event.",
         section=RUN,
@@ -63,7 +63,7 @@ PARAMS = {
     "collections": words(
         settings.refresh_collections,
         "Collections",
-        "Tokens, names or globs (`Finance*`), one per line: all their reports and datasets.",
+        "Tokens, names or globs (Finance*), one per line: all their reports and datasets.",
     ),
     "data_sources": words(
         settings.refresh_data_sources,

@@ -34,7 +34,7 @@ PARAMS = {
         items={"type": "string"},
         title="Ignore",
         description_md="What was looked at and is fine, one per line: tokens, names or globs of objects "
-        "(`Sandbox*`), or `check:token` for one finding.",
+        "(Sandbox*), or check:token for one finding.",
     ),
     "stale_after_days": Param(
         settings.audit_stale_after.days,
