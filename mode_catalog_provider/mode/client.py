@@ -31,11 +31,11 @@ from mode_catalog_provider.mode.credentials import (
     ModeCredentials,
 )
 from mode_catalog_provider.mode.exchange import FAREWELL_SECONDS, ModeExchange
-from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, web_url, workspace_name
+from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, workspace_name
 from mode_catalog_provider.mode.pages import PageWalk
 from mode_catalog_provider.mode.throttle import Throttle
 
-__all__ = ["DEFAULT_HOST", "CredentialsSource", "ModeClient", "ModeCredentials", "web_url"]
+__all__ = ["DEFAULT_HOST", "ModeClient", "ModeCredentials"]
 
 
 class ModeClient:
