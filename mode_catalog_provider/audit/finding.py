@@ -40,7 +40,7 @@ class Finding:
     :param message: what is off, and what to do.
     :param related: tokens of the other objects that the message speaks of.
     :param url: where to look at it in Mode, ``None`` when it has no page.
-    :param is_new: whether no earlier audit had it.
+    :param is_new: whether the last audit that made this check, of an earlier snapshot, did not have it.
     """
 
     check: str

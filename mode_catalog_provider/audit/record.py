@@ -25,7 +25,7 @@ _NAME = re.compile(r"([1-9]\d{0,10})\.audit", re.ASCII)
 
 
 def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
-    """Write a report, in place of an earlier one of the same snapshot, and remove the oldest.
+    """Write a report, in place of an earlier one of the same snapshot, and remove the oldest others.
 
     :return: its path, ``{timestamp}.audit``; ``None`` for a folder of another tool, which is only read.
     """
@@ -36,9 +36,10 @@ def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
     with OutputFile(path) as output:
         output.write(report.to_bytes())
     output.publish()
-    kept = _kept(home)
-    for timestamp in sorted(kept, reverse=True)[KEPT:]:
-        remove_file(kept[timestamp])
+    others = _kept(home)
+    others.pop(report.timestamp, None)
+    for timestamp in sorted(others, reverse=True)[KEPT - 1 :]:
+        remove_file(others[timestamp])
     return path
 
 

@@ -33,7 +33,7 @@ def audit_snapshot(
     :param ignore: what was looked at and is fine: tokens, names or globs of objects, or ``check:token`` for
         one finding.
     :param stale_after: for how long nobody changed a stale report, default 365 days, up to the snapshot.
-    :return: the findings, those that an earlier audit had marked as known.
+    :return: the findings; known are those that the last audit of an earlier snapshot had.
     :raises ConfigurationError: there is no such check.
     :raises SnapshotError: the files are not those that the manifest names.
     """

@@ -107,3 +107,10 @@ def test_the_oldest_audits_go(audited, tmp_path):
         audited()
     kept = sorted(int(path.stem) for path in tmp_path.glob("acme/*.audit"))
     assert kept == [AT + 86_400 * day for day in range(2, KEPT + 2)]
+
+
+def test_the_audit_of_an_old_snapshot_is_kept_all_the_same(workspace, audited):
+    for _ in range(KEPT + 2):
+        audited()
+    old = open_snapshot(workspace._folder / "acme" / str(AT))
+    assert keep_audit(audit_snapshot(old, only=["unnamed"]), old).exists()
