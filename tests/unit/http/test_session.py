@@ -264,6 +264,21 @@ def test_a_kept_connection_tells_when_it_had_taken_the_whole_request(server: Raw
     assert ready[0] <= answer.sent_at <= time.monotonic()
 
 
+def test_a_kept_connection_can_be_broken_off_like_a_new_one(server: RawServer) -> None:
+    def once_then_silence(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        server.released.wait(30)
+
+    server.script = once_then_silence
+    asking = session(timeout=20)
+    asking.exchange("GET", server.url)
+    began = time.monotonic()
+    with pytest.raises(ServiceUnavailableError, match=r"not complete after 0\.2 s"):
+        asking.exchange("GET", server.url, deadline=0.2)
+    assert time.monotonic() - began < 10  # not by the silence of 20 s
+    assert len(server.received) == 1  # no second connection
+
+
 def test_requests_and_bytes_are_counted(server: RawServer) -> None:
     server.answers(whole(b'{"a": 1}'))
     asking = session()
