@@ -13,9 +13,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, Param
 
-from mode_catalog_provider.compat import only_runs
+from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from mode_catalog_provider.settings import read_settings
+from mode_catalog_provider.tasks.compat import only_runs
 
 settings = read_settings()
 

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from mode_catalog_provider.assets import catalog_ingested
-from mode_catalog_provider.compat import AirflowFailException, deadline_alert
+from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import COVERED_BY, ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock
 from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
-from mode_catalog_provider.settings import read_settings
+from mode_catalog_provider.tasks.compat import AirflowFailException, deadline_alert
 
 settings = read_settings()
 

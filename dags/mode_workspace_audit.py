@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, Param
 
 from mode_catalog_provider.audit.finding import CHECKS
-from mode_catalog_provider.compat import only_runs
+from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
-from mode_catalog_provider.settings import read_settings
+from mode_catalog_provider.tasks.compat import only_runs
 
 settings = read_settings()
 

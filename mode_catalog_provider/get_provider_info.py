@@ -1,7 +1,7 @@
 """What Airflow reads to know this provider: plain values only, nothing imported.
 
 The connection forms and the configuration options are written once, here; the hooks and
-:mod:`mode_catalog_provider.settings` take them from this module.
+:mod:`mode_catalog_provider.dags.settings` take them from this module.
 """
 
 from __future__ import annotations
@@ -374,11 +374,11 @@ def get_provider_info() -> dict[str, Any]:
             "triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources", "catalog_events"]
         ),
         "extra-links": [
-            "mode_catalog_provider.links.ModeWorkspaceLink",
-            "mode_catalog_provider.links.ModeCulpritLink",
-            "mode_catalog_provider.links.ModeRunLink",
-            "mode_catalog_provider.links.CatalogSourceLink",
-            "mode_catalog_provider.links.ExtractionLink",
+            "mode_catalog_provider.tasks.links.ModeWorkspaceLink",
+            "mode_catalog_provider.tasks.links.ModeCulpritLink",
+            "mode_catalog_provider.tasks.links.ModeRunLink",
+            "mode_catalog_provider.tasks.links.CatalogSourceLink",
+            "mode_catalog_provider.tasks.links.ExtractionLink",
         ],
         "config": {
             CONFIG_SECTION: {

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from mode_catalog_provider.audit.sql_text import read_query, uses_definition
 from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
-from mode_catalog_provider.snapshot.spool import private_database
 
 _CACHE = 32 * 1024
 _CHUNK = 1 << 20

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from mode_catalog_provider.catalog.answers import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
+from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.catalog.zones import resolve
 from mode_catalog_provider.errors import (
@@ -19,10 +19,10 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     WrongHostError,
 )
-from mode_catalog_provider.http.figures import RequestFigures
 from mode_catalog_provider.http.response import Answer, read_json
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 # 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
@@ -89,7 +89,7 @@ class CatalogApi:
     ) -> None:
         self.zone = resolve(zone, api_url=api_url)
         self.connection = connection
-        self.figures = RequestFigures()
+        self.statistics = RequestStatistics()
         self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=allow_http)
         self._credential = CatalogCredential(token, connection=connection)
         self._policy = RetryPolicy(budget=retry_budget, few_for=(MalformedResponseError, _EmptyAnswerError))
@@ -102,7 +102,7 @@ class CatalogApi:
             pool_size=1,
             max_bytes=_LONGEST_ANSWER,
             stop=self._stop,
-            figures=self.figures,
+            statistics=self.statistics,
         )
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ class CatalogApi:
         return self._policy.call(
             lambda: self._ask(document, variables, field),
             stop=self._stop,
-            figures=self.figures,
+            statistics=self.statistics,
             on_wait=log_wait,
         )
 
@@ -154,7 +154,7 @@ class CatalogApi:
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
             rows, total = self._policy.call(
-                walk.next_page, stop=self._stop, figures=self.figures, on_wait=log_wait
+                walk.next_page, stop=self._stop, statistics=self.statistics, on_wait=log_wait
             )
             for source in map(CatalogSource.from_graphql, rows):
                 if source.id not in seen:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import SnapshotMismatchError, SnapshotShrunkError, SnapshotStaleError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.push_record import PushRecord

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import BinaryIO, Literal, Self
 from urllib.parse import quote
 
-from mode_catalog_provider.catalog.answers import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
 from mode_catalog_provider.catalog.multipart import FileBody
+from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.catalog.zones import other_zone, resolve
 from mode_catalog_provider.errors import (
@@ -22,10 +22,10 @@ from mode_catalog_provider.errors import (
     RequestRefusedError,
     UploadConflictError,
 )
-from mode_catalog_provider.http.figures import RequestFigures
 from mode_catalog_provider.http.response import Answer
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import DEADLINE, HttpSession, base_url
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 #: How the upload path begins, per file type. The path of LOOKML is documented nowhere, so it is not offered.
@@ -100,7 +100,7 @@ class CatalogIngest:
         self.zone = resolve(zone, ingest_url=ingest_url)
         self.file_type = _known_type(file_type)
         self.connection = connection
-        self.figures = RequestFigures()
+        self.statistics = RequestStatistics()
         self._root = base_url(self.zone.ingest_url, what="Catalog's ingest_url", allow_http=allow_http)
         self._credential = CatalogCredential(token, connection=connection)
         self._retry_budget = retry_budget
@@ -114,7 +114,7 @@ class CatalogIngest:
             pool_size=1,
             max_bytes=_LONGEST_ANSWER,
             stop=self._stop,
-            figures=self.figures,
+            statistics=self.statistics,
         )
 
     def __enter__(self) -> Self:
@@ -157,7 +157,7 @@ class CatalogIngest:
                 answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
             return self._outcome(file, answer)
 
-        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=log_wait)
+        return policy.call(attempt, stop=self._stop, statistics=self.statistics, on_wait=log_wait)
 
     def _send(self, file: OutgoingFile, before_attempt: Callable[[], None], *, deadline: float) -> Answer:
         before_attempt()

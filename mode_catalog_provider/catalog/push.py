@@ -18,6 +18,7 @@ from mode_catalog_provider.catalog.multipart import CHUNK
 from mode_catalog_provider.catalog.push_record import AcceptedShrink, FileState, PushRecord
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ModeCatalogError,
@@ -25,7 +26,6 @@ from mode_catalog_provider.errors import (
     SnapshotNotFoundError,
     SnapshotShrunkError,
 )
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import StoragePath, parse_data_file
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 from mode_catalog_provider.storage import location_of

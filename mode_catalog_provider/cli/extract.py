@@ -10,9 +10,9 @@ from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import DONE
 from mode_catalog_provider.cli.locked import locked
 from mode_catalog_provider.cli.services import mode_client, required
-from mode_catalog_provider.mode.extraction import Extraction
-from mode_catalog_provider.mode.extraction_options import ExtractionOptions
-from mode_catalog_provider.snapshot.capture import capture
+from mode_catalog_provider.extract.capture import capture
+from mode_catalog_provider.extract.extraction import Extraction
+from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.snapshot.layout import Layout
 
 log = logging.getLogger(__name__)

@@ -19,14 +19,14 @@ from mode_catalog_provider.cli.console import Output
 from mode_catalog_provider.cli.exit_codes import DONE, SERVICE
 from mode_catalog_provider.cli.services import catalog_api, mode_client
 from mode_catalog_provider.cli.usage import UsageError
-from mode_catalog_provider.mode.cache_endpoint import checked_path, invalidate_cache
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import Refresh, goes_on
-from mode_catalog_provider.mode.refresh_progress import failure_sentence, plan, result_of
-from mode_catalog_provider.mode.refresh_targets import Choice, Selection, find_data_sources, find_targets
-from mode_catalog_provider.mode.run_cancel import cancel_quietly
-from mode_catalog_provider.mode.run_limit import refuse_more, refuse_too_many
-from mode_catalog_provider.mode.schema_updates import update_schemas
+from mode_catalog_provider.refresh.cancel import cancel_quietly
+from mode_catalog_provider.refresh.endpoint import checked_path, invalidate_cache
+from mode_catalog_provider.refresh.limit import refuse_more, refuse_too_many
+from mode_catalog_provider.refresh.progress import failure_sentence, plan, result_of
+from mode_catalog_provider.refresh.refresh import Refresh, goes_on
+from mode_catalog_provider.refresh.schema_updates import update_schemas
+from mode_catalog_provider.refresh.targets import Choice, Selection, find_data_sources, find_targets
 
 log = logging.getLogger(__name__)
 

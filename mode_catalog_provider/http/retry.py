@@ -17,7 +17,7 @@ from mode_catalog_provider.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class RetryPolicy:
         attempt: Callable[[], T],
         *,
         stop: StopSignal,
-        figures: RequestFigures | None = None,
+        statistics: RequestStatistics | None = None,
         on_wait: Callable[[ServiceError, float], None] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
         passing: tuple[type[ServiceError], ...] = PASSING,
@@ -95,14 +95,14 @@ class RetryPolicy:
         :param attempt: makes one request; says what went wrong by the type of the :class:`ServiceError` it
             raises, and by ``retry_after`` on it how long the service asks to wait.
         :param stop: ends the waits early.
-        :param figures: where retries and throttled seconds are counted.
+        :param statistics: where retries and throttled seconds are counted.
         :param on_wait: told the failure and the seconds, before each wait.
         :param jitter: ``uniform(low, high)``, replaceable in tests.
         :param passing: the failures that are retried at all, besides ``few_for``.
         :raises ServiceError: the last failure, its message extended by what was tried.
         """
         started = stop.now()
-        counted = figures or RequestFigures()
+        counted = statistics or RequestStatistics()
         attempts = 0
         while True:
             attempts += 1

@@ -26,9 +26,9 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     UnreachableError,
 )
-from mode_catalog_provider.http.exchange import BreakableAdapter, Exchanges
-from mode_catalog_provider.http.figures import RequestFigures
+from mode_catalog_provider.http.connection import BreakableAdapter, Exchanges
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 USER_AGENT = f"mode-catalog-provider/{__version__}"
@@ -134,7 +134,7 @@ class HttpSession:
     :param pool_size: connections kept open.
     :param max_bytes: largest body accepted, decompressed.
     :param stop: breaks exchanges under way; they raise ``CancelledError``.
-    :param figures: where requests and bytes are counted.
+    :param statistics: where requests and bytes are counted.
     """
 
     def __init__(
@@ -147,11 +147,11 @@ class HttpSession:
         pool_size: int = 8,
         max_bytes: int = DEFAULT_MAX_BYTES,
         stop: StopSignal | None = None,
-        figures: RequestFigures | None = None,
+        statistics: RequestStatistics | None = None,
     ) -> None:
         self.service = service
         self.stop = stop or StopSignal()
-        self.figures = figures or RequestFigures()
+        self.statistics = statistics or RequestStatistics()
         self._timeout = timeout if isinstance(timeout, tuple) else (min(CONNECT_TIMEOUT, timeout), timeout)
         self._verify = verify
         self._max_bytes = max_bytes
@@ -193,7 +193,7 @@ class HttpSession:
         parts = urlsplit(url)
         asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
         where = f"{self.service} at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self.figures.count(requests=1)
+        self.statistics.count(requests=1)
         with self._exchanges.begin(deadline=deadline) as exchange:
             try:
                 with self._session.request(
@@ -226,7 +226,7 @@ class HttpSession:
             if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
                 self.stop.check()
                 raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
-        self.figures.count(bytes_received=len(body))
+        self.statistics.count(bytes_received=len(body))
         return Answer(
             status=response.status_code,
             headers=response.headers,

@@ -18,10 +18,10 @@ from mode_catalog_provider.errors import (
     UnreachableError,
     WrongHostError,
 )
-from mode_catalog_provider.http.figures import RequestFigures
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import READ_TIMEOUT
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.mode.answers import json_object
 from mode_catalog_provider.mode.credentials import (
@@ -30,9 +30,9 @@ from mode_catalog_provider.mode.credentials import (
     CredentialsSource,
     ModeCredentials,
 )
-from mode_catalog_provider.mode.exchange import FAREWELL_SECONDS, ModeExchange
 from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, workspace_name
 from mode_catalog_provider.mode.pages import PageWalk
+from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeExchange
 from mode_catalog_provider.mode.throttle import Throttle
 
 __all__ = ["DEFAULT_HOST", "ModeClient", "ModeCredentials"]
@@ -82,7 +82,7 @@ class ModeClient:
         if not read_timeout > 0:
             raise ConfigurationError(f"timeout must be above 0 seconds, not {read_timeout}.")
         self.workspace = workspace_name(workspace)
-        self.figures = RequestFigures()
+        self.statistics = RequestStatistics()
         self._address = Address(host, workspace=self.workspace, allow_http=allow_http, kept_in=connection)
         self.host = self._address.configured
         self._connection = connection
@@ -96,7 +96,7 @@ class ModeClient:
             credentials=self._credentials,
             throttle=self._throttle,
             stop=self._stop,
-            figures=self.figures,
+            statistics=self.statistics,
             timeout=timeout,
             pool_size=max_in_flight,
             verify=verify,
@@ -253,7 +253,7 @@ class ModeClient:
         """
         stop = StopSignal()
         attempt = partial(self._exchange.ask_last, method, path, shown_as=shown_as, stop=stop)
-        RetryPolicy(budget=FAREWELL_SECONDS).call(attempt, stop=stop, figures=self.figures)
+        RetryPolicy(budget=FAREWELL_SECONDS).call(attempt, stop=stop, statistics=self.statistics)
 
     def in_flight_wanted(self) -> int:
         """How many requests must be under way at once to use the whole rate, as slow as answers are now."""
@@ -292,7 +292,9 @@ class ModeClient:
             if isinstance(error, RateLimitedError):
                 self._throttle.back_off(seconds)
 
-        return policy.call(attempt, stop=self._stop, figures=self.figures, on_wait=before_wait, **options)
+        return policy.call(
+            attempt, stop=self._stop, statistics=self.statistics, on_wait=before_wait, **options
+        )
 
     def _not_mode(self) -> WrongHostError:
         return WrongHostError(

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 
-from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
@@ -23,6 +21,8 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.lock import Clocks, Holder, Lease, LeaseRecord, Observation, RunLock, Watch
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
+from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.triggers.lock import RunLockTrigger, run_is_over
 
 if TYPE_CHECKING:

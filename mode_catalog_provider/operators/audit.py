@@ -8,21 +8,21 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport, Finding, chosen_checks
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.workspace import DEFAULT_STALE_AFTER, audit_snapshot
-from mode_catalog_provider.compat import AirflowFailException, Stats
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.links import ModeWorkspaceLink
 from mode_catalog_provider.mode.hosts import web_url
-from mode_catalog_provider.operators.rendered import rendered_days, rendered_words
-from mode_catalog_provider.operators.staged_snapshot import given_manifest
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.links import ModeWorkspaceLink
+from mode_catalog_provider.tasks.rendered import rendered_days, rendered_words
+from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.compat import AirflowSkipException, conf
 from mode_catalog_provider.errors import ConfigurationError, RefreshFailedError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.links import ModeRunLink
-from mode_catalog_provider.mode.cache_endpoint import DEFAULT_PATH
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh import Refresh
-from mode_catalog_provider.mode.refresh_progress import (
+from mode_catalog_provider.refresh.endpoint import DEFAULT_PATH
+from mode_catalog_provider.refresh.progress import (
     Progress,
     failure_sentence,
     from_json,
     result_of,
     to_json,
 )
-from mode_catalog_provider.operators.kill_switch import KillSwitch
-from mode_catalog_provider.operators.killable_client import killable_client
-from mode_catalog_provider.operators.other_refreshes import call_endpoint, update_connections
-from mode_catalog_provider.operators.refresh_plan import plan_runs, publish_runs
-from mode_catalog_provider.operators.refresh_policy import ENDPOINT, SCHEMA, RefreshPolicy, selection_of
-from mode_catalog_provider.operators.try_memory import TryMemory
+from mode_catalog_provider.refresh.refresh import Refresh
+from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.kill_switch import KillSwitch
+from mode_catalog_provider.tasks.killable_client import killable_client
+from mode_catalog_provider.tasks.links import ModeRunLink
+from mode_catalog_provider.tasks.other_refreshes import call_endpoint, update_connections
+from mode_catalog_provider.tasks.refresh_plan import plan_runs, publish_runs
+from mode_catalog_provider.tasks.refresh_policy import ENDPOINT, SCHEMA, RefreshPolicy, selection_of
+from mode_catalog_provider.tasks.try_memory import TryMemory
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
 
 if TYPE_CHECKING:

@@ -11,37 +11,37 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.coverage import answer_to
-from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException, Stats
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
     ModeCatalogError,
     NewlyForbiddenError,
 )
+from mode_catalog_provider.extract.capture import CaptureResult, capture
+from mode_catalog_provider.extract.extraction import Extraction
+from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.extraction import Extraction
-from mode_catalog_provider.mode.extraction_options import ExtractionOptions
 from mode_catalog_provider.mode.hosts import PAGES, web_url
-from mode_catalog_provider.operators.held_lease import held_lease
-from mode_catalog_provider.operators.rendered import (
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import newest_snapshot
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException, Stats
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.held_lease import held_lease
+from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
+from mode_catalog_provider.tasks.rendered import (
     rendered_days,
     rendered_mapping,
     rendered_number,
     rendered_truth,
     rendered_words,
 )
-from mode_catalog_provider.operators.run_requests import this_run, waiting_runs
-from mode_catalog_provider.snapshot.capture import CaptureResult, capture
-from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
-from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.tasks.run_requests import this_run, waiting_runs
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseOperator
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.lock import Lease, RunLock
 from mode_catalog_provider.operators.acquire_lock import AcquireLockOperator
-from mode_catalog_provider.operators.rendered import rendered_mapping
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.rendered import rendered_mapping
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,16 +9,16 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.compat import Stats
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.key_age import KeyAge, key_age, key_record
-from mode_catalog_provider.operators.key_memory import first_seen
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.compat import Stats
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.key_memory import first_seen
 
 
 class ModeCatalogPreflightOperator(BaseOperator):

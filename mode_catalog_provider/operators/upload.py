@@ -11,36 +11,36 @@ from typing import Any, NoReturn
 
 from airflow.sdk import BaseNotifier, BaseOperator, Context
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
 from mode_catalog_provider.catalog.push_record import AcceptedShrink
-from mode_catalog_provider.compat import Stats, await_answer
 from mode_catalog_provider.errors import ConfigurationError, SnapshotShrunkError
 from mode_catalog_provider.hooks.catalog import CatalogHook
-from mode_catalog_provider.links import CatalogSourceLink, ExtractionLink
 from mode_catalog_provider.operators.extract import ModeExtractOperator
-from mode_catalog_provider.operators.held_lease import (
+from mode_catalog_provider.snapshot.layout import StoragePath
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.compat import Stats, await_answer
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.held_lease import (
     give_back,
     held_lease,
     retaken_lease,
     was_given_back,
 )
-from mode_catalog_provider.operators.rendered import rendered_number, rendered_truth
-from mode_catalog_provider.operators.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
-from mode_catalog_provider.operators.staged_snapshot import given_manifest
-from mode_catalog_provider.operators.sync_summary import (
+from mode_catalog_provider.tasks.links import CatalogSourceLink, ExtractionLink
+from mode_catalog_provider.tasks.rendered import rendered_number, rendered_truth
+from mode_catalog_provider.tasks.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
+from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.sync_summary import (
     SUMMARY,
     SUMMARY_MARKDOWN,
     as_markdown,
     as_table,
     sync_summary,
 )
-from mode_catalog_provider.snapshot.layout import StoragePath
-from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
-from mode_catalog_provider.staging import staging_path
 
 #: XComs of a task that asked whether it may upload a smaller snapshot: the question, and the consent.
 QUESTION, CONSENT = "shrink_question", "shrink_consent"

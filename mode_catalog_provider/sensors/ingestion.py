@@ -10,19 +10,19 @@ from typing import Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
-from mode_catalog_provider.airflow_errors import airflow_errors
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
 from mode_catalog_provider.catalog.moment import moment
-from mode_catalog_provider.compat import (
+from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.tasks.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     conf,
 )
-from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
-from mode_catalog_provider.hooks.catalog import CatalogHook
-from mode_catalog_provider.links import CatalogSourceLink
-from mode_catalog_provider.operators.rendered import rendered_truth, rendered_words
+from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.links import CatalogSourceLink
+from mode_catalog_provider.tasks.rendered import rendered_truth, rendered_words
 from mode_catalog_provider.triggers.catalog_sources import CatalogSourceTrigger, state_result
 
 

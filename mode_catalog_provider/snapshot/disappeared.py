@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
+from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
 

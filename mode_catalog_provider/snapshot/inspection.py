@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mode_catalog_provider.contract import KEYS, SUMMARY
 from mode_catalog_provider.errors import SnapshotAlteredError
-from mode_catalog_provider.snapshot.assets import KEYS, SUMMARY
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.row_stream import json_rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.storage import StoragePath as StoragePath
 
 #: Suffix of a file that is still being written. Not ``.json``, so that no directory upload picks it up.

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
     SnapshotError,
     SnapshotIncompleteError,
     SnapshotNotFoundError,
 )
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
 from mode_catalog_provider.snapshot.layout import (
     PARTIAL,

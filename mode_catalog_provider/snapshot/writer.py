@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from mode_catalog_provider import __version__
+from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
 from mode_catalog_provider.errors import SnapshotError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
+from mode_catalog_provider.scratch import RowSpool
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,
@@ -34,7 +35,6 @@ from mode_catalog_provider.snapshot.output import (
     remove_file,
     sync_directory,
 )
-from mode_catalog_provider.snapshot.spool import RowSpool
 
 #: What the summary names as its maker.
 CLIENT_NAME = "mode-catalog-provider"

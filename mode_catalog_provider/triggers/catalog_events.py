@@ -17,8 +17,8 @@ from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.ingestion import last_ingested
 from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
-from mode_catalog_provider.compat import SharedStreamProducer
 from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.tasks.compat import SharedStreamProducer
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from asgiref.sync import sync_to_async
 from mode_catalog_provider.errors import RequestRefusedError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.refresh_progress import Progress, from_json
-from mode_catalog_provider.mode.run_cancel import cancel_quietly
-from mode_catalog_provider.mode.runs import read_run
+from mode_catalog_provider.refresh.cancel import cancel_quietly
+from mode_catalog_provider.refresh.progress import Progress, from_json
+from mode_catalog_provider.refresh.runs import read_run
 
 # Polls that may fail in a row before a worker is asked to look into it.
 _FAILED_POLLS = 5
@@ -36,7 +36,7 @@ class ModeRunsTrigger(BaseTrigger):
 
     :param mode_conn_id: Airflow connection of type ``mode``.
     :param progress: how far the refresh has come, as of
-        :func:`mode_catalog_provider.mode.refresh_progress.to_json`; its runs in flight are watched.
+        :func:`mode_catalog_provider.refresh.progress.to_json`; its runs in flight are watched.
     :param each: fire when any of them is over; else when all are.
     :param deadline: when to stop waiting, seconds since the epoch.
     :param check_interval: seconds between two looks, varied by a tenth; more when Mode asks for more.

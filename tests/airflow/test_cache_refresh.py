@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
+from mode_catalog_provider.tasks.compat import AirflowFailException
 from tests.airflow_versions import needs_task_memory
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox

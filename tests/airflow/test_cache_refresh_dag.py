@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mode_catalog_provider.compat import only_runs
+from mode_catalog_provider.tasks.compat import only_runs
 from tests.airflow.conftest import parse_dag
 from tests.sandbox.objects import stamp
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.errors import CancelledError, RefreshFailedError
-from mode_catalog_provider.mode.refresh_progress import Progress, to_json
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from mode_catalog_provider.operators.kill_switch import KillSwitch
-from mode_catalog_provider.operators.refresh_plan import plan_runs
+from mode_catalog_provider.refresh.progress import Progress, to_json
+from mode_catalog_provider.tasks.kill_switch import KillSwitch
+from mode_catalog_provider.tasks.refresh_plan import plan_runs
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 
@@ -108,7 +108,7 @@ def test_a_second_kill_cancels_nothing_twice():
 
 
 def test_work_that_does_not_look_at_the_switch_is_broken_off_in_the_end(monkeypatch):
-    monkeypatch.setattr("mode_catalog_provider.operators.kill_switch._SECONDS", 0.05)
+    monkeypatch.setattr("mode_catalog_provider.tasks.kill_switch._SECONDS", 0.05)
     aborted = threading.Event()
     switch = KillSwitch(abort=aborted.set)
     with switch:
@@ -133,7 +133,7 @@ def test_a_task_that_is_killed_between_two_schema_updates_asks_for_no_more(mode)
 
 
 def test_many_runs_are_cancelled_side_by_side_because_airflow_waits_five_seconds_only(monkeypatch):
-    monkeypatch.setattr("mode_catalog_provider.operators.kill_switch._SECONDS", 20.0)
+    monkeypatch.setattr("mode_catalog_provider.tasks.kill_switch._SECONDS", 20.0)
     together = threading.Barrier(5, timeout=10)
     cancelled: list[int] = []
     switch = KillSwitch(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from mode_catalog_provider.operators.try_memory import TryMemory
+from mode_catalog_provider.tasks.try_memory import TryMemory
 
 
 class Store(dict[str, Any]):

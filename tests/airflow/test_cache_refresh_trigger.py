@@ -13,7 +13,7 @@ from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import TriggerEvent
 
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.mode.refresh_progress import Progress, to_json
+from mode_catalog_provider.refresh.progress import Progress, to_json
 from mode_catalog_provider.triggers.mode_runs import ModeRunsTrigger
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox

@@ -17,10 +17,10 @@ from airflow.exceptions import TaskDeferred
 from airflow.sdk import DAG
 from airflow.sdk.module_loading import import_string
 
-from mode_catalog_provider.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.errors import CancelledError, LockError, ModeCatalogError
 from mode_catalog_provider.lock import Clocks, Holder, Lease, RunLock
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.triggers.lock import RunLockTrigger
 
 HOUR = timedelta(hours=1)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.lock import RunLock
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 from tests.airflow.conftest import parse_dag
 
 ORDER = [*DATA_ASSETS, "summary"]

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.lock import RunLock
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 
 
 def kill_this_task():

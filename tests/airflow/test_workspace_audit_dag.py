@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
-from mode_catalog_provider.compat import only_runs
+from mode_catalog_provider.tasks.compat import only_runs
 from tests.airflow.conftest import parse_dag
 
 

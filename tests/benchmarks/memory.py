@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mode_catalog_provider.extract.capture import CaptureResult, capture
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.http.response import Answer
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.snapshot.capture import CaptureResult, capture
 from mode_catalog_provider.snapshot.layout import Layout
 
 WORKSPACE = "acme"

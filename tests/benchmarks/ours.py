@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
+from mode_catalog_provider.extract.capture import capture
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.snapshot.capture import capture
 from mode_catalog_provider.snapshot.layout import Layout
 
 

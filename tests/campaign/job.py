@@ -13,11 +13,11 @@ from upath import UPath
 
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import push_snapshot
+from mode_catalog_provider.extract.capture import capture
+from mode_catalog_provider.extract.extraction import Extraction
+from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
-from mode_catalog_provider.mode.extraction import Extraction
-from mode_catalog_provider.mode.extraction_options import ExtractionOptions
-from mode_catalog_provider.snapshot.capture import capture
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.reader import open_snapshot
 

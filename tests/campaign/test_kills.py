@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
 from tests.campaign.job import PHASES, Job, run

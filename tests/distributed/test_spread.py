@@ -16,8 +16,8 @@ import pytest
 from airflow.sdk import exceptions as airflow_exceptions
 from upath import UPath
 
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.lock import Clocks, Holder, RunLock
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from tests.distributed.conftest import Stuck
 from tests.distributed.stack import DistributedAirflow
 from tests.object_store import S3Server

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions, Progress
+from mode_catalog_provider.extract.options import Strategy
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions, Progress
-from mode_catalog_provider.mode.extraction_options import Strategy
 from tests.sandbox import Sandbox
 
 Rows = dict[str, list[dict[str, Any]]]

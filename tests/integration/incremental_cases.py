@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
-from mode_catalog_provider.snapshot.capture import CaptureResult, capture
+from mode_catalog_provider.contract import DATA_ASSETS
+from mode_catalog_provider.extract.capture import CaptureResult, capture
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.snapshot.layout import Layout
 from tests.integration.extracting import client_of
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.errors import CancelledError
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from tests.integration.extracting import client_of, extract, predicted_requests, request_threads
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape, peak_in_flight
 

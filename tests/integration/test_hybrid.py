@@ -17,8 +17,8 @@ from mode_catalog_provider.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.mode import discovery
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
 from tests.integration.extracting import Extracted, as_written, client_of, extract, walk_cost
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.objects import stamp

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.errors import ModeCatalogError
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.snapshot.capture import CaptureResult
+from mode_catalog_provider.extract.capture import CaptureResult
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.snapshot.layout import Layout, entries
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
 from mode_catalog_provider.snapshot.retention import prune

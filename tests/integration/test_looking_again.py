@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mode_catalog_provider.mode.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.mode.recollection import NothingKnown
+from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
+from mode_catalog_provider.extract.known import NothingKnown
 from tests.integration.extracting import client_of
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.generate import generate_workspace

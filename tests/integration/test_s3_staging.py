@@ -13,8 +13,8 @@ from s3fs import S3File, S3FileSystem
 from upath import UPath
 
 from mode_catalog_provider.catalog.push_record import read, record_path
+from mode_catalog_provider.contract import contract_row
 from mode_catalog_provider.errors import LockLostError, SnapshotError, SnapshotNotFoundError
-from mode_catalog_provider.snapshot.assets import contract_row
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath, entries
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot, verify

@@ -10,7 +10,7 @@ from typing import Any
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_snapshot
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, contract_row
+from mode_catalog_provider.contract import DATA_ASSETS, contract_row
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter

@@ -11,7 +11,7 @@ import pytest
 
 import mode_catalog_provider
 
-CORE = ("http", "mode", "catalog", "snapshot", "lock", "audit", "cli")
+CORE = ("http", "mode", "extract", "refresh", "catalog", "snapshot", "lock", "audit", "cli")
 ROOT = Path(mode_catalog_provider.__file__).parent
 
 # Run in a fresh interpreter: import every module named, then say which modules that brought in.
@@ -43,6 +43,9 @@ def modules_of(*rooms: str) -> list[str]:
     found = [
         "mode_catalog_provider",
         "mode_catalog_provider.errors",
+        "mode_catalog_provider.contract",
+        "mode_catalog_provider.scratch",
+        "mode_catalog_provider.storage",
         "mode_catalog_provider.get_provider_info",
     ]
     for room in rooms:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from airflow.sdk import dag, get_current_context, task
 
-from mode_catalog_provider.operators.held_lease import held_lease
 from mode_catalog_provider.operators.lock import run_lock
+from mode_catalog_provider.tasks.held_lease import held_lease
 
 
 def seconds(name: str, default: float) -> timedelta:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import DAG
 
+from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
-from mode_catalog_provider.settings import read_settings
 
 settings = read_settings()
 OWN_DISK = os.environ.get("WORKER_DISK", "/nowhere")

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from mode_catalog_provider.airflow_errors import airflow_errors
-from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError, RateLimitedError
+from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.errors import airflow_errors
 
 
 def test_a_permanent_error_fails_the_task_at_once_with_the_same_sentence():

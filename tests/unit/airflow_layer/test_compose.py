@@ -112,7 +112,7 @@ def test_the_sandboxs_values_are_complete_and_good_for_nothing_else():
 
 
 def test_the_staging_area_and_the_lock_are_in_the_store_that_all_workers_see(monkeypatch):
-    from mode_catalog_provider.settings import read_settings
+    from mode_catalog_provider.dags.settings import read_settings
 
     seen = set()
     for name in AIRFLOW_PARTS:

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.errors import CancelledError, ServiceUnavailableError
 from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.operators import upload as upload_module
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks.compat import AirflowFailException
 
 pytestmark = pytest.mark.usefixtures("connect")
 

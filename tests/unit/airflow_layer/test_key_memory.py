@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mode_catalog_provider.operators.key_memory import FOLDER, first_seen
+from mode_catalog_provider.tasks.key_memory import FOLDER, first_seen
 
 NOW = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 TOKEN = "2f4e6a8c0b1d"

@@ -8,7 +8,7 @@ import pytest
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from mode_catalog_provider.operators.refresh_policy import RefreshPolicy, selection_of
+from mode_catalog_provider.tasks.refresh_policy import RefreshPolicy, selection_of
 
 
 def operator(**arguments):

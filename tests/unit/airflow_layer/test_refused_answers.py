@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from mode_catalog_provider.catalog.coverage import RunRequest
-from mode_catalog_provider.compat import AirflowFailException
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks.compat import AirflowFailException
 
 pytestmark = pytest.mark.usefixtures("connect")
 

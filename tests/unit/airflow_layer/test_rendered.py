@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.operators.rendered import (
+from mode_catalog_provider.tasks.rendered import (
     rendered_days,
     rendered_mapping,
     rendered_number,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mode_catalog_provider.catalog.coverage import RunRequest
-from mode_catalog_provider.operators import run_requests
+from mode_catalog_provider.tasks import run_requests
 
 
 class TaskInstance:

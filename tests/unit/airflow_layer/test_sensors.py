@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mode_catalog_provider.catalog.moment import moment
-from mode_catalog_provider.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
+from mode_catalog_provider.tasks.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 
 OTHER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import get_provider_info
-from mode_catalog_provider.settings import read_settings
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_without_configuration_everything_has_a_default(monkeypatch):
 def test_airflow_itself_knows_every_option_and_its_default():
     from airflow.providers_manager import ProvidersManager
 
-    from mode_catalog_provider.compat import conf
+    from mode_catalog_provider.tasks.compat import conf
 
     ProvidersManager().initialize_providers_configuration()
     for name, option in get_provider_info()["config"]["mode_catalog"]["options"].items():

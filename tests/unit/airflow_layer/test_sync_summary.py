@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from mode_catalog_provider.catalog.push import PushResult
-from mode_catalog_provider.operators.sync_summary import as_markdown, as_table, sync_summary
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
+from mode_catalog_provider.contract import DATA_ASSETS
+from mode_catalog_provider.tasks.sync_summary import as_markdown, as_table, sync_summary
 
 RESULT = PushResult(source_id="s", snapshot="m", pushed=["a", "b"], already_there=[], bytes=9, seconds=1.5)
 

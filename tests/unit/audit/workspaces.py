@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mode_catalog_provider.snapshot.assets import contract_row
+from mode_catalog_provider.contract import contract_row
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter

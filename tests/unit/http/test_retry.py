@@ -21,8 +21,8 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     UnreachableError,
 )
-from mode_catalog_provider.http.figures import RequestFigures
 from mode_catalog_provider.http.retry import RetryPolicy, parse_http_date, parse_retry_after
+from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, tzinfo=UTC)
@@ -77,10 +77,10 @@ PASSING = [
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
 def test_what_passes_by_itself_is_tried_again_until_it_works(error: ServiceError) -> None:
-    stop, figures = SimulatedStop(), RequestFigures()
+    stop, statistics = SimulatedStop(), RequestStatistics()
     attempt = failing_with(*[error] * 7, stop=stop)
-    assert RetryPolicy().call(attempt, stop=stop, figures=figures) == "done"
-    assert figures.retries == 7
+    assert RetryPolicy().call(attempt, stop=stop, statistics=statistics) == "done"
+    assert statistics.retries == 7
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,12 @@ def test_what_will_not_change_is_not_tried_again(error: ServiceError) -> None:
 
 
 def test_a_malformed_answer_is_tried_a_few_times_only() -> None:
-    stop, figures = SimulatedStop(), RequestFigures()
+    stop, statistics = SimulatedStop(), RequestStatistics()
     with pytest.raises(MalformedResponseError, match="Gave up after 4 attempts"):
-        RetryPolicy().call(always(MalformedResponseError("a page.", status=200)), stop=stop, figures=figures)
-    assert figures.retries == 3
+        RetryPolicy().call(
+            always(MalformedResponseError("a page.", status=200)), stop=stop, statistics=statistics
+        )
+    assert statistics.retries == 3
 
 
 def test_waits_double_up_to_a_ceiling_with_full_jitter() -> None:
@@ -120,11 +122,11 @@ def test_waits_double_up_to_a_ceiling_with_full_jitter() -> None:
 
 
 def test_the_wait_that_the_service_asks_for_is_kept_exactly() -> None:
-    stop, figures = SimulatedStop(), RequestFigures()
+    stop, statistics = SimulatedStop(), RequestStatistics()
     attempt = failing_with(RateLimitedError("too fast.", status=429, retry_after=17.0), stop=stop)
-    assert RetryPolicy().call(attempt, stop=stop, figures=figures) == "done"
+    assert RetryPolicy().call(attempt, stop=stop, statistics=statistics) == "done"
     assert stop.waits == [17.0]
-    assert figures.throttled_seconds == 17.0
+    assert statistics.throttled_seconds == 17.0
 
 
 def test_a_service_that_refuses_but_asks_for_no_wait_gets_a_growing_one() -> None:

@@ -284,7 +284,7 @@ def test_requests_and_bytes_are_counted(server: RawServer) -> None:
     asking = session()
     asking.exchange("GET", server.url)
     asking.exchange("GET", server.url)
-    assert asking.figures.to_json() == {
+    assert asking.statistics.to_json() == {
         "requests": 2,
         "retries": 0,
         "refused_by_limiter": 0,

@@ -79,7 +79,7 @@ def test_cancelling_frees_every_thread_at_once(sandbox: Sandbox, connect: Connec
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    while not sandbox.mode.requests or (state == "the next attempt" and not client.figures.retries):
+    while not sandbox.mode.requests or (state == "the next attempt" and not client.statistics.retries):
         time.sleep(0.001)
     asked = time.monotonic()
     client.cancel()

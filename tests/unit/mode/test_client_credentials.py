@@ -62,7 +62,7 @@ def test_a_host_that_is_down_is_named_without_waiting_for_the_whole_budget(conne
     client = connect(host=f"http://127.0.0.1:{port}")
     with pytest.raises(ServiceUnavailableError, match=f"http://127.0.0.1:{port} cannot be reached"):
         client.verify()
-    assert client.figures.requests == 3
+    assert client.statistics.requests == 3
 
 
 # -- credentials -----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_what_passes_is_tried_again(sandbox: Sandbox, connect: Connect, fault: d
     sandbox.mode.fault("spaces", **fault)
     client = connect(timeout=0.3)
     assert client.get("spaces")["_embedded"]["spaces"]
-    assert (client.figures.requests, client.figures.retries) == (2, 1)
+    assert (client.statistics.requests, client.statistics.retries) == (2, 1)
 
 
 def test_a_service_that_stays_down_is_given_up_after_the_budget(sandbox: Sandbox, connect: Connect) -> None:
@@ -113,7 +113,7 @@ def test_a_429_holds_back_all_threads(sandbox: Sandbox, connect: Connect) -> Non
 
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(client.get, "spaces")
-        while not client.figures.retries:
+        while not client.statistics.retries:
             time.sleep(0.001)
         others = [pool.submit(client.get, "data_sources") for _ in range(3)]
         for future in [first, *others]:
@@ -123,7 +123,7 @@ def test_a_429_holds_back_all_threads(sandbox: Sandbox, connect: Connect) -> Non
     assert answered is not None
     assert len(held_back) == 4
     assert min(one.started for one in held_back) - answered > 0.95
-    assert client.figures.refused_by_limiter == 1
+    assert client.statistics.refused_by_limiter == 1
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_limiter_that_is_stricter_than_it_says_is_obeyed_and_everything_arrive
         with client, ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: client.get("spaces"), range(30)))
         assert len(answers) == 30
-        assert client.figures.refused_by_limiter == sandbox.mode.limiter.refused
+        assert client.statistics.refused_by_limiter == sandbox.mode.limiter.refused
 
 
 def test_at_the_allowed_rate_a_strict_limiter_never_refuses() -> None:

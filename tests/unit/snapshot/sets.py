@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, KEYS, SUMMARY, contract_row
+from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY, contract_row
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath, data_file
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.writer import SnapshotWriter

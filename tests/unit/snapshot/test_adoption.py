@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
     SnapshotError,
     SnapshotIncompleteError,
     SnapshotNotFoundError,
 )
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,

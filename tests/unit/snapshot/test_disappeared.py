@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, contract_row
+from mode_catalog_provider.contract import DATA_ASSETS, contract_row
 from mode_catalog_provider.snapshot.disappeared import disappeared
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot

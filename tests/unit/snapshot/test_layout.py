@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mode_catalog_provider.contract import DATA_ASSETS, KEYS, contract_row
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, KEYS, contract_row
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.snapshot.layout import data_file
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
     SnapshotError,
     SnapshotIncompleteError,
     SnapshotNotFoundError,
 )
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath, data_file, manifest_name
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
 from mode_catalog_provider.snapshot.reader import open_or_adopt, open_snapshot, verify

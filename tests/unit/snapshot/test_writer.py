@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mode_catalog_provider import __version__
+from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY
 from mode_catalog_provider.errors import LockLostError, SnapshotError
-from mode_catalog_provider.snapshot.assets import DATA_ASSETS, KEYS, SUMMARY
 from mode_catalog_provider.snapshot.layout import Layout, data_file, entries, manifest_name
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify

@@ -1,0 +1,171 @@
+"""Takes a snapshot of a Mode workspace: check the credential, read, write, tidy up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mode_catalog_provider.contract import DATA_ASSETS
+from mode_catalog_provider.extract.handover import Handover
+from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
+from mode_catalog_provider.snapshot.layout import Layout, StoragePath
+from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.retention import check_keep, prune
+from mode_catalog_provider.snapshot.writer import SnapshotWriter
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions, LeftOut
+    from mode_catalog_provider.mode.client import ModeClient
+
+#: Seconds between two lines about an extraction that takes long.
+_NEWS_EVERY = 60.0
+
+#: Names of left-out objects in a log line; the manifest has them all.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """One finished extraction.
+
+    :param manifest: what was written.
+    :param manifest_path: where the manifest lies.
+    :param directory: where the files lie.
+    :param seconds: time the extraction took.
+    :param pruned: timestamps of earlier sets that were removed.
+    """
+
+    manifest: Manifest
+    manifest_path: StoragePath
+    directory: StoragePath
+    seconds: float
+    pruned: tuple[int, ...] = ()
+
+
+def capture(
+    *,
+    client: ModeClient,
+    extraction: Extraction,
+    layout: Layout,
+    log: logging.Logger,
+    fence: Callable[[], None] = lambda: None,
+    answers: Iterable[Mapping[str, Any]] = (),
+    keep: int | None = None,
+    now: Callable[[], float] = time.time,
+) -> CaptureResult:
+    """Write one complete snapshot of the workspace, or raise and leave nothing.
+
+    :param client: client of the workspace; verified here before anything else.
+    :param extraction: what to read, not yet begun.
+    :param layout: where the files go.
+    :param log: logger for the course of events.
+    :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
+    :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
+    :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
+        this one only.
+    :param now: clock that tells how old a reading is, in Unix seconds.
+    :return: the manifest and where it lies.
+    :raises ConfigurationError: ``keep`` is less than 1.
+    :raises ModeCatalogError: whatever made the extraction impossible.
+    """
+    check_keep(keep)
+    begun = time.monotonic()
+    client.verify()
+    log.info("Authentication succeeded")
+    previous = _previous(client, extraction.options, layout, log, now)
+    with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
+        handover = Handover(writer=writer, previous=previous, now=now)
+        _transfer(extraction, writer, handover, log)
+        manifest, manifest_path = writer.finish(
+            strategy=extraction.strategy,
+            options=extraction.options.to_json(),
+            left_out=[entry.to_json() for entry in extraction.left_out],
+            filtered=extraction.filtered,
+            figures=client.statistics.to_json(),
+            reuse=handover.to_json() if extraction.options.incremental else None,
+            answers=answers,
+            fence=fence,
+        )
+    for entry in manifest.files:
+        log.info("Wrote %s (%d bytes)", writer.directory / entry.name, entry.bytes)
+    log.info("Wrote %s", manifest_path)
+    _warn_of_left_out(extraction.left_out, log)
+    pruned = _prune(layout, 1 if layout.is_flat else keep, manifest.timestamp, log)
+    return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
+
+
+def _previous(
+    client: ModeClient,
+    options: ExtractionOptions,
+    layout: Layout,
+    log: logging.Logger,
+    now: Callable[[], float],
+) -> PreviousSnapshot | NoPrevious:
+    if not options.incremental:
+        return NoPrevious()
+    previous = open_previous(
+        layout, workspace=client.workspace, host=client.host, max_age=options.full_refresh_after, now=now
+    )
+    if previous.because:
+        log.info("Everything is read, for %s.", previous.because)
+    else:
+        log.info("What has not changed since snapshot %s comes from there", previous.timestamp)
+    return previous
+
+
+def _transfer(
+    extraction: Extraction, writer: SnapshotWriter, handover: Handover, log: logging.Logger
+) -> None:
+    counts: Counter[str] = Counter()
+    news_at = time.monotonic() + _NEWS_EVERY
+    with closing(
+        extraction.rows(handover)
+    ) as rows:  # a row that cannot be written stops the requests under way
+        for asset, row in rows:
+            if asset not in counts:
+                log.info("Extracting %s", asset)
+            counts[asset] += 1
+            writer.add(asset, row)
+            if time.monotonic() >= news_at:
+                news_at += _NEWS_EVERY
+                log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
+    for asset in DATA_ASSETS:
+        log.info("%d %s rows extracted", counts[asset], asset)
+    if extraction.options.incremental:
+        log.info(
+            "Not read again: %(queries)d queries of %(reports)d reports, %(members)d members",
+            handover.to_json(),
+        )
+
+
+def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for entry in left_out:
+        groups[entry.asset, entry.reason].append(entry.name or entry.token or "the whole listing")
+    for (asset, reason), names in groups.items():
+        log.warning(
+            "Left out %d %s (%s): %s%s. The manifest lists them all.",
+            len(names),
+            asset,
+            reason,
+            ", ".join(names[:_NAMED]),
+            ", …" if len(names) > _NAMED else "",
+        )
+
+
+def _prune(layout: Layout, keep: int | None, timestamp: int, log: logging.Logger) -> tuple[int, ...]:
+    try:
+        pruned = tuple(prune(layout, keep, spare=timestamp))
+    except Exception as error:
+        # The snapshot is complete and good: what cannot be removed must not make the task fail. Any
+        # exception: each object store has errors of its own.
+        log.warning("Old snapshots in %s could not be removed: %s", layout.home, error)
+        return ()
+    if pruned:
+        log.info("Removed %d earlier sets: %s", len(pruned), ", ".join(map(str, pruned)))
+    return pruned

@@ -1,0 +1,165 @@
+"""Read a Mode workspace: which calls give which asset, as a stream of rows.
+
+Nothing here knows of files. Requests are made by a bounded pool of threads; the thread that iterates over the
+rows decides what comes next, so memory holds what is under way and little more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import chain
+
+from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
+from mode_catalog_provider.extract.batch_route import BatchRoute
+from mode_catalog_provider.extract.known import NothingKnown, Recollection
+from mode_catalog_provider.extract.left_out import Ledger, LeftOut
+from mode_catalog_provider.extract.members import MemberReading
+from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Row
+from mode_catalog_provider.extract.queries import QueryReading
+from mode_catalog_provider.extract.reading import Reading
+from mode_catalog_provider.extract.report_roll import ReportRoll
+from mode_catalog_provider.extract.reports import ReportReading
+from mode_catalog_provider.extract.rows import Wire, datasource_row, token_of
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.discovery import Discovery
+from mode_catalog_provider.mode.pages import embedded_rows
+
+__all__ = ["Extraction", "ExtractionOptions", "LeftOut", "Progress"]
+
+log = logging.getLogger(__name__)
+
+#: Called after each row with its asset and the number of that asset's rows so far; must be cheap.
+Progress = Callable[[str, int], None]
+
+
+class Extraction:
+    """One reading of a whole workspace, as far as the API token may see it and the options want it.
+
+    :param client: asks Mode; its credential should have been verified before.
+    :param options: what to extract; kept as ``options``.
+    :param progress: told of every row.
+    """
+
+    def __init__(
+        self, *, client: ModeClient, options: ExtractionOptions, progress: Progress | None = None
+    ) -> None:
+        self._client = client
+        self.options = options
+        self._progress = progress
+        self._ledger = Ledger()
+        #: The route really used: ``"rest"`` or ``"hybrid"``.
+        self.strategy = "rest"
+        #: Most requests that waited or were under way at once, each with the one row it is about.
+        self.peak_backlog = 0
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What Mode lists but refused to show; complete when the rows are."""
+        return self._ledger.left_out
+
+    @property
+    def filtered(self) -> dict[str, int]:
+        """What the options dropped, complete when the rows are.
+
+        Collections are counted under ``personal``, ``not_included`` and ``excluded``, reports under
+        ``archived``. What is inside a dropped collection was never listed.
+        """
+        return dict(self._ledger.filtered)
+
+    def rows(self, recollection: Recollection | None = None) -> Generator[Row, None, None]:
+        """Yield each row as soon as it is known: its asset, and the contract's keys in order.
+
+        Rows come in any order, and an object that changed while it was read may come twice.
+
+        :param recollection: what is known from an earlier extraction, and is not read again; it is told what
+            was read. Default ``None``: everything is read.
+        :raises ConfigurationError: the collections asked for do not exist.
+        :raises DiscoveryUnavailableError: strategy ``hybrid``, and the Discovery API is not open.
+        :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
+            the client with them.
+        """
+        self._ledger = Ledger()
+        known = recollection or NothingKnown()
+        count: Counter[str] = Counter()
+        with ExitStack() as opened:
+            discovery = self._open_discovery(known)
+            if discovery:
+                opened.callback(discovery.close)
+            pipeline = Pipeline(
+                max_in_flight=self.options.max_in_flight,
+                cancel=self._client.cancel,
+                wanted=self._client.in_flight_wanted,
+            )
+            self._start_readings(pipeline, known, discovery, opened)
+            # Closed here and now, not when the collector comes by: threads hang on it.
+            rows = opened.enter_context(closing(pipeline.rows()))
+            for asset, row in chain(rows, _known_queries(known)):
+                self.peak_backlog = pipeline.peak_backlog
+                count[asset] += 1
+                if self._progress:
+                    self._progress(asset, count[asset])
+                yield asset, row
+
+    def _open_discovery(self, known: Recollection) -> Discovery | None:
+        """Choose the route; returns what the hybrid one needs."""
+        self.strategy = "rest"
+        wanted = self.options.strategy
+        # Asking for the few reports that changed is cheaper than any bulk listing.
+        if wanted == "rest" or (wanted == "auto" and known.knows_something):
+            return None
+        discovery = Discovery(self._client)
+        try:
+            discovery.open()
+        except ServiceError as error:
+            if wanted == "auto":
+                log.info("Everything is read by REST. %s", error)
+                return None
+            if not isinstance(error, DiscoveryUnavailableError):
+                raise
+            raise DiscoveryUnavailableError(
+                f"{error} Strategy 'hybrid' needs it: give an API token for which it is open, or use "
+                "strategy 'auto' or 'rest', which give the same rows.",
+                status=error.status,
+            ) from error
+        self.strategy = "hybrid"
+        return discovery
+
+    def _start_readings(
+        self, pipeline: Pipeline, known: Recollection, discovery: Discovery | None, opened: ExitStack
+    ) -> None:
+        reading = Reading(
+            client=self._client,
+            options=self.options,
+            pipeline=pipeline,
+            ledger=self._ledger,
+            recollection=known,
+        )
+        roll = opened.enter_context(closing(ReportRoll()))
+        batch = opened.enter_context(closing(BatchRoute(reading, discovery))) if discovery else None
+        found = batch.queries if batch else None
+        queries = opened.enter_context(closing(QueryReading(reading=reading, roll=roll, batch=found)))
+        reports = ReportReading(reading=reading, roll=roll, queries=queries, batch=batch)
+        # The two lists without which there is no extraction come first.
+        reading.ask(Lane.COLLECTIONS, "data_sources", partial(self._data_sources, batch, reports))
+        reports.start()
+        MemberReading(reading=reading, discovery=discovery).start()
+
+    @staticmethod
+    def _data_sources(batch: BatchRoute | None, reports: ReportReading, answer: Wire) -> Iterator[Row]:
+        listing = "the list of data sources"
+        ids = {}
+        for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
+            ids[token_of(resource, listing)] = resource.get("id")
+            yield "datasource", datasource_row(resource)
+        if batch:
+            batch.read_queries(data_sources=ids, ended=reports.batch_ended)
+
+
+def _known_queries(recollection: Recollection) -> Iterator[Row]:
+    for row in recollection.recalled_queries():
+        yield "query", row

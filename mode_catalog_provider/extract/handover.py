@@ -1,0 +1,84 @@
+"""From one snapshot to the next: what need not be read again, and what is noted for the time after."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot
+from mode_catalog_provider.snapshot.writer import SnapshotWriter
+
+
+class Handover:
+    """The recollection of an extraction whose rows become a snapshot.
+
+    Implements :class:`~mode_catalog_provider.extract.known.Recollection`.
+
+    :param writer: of the snapshot that is being made; gets a note of every reading, with its first time.
+    :param previous: what is known.
+    :param now: clock, in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        writer: SnapshotWriter,
+        previous: PreviousSnapshot | NoPrevious,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._writer = writer
+        self._previous = previous
+        self._now = now
+        self._taken: Counter[str] = Counter()
+
+    @property
+    def knows_something(self) -> bool:
+        """Whether there is an earlier snapshot to build on."""
+        return self._previous.because is None and self._previous.timestamp is not None
+
+    def reports_of(self, collection_token: str) -> Collection[str] | None:
+        """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
+        return self._previous.reports_of(collection_token)
+
+    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+        """Return whether the queries of a report are known and unchanged."""
+        if mark is None:
+            return False
+        known = self._previous.recall("report", report_token, mark)
+        if known is None:
+            return False
+        self._writer.note_reading("report", report_token, mark, known[0])
+        self._taken["reports"] += 1
+        return True
+
+    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+        """Return the row of a member that is known and unchanged."""
+        if not token:
+            return None
+        known = self._previous.recall("member", token, mark)
+        if known is None or known[1] is None:
+            return None
+        self._writer.note_reading("member", token, mark, known[0])
+        self._taken["members"] += 1
+        return known[1]
+
+    def recalled_queries(self) -> Iterator[dict[str, Any]]:
+        """Yield the queries of the reports whose queries were recalled."""
+        for row in self._previous.queries():
+            self._taken["queries"] += 1
+            yield row
+
+    def note(self, asset: str, token: str, mark: str | None) -> None:
+        """Note what was read just now, unless nothing would prove that it stays the same."""
+        if mark is not None:
+            self._writer.note_reading(asset, token, mark, int(self._now()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was taken over, as the manifest tells it."""
+        return {
+            "snapshot": self._previous.timestamp,
+            "full_because": self._previous.because,
+            **{what: self._taken[what] for what in ("reports", "queries", "members")},
+        }

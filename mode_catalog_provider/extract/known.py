@@ -1,0 +1,109 @@
+"""What an extraction may take from an earlier one, and what it notes for the next.
+
+A *mark* stands for everything that tells whether an object changed: equal marks, equal object. It is taken
+from the row of a listing *before* the object itself is read, so that a change in between shows as another
+mark the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+from mode_catalog_provider.extract.rows import Wire
+
+#: Stamps of a report that move when somebody edits it. Its ``updated_at`` moves with every run as well.
+_EDIT_STAMPS = ("edited_at", "last_saved_at")
+
+
+class Recollection(Protocol):
+    """What is known of earlier readings. Used from one thread."""
+
+    @property
+    def knows_something(self) -> bool:
+        """Whether anything at all is known, so that most reports may not have to be asked for."""
+
+    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+        """Return whether a report's queries are known; if so, :meth:`recalled_queries` will give them.
+
+        :param report_token: the report.
+        :param mark: its mark as just listed; ``None`` is never known.
+        """
+
+    def reports_of(self, collection_token: str) -> Collection[str] | None:
+        """Return the reports, datasets aside, that a collection had; ``None`` when nobody knows.
+
+        :param collection_token: the collection.
+        """
+
+    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+        """Return the complete row of a member whose profile is known, ``None`` when it must be read.
+
+        :param token: the member's token.
+        :param mark: its mark as just listed.
+        """
+
+    def recalled_queries(self) -> Iterable[dict[str, Any]]:
+        """Yield the queries of all reports that :meth:`recall_queries` said yes to."""
+
+    def note(self, asset: str, token: str, mark: str | None) -> None:
+        """Remember for the next extraction what was read just now.
+
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
+        :param token: of the report or member.
+        :param mark: its mark as listed before it was read; ``None``: to be read again in any case.
+        """
+
+
+class NothingKnown:
+    """The recollection of an extraction that stands alone."""
+
+    knows_something = False
+
+    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+        """No queries are known."""
+        return False
+
+    def reports_of(self, collection_token: str) -> None:
+        """Nobody knows."""
+
+    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+        """No profile is known."""
+        return None
+
+    def recalled_queries(self) -> Iterable[dict[str, Any]]:
+        """There are none."""
+        return ()
+
+    def note(self, asset: str, token: str, mark: str | None) -> None:
+        """Forget it."""
+
+
+def report_mark(resource: Wire) -> str | None:
+    """Return the mark of a report or dataset, ``None`` when nothing tells whether its queries changed.
+
+    Mode moves ``edited_at`` and ``last_saved_at`` when a report or one of its queries is saved, and not when
+    it is run. They are compared as they are written, so no clock needs to be right, and count milliseconds,
+    so no two edits share one. Moving, archiving and renaming need no mark: they show in the listing.
+
+    :param resource: the report as listed, before its queries are asked for.
+    """
+    edits = [resource.get(name) for name in _EDIT_STAMPS]
+    if not any(edits):
+        return None
+    return _mark([*edits, resource.get("published_at"), resource.get("query_count")])
+
+
+def member_mark(row: Mapping[str, Any]) -> str:
+    """Return the mark of a member: all that the list of members says.
+
+    :param row: the member's row as far as the list goes.
+    """
+    return _mark(list(row.values()))
+
+
+def _mark(parts: list[Any]) -> str:
+    # Eight bytes: that a changed object keeps its mark happens once in 2**64 changes.
+    return hashlib.blake2b(json.dumps(parts).encode("ascii"), digest_size=8).hexdigest()

@@ -1,0 +1,244 @@
+"""What the newest complete snapshot of a workspace knows, so that it need not be read from Mode again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, Any, Self
+
+from mode_catalog_provider import __version__
+from mode_catalog_provider.contract import DATASET
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotStaleError
+from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.snapshot.layout import Layout, manifest_name
+from mode_catalog_provider.snapshot.manifest import FileEntry
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.row_stream import json_rows
+
+_CHUNK = 1 << 20
+
+#: Pages of the database kept in memory, in KiB; a reading takes about 50 bytes.
+_CACHE = 4 * 1024
+
+
+class NoPrevious:
+    """Stands for the earlier snapshot where there is none to build on.
+
+    :param because: why not; default ``None``: nobody asked for one.
+    """
+
+    timestamp = None
+
+    def __init__(self, because: str | None = None) -> None:
+        self.because = because
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def recall(self, asset: str, token: str, mark: str) -> None:
+        """Nothing is known."""
+
+    def reports_of(self, collection_token: str) -> None:
+        """Nothing is known."""
+
+    def queries(self) -> Iterator[dict[str, Any]]:
+        """There are none."""
+        return iter(())
+
+
+class PreviousSnapshot:
+    """The readings, queries and members of an earlier snapshot, in a private copy.
+
+    Everything is copied and proved by its hash before the first row is used, so nothing is lost when the
+    snapshot is pruned or changed meanwhile. The copy lies in the system's temporary folder, without a name.
+    A context manager, to be used from one thread.
+
+    :param snapshot: a complete snapshot.
+    :param max_age: readings as old as this, or older, are not known.
+    :param now: clock, in Unix seconds.
+    :raises SnapshotStaleError: all of it was read too long ago.
+    :raises SnapshotAlteredError: a file of it is not the one that was written.
+    """
+
+    because = None
+
+    def __init__(
+        self, snapshot: Snapshot, *, max_age: timedelta, now: Callable[[], float] = time.time
+    ) -> None:
+        #: When the snapshot was made, in Unix seconds.
+        self.timestamp = snapshot.manifest.timestamp
+        entries = {entry.asset: entry for entry in snapshot.manifest.files}
+        with ExitStack() as opened:
+            self._database = opened.enter_context(closing(private_database(cache=_CACHE)))
+            self._database.execute(
+                "CREATE TABLE reading (asset TEXT, token BLOB, mark TEXT, read_at INTEGER, row BLOB, "
+                "recalled INTEGER DEFAULT 0, PRIMARY KEY (asset, token)) WITHOUT ROWID"
+            )
+            self._database.execute(
+                "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) "
+                "WITHOUT ROWID"
+            )
+            self._database.execute("BEGIN")
+            if snapshot.manifest.readings:
+                with _private_copy(snapshot, snapshot.manifest.readings) as readings:
+                    self._load_readings(readings, now() - max_age.total_seconds(), now())
+            if self._database.execute("SELECT 1 FROM reading LIMIT 1").fetchone() is None:
+                raise SnapshotStaleError(f"nothing in it was read less than {max_age} ago")
+            with _private_copy(snapshot, entries["member"]) as members:
+                self._load_members(members)
+            with _private_copy(snapshot, entries["report"]) as reports:
+                self._load_reports(reports)
+            self._queries = opened.enter_context(_private_copy(snapshot, entries["query"]))
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def recall(self, asset: str, token: str, mark: str) -> tuple[int, dict[str, Any] | None] | None:
+        """Return when an unchanged object was read, and a member's row; ``None`` when it is not known.
+
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
+        :param token: of the report or member.
+        :param mark: as it is now; an object that bore another one has changed.
+        """
+        key = (asset, token_bytes(token), mark)
+        found = self._database.execute(
+            "SELECT read_at, row FROM reading WHERE asset = ? AND token = ? AND mark = ?", key
+        ).fetchone()
+        if found is None:
+            return None
+        self._database.execute(
+            "UPDATE reading SET recalled = 1 WHERE asset = ? AND token = ? AND mark = ?", key
+        )
+        return found[0], None if found[1] is None else json.loads(found[1])
+
+    def reports_of(self, collection_token: str) -> set[str] | None:
+        """Return the tokens of the reports, datasets aside, that a collection had; ``None``: it had none.
+
+        :param collection_token: the collection; nothing is known of one that is new.
+        """
+        found = self._database.execute(
+            "SELECT token FROM report WHERE collection = ?", (token_bytes(collection_token),)
+        )
+        return {token.decode("utf-8", "surrogatepass") for (token,) in found} or None
+
+    def queries(self) -> Iterator[dict[str, Any]]:
+        """Yield the queries of all reports that were recalled."""
+        select = "SELECT 1 FROM reading WHERE recalled AND asset = 'report'"
+        if self._database.execute(f"{select} LIMIT 1").fetchone() is None:
+            return
+        for row in json_rows(_chunks(self._queries)):
+            key = token_bytes(row["report_token"])
+            if self._database.execute(f"{select} AND token = ?", (key,)).fetchone():
+                yield row
+
+    def _load_readings(self, lines: IO[bytes], after: float, until: float) -> None:
+        for line in lines:
+            asset, token, mark, read_at = json.loads(line)
+            # A reading of the future was made by a clock that was wrong, so nobody knows how old it is.
+            if after < read_at <= until:
+                self._database.execute(
+                    "INSERT INTO reading (asset, token, mark, read_at) VALUES (?, ?, ?, ?)",
+                    (asset, token_bytes(token), mark, read_at),
+                )
+
+    def _load_members(self, file: IO[bytes]) -> None:
+        for row in json_rows(_chunks(file)):
+            self._database.execute(
+                "UPDATE reading SET row = ? WHERE asset = 'member' AND token = ?",
+                (json.dumps(row), token_bytes(row["token"])),
+            )
+
+    def _load_reports(self, file: IO[bytes]) -> None:
+        self._database.executemany(
+            "INSERT OR IGNORE INTO report VALUES (?, ?)",
+            (
+                (token_bytes(row["space_token"] or ""), token_bytes(row["token"]))
+                for row in json_rows(_chunks(file))
+                if row["type"] != DATASET
+            ),
+        )
+
+
+def open_previous(
+    layout: Layout,
+    *,
+    workspace: str,
+    host: str,
+    max_age: timedelta,
+    now: Callable[[], float] = time.time,
+) -> PreviousSnapshot | NoPrevious:
+    """Open the newest complete snapshot for an incremental extraction, or say why it cannot be built on.
+
+    :param layout: where the snapshots of the workspace lie.
+    :param workspace: name of the Mode workspace.
+    :param host: base URL of Mode as configured.
+    :param max_age: nothing that was read so long ago is used any more.
+    :param now: clock, in Unix seconds.
+    """
+    try:
+        snapshot = _newest(layout)
+        if snapshot is None:
+            return NoPrevious(f"there is no earlier snapshot with a manifest in {layout.home}")
+        if reason := _refusal(snapshot, workspace, host.rstrip("/")):
+            return NoPrevious(f"{snapshot.manifest_path} {reason}")
+        return PreviousSnapshot(snapshot, max_age=max_age, now=now)
+    except Exception as error:
+        # Any exception, for each object store has errors of its own: all can be read from Mode instead.
+        return NoPrevious(f"the snapshot before cannot be built on: {error}")
+
+
+def _newest(layout: Layout) -> Snapshot | None:
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        path = layout.directory(timestamp) / manifest_name(timestamp)
+        if path.exists():
+            return open_snapshot(path)
+    return None
+
+
+def _refusal(snapshot: Snapshot, workspace: str, host: str) -> str | None:
+    manifest = snapshot.manifest
+    if (manifest.host, manifest.workspace) != (host, workspace):
+        return f"is of {manifest.host}/{manifest.workspace}"
+    if manifest.provider_version != __version__:
+        # Another version may make other rows, and other marks, of what Mode sends.
+        return f"was written by version {manifest.provider_version} of this package"
+    if manifest.readings is None:
+        return "does not say when its objects were read"
+    return None
+
+
+def _private_copy(snapshot: Snapshot, entry: FileEntry) -> IO[bytes]:
+    """Copy a file and prove that it is the one that was written."""
+    digest = hashlib.sha256()
+    with ExitStack() as opened:
+        copy = opened.enter_context(TemporaryFile())
+        with snapshot.file_path(entry).open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+        if digest.hexdigest() != entry.sha256:
+            raise SnapshotAlteredError(f"{entry.name} is not the file that was written")
+        opened.pop_all()
+    copy.seek(0)
+    return copy
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        yield chunk

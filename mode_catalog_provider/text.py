@@ -1,0 +1,88 @@
+"""Text that strangers wrote, made safe to show: names and messages from Mode and Catalog.
+
+Whoever may name a report in Mode writes into our logs, terminals, mails and pages. Each such text passes here
+first; only the files for Catalog keep it as it is. HTML is escaped by its templates on top of this.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sized
+
+#: Characters of a name that are shown by default; the rest is told as an ellipsis.
+NAME_LENGTH = 100
+
+#: Escapes people know; every other invisible character is shown by its number.
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+#: Control, format (direction marks, zero width), surrogates, private use, unassigned, line and paragraph
+#: separators.
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+#: What makes a terminal, a log page, a mail or a chat draw a link.
+_LINKING = re.compile(
+    r"(?i):(?=//)|(?<=\bwww)\.|(?<=\bjavascript):|(?<=\bvbscript):|(?<=\bdata):|(?<=\bmailto):"
+)
+
+#: What Markdown, and HTML inside it, take for more than text.
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$@])")
+
+
+def visible(value: object, limit: int = NAME_LENGTH) -> str:
+    """Return a stranger's text as one printable line in which nothing is clickable.
+
+    Control and direction characters are shown by their escapes, white space at the ends and in a row is
+    folded, ``://`` and ``www.`` are written ``[:]//`` and ``www[.]`` as people defang addresses.
+
+    :param value: any value of an answer; ``None`` becomes ``""``.
+    :param limit: most characters returned, default 100; what is longer ends in ``…``.
+    """
+    if value is None:
+        return ""
+    # Nobody reads on after the limit, so a name of many megabytes costs nothing.
+    text = value if isinstance(value, str) else str(value)
+    text = text.strip()[: limit + 1]
+    text = "".join(_seen(character) for character in text)
+    text = _LINKING.sub(lambda found: found.group(0).replace(":", "[:]").replace(".", "[.]"), text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def markdown(value: object, limit: int = NAME_LENGTH) -> str:
+    """Return a stranger's text for Markdown, in which it is nothing but text; safe inside HTML as well.
+
+    :param value: as for :func:`visible`, as is ``limit``.
+    """
+    text = visible(value, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def first_of(names: Iterable[object], limit: int = 10, *, of: int | None = None) -> str:
+    """Return the first few names of many, and how many more there are: ``a, b, and 3 more``.
+
+    :param names: strangers' texts; each passes :func:`visible`.
+    :param limit: how many are named, default 10.
+    :param of: how many there are, where ``names`` is not all of them and has no length.
+    """
+    shown: list[str] = []
+    rest = 0
+    for name in names:
+        if len(shown) < limit:
+            shown.append(visible(name))
+            continue
+        if isinstance(names, Sized):
+            rest = len(names) - limit
+            break
+        rest += 1
+    if of is not None:
+        rest = max(of - len(shown), 0)
+    return ", ".join([*shown, f"and {rest} more"] if rest else shown)
+
+
+def _seen(character: str) -> str:
+    if character == " " or not (
+        unicodedata.category(character) in _UNSEEN or (character.isspace() and character != " ")
+    ):
+        return character
+    number = ord(character)
+    return _ESCAPES.get(character) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")

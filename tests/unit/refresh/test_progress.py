@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.refresh.progress import (
+    Progress,
+    failure_sentence,
+    from_json,
+    memory_of,
+    plan,
+    result_of,
+    to_json,
+)
+
+GOOD = Progress(
+    target="reports/aaa", run="reports/aaa/runs/r1", ours=True, state="succeeded", seconds=2.5, over=True
+)
+JOINED = Progress(target="datasets/ddd", run="datasets/ddd/runs/r2", state="enqueued", newest_before="r0")
+FAILED = Progress(
+    target="reports/bbb",
+    run="reports/bbb/runs/r3",
+    ours=True,
+    state="failed",
+    error="query 'q': [42] no such table",
+    over=True,
+)
+NEVER_STARTED = Progress(target="reports/ccc", state="refused", error="403", over=True)
+
+
+def test_datasets_come_before_reports_and_nothing_comes_twice():
+    planned = plan(reports=["bbb", "aaa", "bbb"], datasets=["ddd", "ddd"])
+    assert [one.target for one in planned] == ["datasets/ddd", "reports/bbb", "reports/aaa"]
+
+
+@pytest.mark.parametrize(
+    "token", ["", "Weekly sales", "https://app.mode.com/acme/reports/aaa", "../aaa", "a/b"]
+)
+def test_what_cannot_be_a_token_is_refused_before_anything_is_asked(token):
+    with pytest.raises(ConfigurationError, match="not the token of a report"):
+        plan(reports=[token])
+
+
+def test_a_plan_with_a_memory_knows_its_runs_and_only_those_it_was_asked_for():
+    memory = json.loads(json.dumps(memory_of([GOOD, JOINED, FAILED])))
+    planned = {one.target: one for one in plan(reports=["aaa", "new"], datasets=["ddd"], memory=memory)}
+    assert planned["reports/aaa"] == replace(GOOD, recovered=True)
+    assert planned["datasets/ddd"] == replace(JOINED, state="waiting", newest_before=None, recovered=True)
+    assert planned["reports/new"] == Progress(target="reports/new")
+    assert "reports/bbb" not in planned
+
+
+def test_a_memory_of_another_version_is_not_trusted():
+    memory = {**memory_of([GOOD]), "version": 99}
+    assert plan(reports=["aaa"], memory=memory) == [Progress(target="reports/aaa")]
+
+
+def test_a_failed_run_is_remembered_as_one_whose_end_is_asked_again():
+    memory = memory_of([FAILED])
+    assert memory["targets"]["reports/bbb"] == {
+        "run": "reports/bbb/runs/r3",
+        "ours": True,
+    }
+
+
+def test_what_was_never_asked_for_is_not_remembered():
+    assert memory_of([Progress(target="reports/aaa"), NEVER_STARTED])["targets"] == {}
+
+
+def test_the_result_counts_each_target_once():
+    result = result_of([GOOD, JOINED, FAILED, NEVER_STARTED])
+    assert {key: result[key] for key in ("started", "joined", "skipped", "failed")} == {
+        "started": 2,
+        "joined": 1,
+        "skipped": 0,
+        "failed": 2,
+    }
+    assert result["runs"][0] == {
+        "report": "aaa",
+        "run": "r1",
+        "state": "succeeded",
+        "seconds": 2.5,
+        "error": None,
+    }
+    assert result["runs"][3] == {
+        "report": "ccc",
+        "run": None,
+        "state": "refused",
+        "seconds": None,
+        "error": "403",
+    }
+
+
+@pytest.mark.parametrize(
+    ("failure", "max_failed", "fails"),
+    [
+        ("fail", 0, True),
+        ("fail", 9, True),
+        ("threshold", 1, True),
+        ("threshold", 2, False),
+        ("warn", 0, False),
+    ],
+)
+def test_two_failures_of_four_under_each_policy(failure, max_failed, fails):
+    result = result_of([GOOD, JOINED, FAILED, NEVER_STARTED])
+    sentence = failure_sentence(result, failure=failure, max_failed=max_failed)
+    assert bool(sentence) is fails
+    if sentence:
+        assert "2 of 4" in sentence
+        assert "query 'q': [42] no such table" in sentence
+
+
+def test_a_long_list_of_failures_is_cut_short():
+    result = result_of(replace(FAILED, target=f"reports/r{n}") for n in range(60))
+    sentence = failure_sentence(result, failure="fail", max_failed=0)
+    assert sentence is not None
+    assert sentence.count("no such table") == 10
+    assert "and 50 more" in sentence
+
+
+progress = st.builds(
+    Progress,
+    target=st.sampled_from(["reports/", "datasets/"]).flatmap(
+        lambda kind: st.from_regex(r"[0-9a-f]{12}", fullmatch=True).map(lambda token: kind + token)
+    ),
+    run=st.none() | st.just("reports/aaa/runs/r1"),
+    ours=st.booleans(),
+    state=st.text(max_size=20),
+    seconds=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    error=st.none() | st.text(),
+    over=st.booleans(),
+    newest_before=st.none() | st.text(max_size=12),
+    newest_at=st.none() | st.just("2026-11-20T05:30:00+00:00"),
+    recovered=st.booleans(),
+)
+
+
+@given(st.lists(progress))
+def test_progress_survives_a_deferral(carried):
+    assert from_json(json.loads(json.dumps(to_json(carried)))) == carried
