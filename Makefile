@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# `make run` installs what it needs, everything else the whole set; what is there is not installed again.
+RUN    := $(VENV)/.run
 READY  := $(VENV)/.ready
-PLOT   := $(VENV)/.plot
 
-.PHONY: help run test long lint format bench requirements clean
+.PHONY: help run test long lint format fuzz bench docs release requirements clean
 
 help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
@@ -13,27 +14,39 @@ help:
 	@echo "make test           run the whole test suite"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make lint           ruff and mypy"
+	@echo "make fuzz           feed each parser random input for a minute"
 	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
+	@echo "make docs           build the documentation into site/"
+	@echo "make release        build and check the wheel and the sdist in dist/, with an SBOM"
 	@echo "make requirements   pin the dependencies again"
 	@echo "make clean          remove everything the other targets made"
 
-# The pinned set is complete, so nothing is resolved again (pip's hash mode stumbles over extras).
-$(READY): requirements.txt pyproject.toml
+# Each set is complete, so nothing is resolved again. uv is quicker than pip by far; where it cannot be had, pip does.
+define install
+	@$(BIN)/python -m tests.install $(1)
+endef
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the pinned dependencies into $(VENV) (about a minute, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment: on Debian and Ubuntu install python3-venv"; exit 1; }
+
+$(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(call install,requirements/run.txt)
 	@touch $@
 
-$(PLOT): $(READY) requirements-bench.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bench.txt
+$(READY): requirements.txt pyproject.toml | $(BIN)/python
+	$(call install,requirements.txt)
+	@touch $@ $(RUN)
+
+$(VENV)/.%: requirements/%.txt $(READY)
+	$(call install,$<)
 	@touch $@
 
-run: $(READY)
+run: $(RUN)
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
 test: $(READY)
+	@$(BIN)/python -m tests.machine
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 long: $(READY)
@@ -48,15 +61,19 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(PLOT)
+bench: $(VENV)/.bench
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
 
 PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet
 
 requirements: $(READY)
 	$(PIN) pyproject.toml --extra dev -o requirements.txt
-	$(PIN) --group bench -c requirements.txt -o requirements-bench.txt
+	$(PIN) pyproject.toml --extra sql --group run -c requirements.txt -o requirements/run.txt
+	for group in install bench docs release; do $(PIN) --group $$group -c requirements.txt -o requirements/$$group.txt; done
 
 clean:
-	rm -rf $(VENV) .demo .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .demo .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
