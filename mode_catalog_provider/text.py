@@ -48,6 +48,14 @@ def visible(value: object, limit: int = NAME_LENGTH) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def printable(line: str) -> str:
+    """Return one line as it is, with its control and direction characters shown by their escapes.
+
+    The last guard of a terminal and of a log; strangers' texts in it have passed :func:`visible` before.
+    """
+    return line if line.isprintable() else "".join(_seen(character) for character in line)
+
+
 def markdown(value: object, limit: int = NAME_LENGTH) -> str:
     """Return a stranger's text for Markdown, in which it is nothing but text; safe inside HTML as well.
 

@@ -1,11 +1,14 @@
 """`mode-catalog`: extract, upload, refresh, audit, check and unlock without Airflow.
 
-Exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed, 5 refused (incomplete,
-altered, shrunk, stale, locked, too many runs, new findings), 130 interrupted.
+Exit codes: 0 done, 1 a fault of this program, 2 wrong usage, 3 credentials or configuration, 4 a service
+failed, 5 refused (incomplete, altered, shrunk, stale, locked, too many runs, new findings), 130 interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Sequence
 
 
@@ -17,8 +20,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from mode_catalog_provider.cli.arguments import parser
 
-    arguments = parser().parse_args(argv)
-    # Everything heavy (requests, rich) is imported from here on, so that `--help` answers at once.
-    from mode_catalog_provider.cli.run import run
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no such letter gets its number.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = parser().parse_args(argv)
+        # Everything heavy (requests, rich) is imported from here on, so that `--help` answers at once.
+        from mode_catalog_provider.cli.run import run
 
-    return run(arguments)
+        return run(arguments)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write out what was printed; who reads only its head (`| head`) is not an error of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,77 +1,72 @@
-"""What can be typed: flags, their environment variables, their help. Imports nothing heavy."""
+"""What can be typed: the commands, and the flags that all of them have. Imports nothing heavy.
+
+A command is a module of this folder with the command's name and a line in ``COMMANDS``. The module has
+
+* ``add_arguments(command)``: adds its flags to the parser;
+* ``run(arguments, output)``: does the job, prints through ``output`` and returns the exit code;
+* ``LEFT_BEHIND``: the sentence that tells who interrupts it what is left behind.
+
+It is imported when its command is typed, so that `mode-catalog --help` answers at once.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from datetime import timedelta
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, NoReturn
 
 from mode_catalog_provider import __version__
-from mode_catalog_provider.cli.audit_arguments import add_audit_arguments
-from mode_catalog_provider.cli.numbers import days, positive, seconds, share
-from mode_catalog_provider.cli.refresh_arguments import add_refresh_arguments
+from mode_catalog_provider.cli.values import positive
+
+#: What there is to type, and what `mode-catalog --help` says about it.
+COMMANDS = {
+    "extract": "write a Mode workspace into six JSON files and a manifest",
+    "upload": "push a complete set of files to Catalog",
+    "refresh": "run Mode reports and datasets again, so that they show new numbers",
+    "audit": "find what somebody should mend in Mode, in a set of files",
+    "check": "try credentials, host, workspace, source id, zone and rights",
+    "unlock": "show who holds a run lock since when, and free it",
+}
 
 EPILOG = """\
-exit codes: 0 done, 2 wrong usage, 3 credentials or configuration, 4 a service failed,
-            5 refused (incomplete, altered, shrunk, stale, locked, too many runs, new findings),
-            130 interrupted
+exit codes: 0 done, 1 a fault of this program, 2 wrong usage, 3 credentials or
+            configuration, 4 a service failed, 5 refused (incomplete, altered,
+            shrunk, stale, locked, too many runs, new findings), 130 interrupted
 """
 
-# The variables of the vendor's commands, so that their settings carry over unchanged.
-ENVIRONMENT = {
-    "host": "CASTOR_MODE_ANALYTICS_HOST",
-    "workspace": "CASTOR_MODE_ANALYTICS_WORKSPACE",
-    "mode_token": "CASTOR_MODE_ANALYTICS_TOKEN",
-    "mode_secret": "CASTOR_MODE_ANALYTICS_SECRET",
-    "output": "CASTOR_OUTPUT_DIRECTORY",
-    "catalog_token": "CASTOR_UPLOADER_TOKEN",
-    "source_id": "CASTOR_UPLOADER_SOURCE_ID",
-    "file_type": "CASTOR_UPLOADER_FILE_TYPE",
-    "zone": "CASTOR_UPLOADER_ZONE",
-    "file_path": "CASTOR_UPLOADER_FILE_PATH",
-    "directory_path": "CASTOR_UPLOADER_DIRECTORY_PATH",
-}
-DEFAULTS = {"host": "https://modeanalytics.com", "zone": "EU", "file_type": "VIZ"}
+#: What argparse says by itself, and repeats the value that was typed.
+_REPEATS_VALUE = ("invalid choice: ", "unrecognized arguments: ", "ignored explicit argument ")
 
 
-def fill_from_environment(arguments: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    """Complete what was not typed from the environment, then from the defaults."""
-    path_typed = bool(getattr(arguments, "file_path", None) or getattr(arguments, "directory_path", None))
-    for name, variable in ENVIRONMENT.items():
-        # A typed path says what to upload: a variable must not add a second one.
-        if name in ("file_path", "directory_path") and path_typed:
-            continue
-        if name in ("mode_secret", "catalog_token") and getattr(arguments, f"{name}_file", None):
-            continue
-        if hasattr(arguments, name) and getattr(arguments, name) is None:
-            setattr(arguments, name, environment.get(variable) or DEFAULTS.get(name))
+def module_of(command: str) -> ModuleType:
+    """Return the module that does the job of a command."""
+    return import_module(f"mode_catalog_provider.cli.{command}")
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser of `mode-catalog`."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="mode-catalog",
         description="Keep Mode Analytics and Coalesce Catalog in step, without Airflow.",
         epilog=EPILOG,
         formatter_class=_Formatter,
     )
     root.add_argument("--version", action="version", version=f"mode-catalog {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _extract(_command(commands, "extract", "write a Mode workspace into six JSON files and a manifest"))
-    _upload(_command(commands, "upload", "push a complete set of files to Catalog"))
-    refresh = _command(
-        commands, "refresh", "run Mode reports and datasets again, so that they show new numbers"
+    commands = root.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
     )
-    mode = refresh.add_argument_group("Mode")
-    _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
-    catalog = refresh.add_argument_group("Catalog, where --stale-since names a source")
-    _catalog_account(catalog, token=("-k", "--catalog-token"), token_file=("--catalog-token-file",))
-    add_refresh_arguments(refresh)
-    add_audit_arguments(
-        _command(commands, "audit", "find what somebody should mend in Mode, in a set of files")
-    )
-    _check(_command(commands, "check", "try credentials, host, workspace, source id, zone and rights"))
-    _unlock(_command(commands, "unlock", "show who holds a run lock since when, and free it"))
+    for name, description in COMMANDS.items():
+        commands.add_parser(
+            name,
+            help=description,
+            description=description[0].upper() + description[1:] + ".",
+            epilog=EPILOG,
+            formatter_class=_Formatter,
+        )
     return root
 
 
@@ -79,211 +74,88 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Help with room for long flags."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=34, width=110)
+        super().__init__(prog, max_help_position=30, width=80)
 
 
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, description: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=description,
-        description=description[0].upper() + description[1:] + ".",
-        epilog=EPILOG,
-        formatter_class=_Formatter,
-    )
-    command.add_argument(
-        "--timeout",
-        type=positive,
-        default=60.0,
-        metavar="SECONDS",
-        help="for each read of a request (default 60)",
-    )
-    printed = command.add_argument_group("what is printed")
-    printed.add_argument("--quiet", action="store_true", help="print warnings and errors only")
-    printed.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
-    return command
+class Parser(argparse.ArgumentParser):
+    """A parser that never repeats a value, and answers in JSON where that was asked for."""
+
+    _as_json = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is left over here, where the usage is that of the right command."""
+        typed: Sequence[str] = sys.argv[1:] if args is None else list(args)
+        self._as_json = any(word == "--json" for word in typed)
+        known, more = super().parse_known_args(self.spelled_out(typed), namespace)
+        if more:
+            # A flag is shown by its name; what follows it may be a secret.
+            flags = [word.partition("=")[0] for word in more if word.startswith("--")]
+            self.error(
+                f"unknown: {', '.join(flags)}" if flags else "something was typed that belongs to no flag"
+            )
+        return known, more
+
+    def spelled_out(self, typed: Sequence[str]) -> Sequence[str]:
+        """Return what was typed with abbreviations written out."""
+        return typed
+
+    def error(self, message: str) -> NoReturn:
+        """Tell the usage and the fault, as JSON as well where that was asked for, and end with 2."""
+        message = _without_value(message)
+        if self._as_json:
+            print(json.dumps({"error": "UsageError", "message": message}))
+        super().error(message)
 
 
-def _extract(command: argparse.ArgumentParser) -> None:
-    mode = command.add_argument_group("Mode")
-    _mode_connection(mode, token=("-t", "--token"), secret=("-s", "--secret"), secret_file=("--secret-file",))
-    what = command.add_argument_group("what is extracted")
-    what.add_argument("-o", "--output", metavar="FOLDER", help=_help("output", "folder for the files"))
-    what.add_argument(
-        "--strategy",
-        choices=("auto", "rest", "hybrid"),
-        default="auto",
-        help="which of Mode's APIs is read (default auto: the cheapest that works)",
-    )
-    what.add_argument(
-        "--incremental",
-        action="store_true",
-        help="take queries of unchanged reports and known members from the set in the output folder",
-    )
-    what.add_argument(
-        "--full-refresh-after",
-        type=days,
-        default=timedelta(days=7),
-        metavar="DAYS",
-        help="read again all the same what was read so long ago (default 7)",
-    )
-    what.add_argument(
-        "--members",
-        choices=("full", "lite"),
-        default="full",
-        help="lite saves one request per member, their id and creation time stay empty (default full)",
-    )
-    for flag, text in (("--include-collection", "only these"), ("--exclude-collection", "not these")):
-        what.add_argument(
-            flag, action="append", metavar="NAME", help=f"{text}: name, token or glob; repeatable"
+class CommandParser(Parser):
+    """The parser of one command, whose flags are added when it is typed."""
+
+    #: The long flags of the vendor's command that this one stands in for: what abbreviates one of them there
+    #: means the same here, whatever other flags begin alike.
+    vendor_flags: tuple[str, ...] = ()
+
+    _is_filled = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Add the flags of the command, then parse."""
+        if not self._is_filled:
+            self._is_filled = True
+            self._fill()
+        return super().parse_known_args(args, namespace)
+
+    def _fill(self) -> None:
+        module_of(self.prog.split()[-1]).add_arguments(self)
+        self.add_argument(
+            "--timeout",
+            type=positive,
+            default=60.0,
+            metavar="SECONDS",
+            help="for each read of a request (default 60)",
         )
-    what.add_argument("--include-personal", action="store_true", help="members' personal collections as well")
-    what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
-    what.add_argument(
-        "--requests-per-second",
-        type=positive,
-        metavar="N",
-        help="never ask Mode more often (default: its published 4)",
-    )
-    _lock(command, "the output folder's own")
+        printed = self.add_argument_group("what is printed")
+        printed.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+        printed.add_argument(
+            "--json", action="store_true", help="print the result as one JSON object on stdout"
+        )
+
+    def spelled_out(self, typed: Sequence[str]) -> Sequence[str]:
+        """Return what was typed with abbreviations of the vendor's flags written out."""
+        ends = typed.index("--") if "--" in typed else len(typed)
+        return [*(self._spelled(word) for word in typed[:ends]), *typed[ends:]]
+
+    def _spelled(self, word: str) -> str:
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("--") or flag in self._option_string_actions:
+            return word
+        meant = [known for known in (*self.vendor_flags, "--help") if known.startswith(flag)]
+        return meant[0] + equals + value if len(meant) == 1 else word
 
 
-def _upload(command: argparse.ArgumentParser) -> None:
-    catalog = command.add_argument_group("Catalog")
-    _catalog_connection(
-        catalog,
-        token=("-k", "--token"),
-        token_file=("--token-file", "--secret-file"),
-        source_id=("-s", "--source_id", "--source-id"),
-    )
-    what = command.add_argument_group("what is uploaded")
-    path = what.add_mutually_exclusive_group()
-    path.add_argument(
-        "-d",
-        "--directory_path",
-        "--directory-path",
-        metavar="FOLDER",
-        help=_help("directory_path", "a folder with one complete set"),
-    )
-    path.add_argument(
-        "-f", "--file_path", "--file-path", metavar="FILE", help=_help("file_path", "one file, as it is")
-    )
-    what.add_argument(
-        "-t",
-        "--file_type",
-        "--file-type",
-        choices=("VIZ", "WAREHOUSE", "DBT", "QUALITY", "LOOKML"),
-        help=_help("file_type", "kind of source"),
-    )
-    what.add_argument(
-        "--max-shrink",
-        type=share,
-        default=0.3,
-        metavar="SHARE",
-        help="refuse when a larger share of an asset's rows vanished since the last push (default 0.3)",
-    )
-    what.add_argument("--accept-shrink", action="store_true", help="push although rows vanished")
-    what.add_argument("--dry-run", action="store_true", help="check everything, push nothing")
-    _lock(command, "the uploaded folder's own")
-
-
-def _check(command: argparse.ArgumentParser) -> None:
-    mode = command.add_argument_group("Mode")
-    _mode_connection(
-        mode,
-        token=("-t", "--mode-token"),
-        secret=("--mode-secret",),
-        secret_file=("--mode-secret-file",),
-    )
-    catalog = command.add_argument_group("Catalog")
-    _catalog_connection(
-        catalog,
-        token=("-k", "--catalog-token"),
-        token_file=("--catalog-token-file",),
-        source_id=("-s", "--source_id", "--source-id"),
-    )
-
-
-def _unlock(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--lock", metavar="PLACE", help="folder or URL of the lock, such as /data/mode/.lock (required)"
-    )
-    command.add_argument(
-        "--conn-id", metavar="ID", help="Airflow connection of the object store, where the URL needs one"
-    )
-    command.add_argument("--yes", action="store_true", help="free it without asking")
-
-
-def _mode_connection(
-    group: argparse._ArgumentGroup,
-    *,
-    token: tuple[str, ...],
-    secret: tuple[str, ...],
-    secret_file: tuple[str, ...],
-) -> None:
-    group.add_argument("-H", "--host", metavar="URL", help=_help("host", "base URL"))
-    group.add_argument("-w", "--workspace", metavar="NAME", help=_help("workspace", "workspace"))
-    group.add_argument(*token, dest="mode_token", metavar="TOKEN", help=_help("mode_token", "API token"))
-    group.add_argument(
-        *secret,
-        dest="mode_secret",
-        metavar="SECRET",
-        help=_help(
-            "mode_secret", "its secret; arguments show in process lists, prefer the variable or a file"
-        ),
-    )
-    group.add_argument(
-        *secret_file, dest="mode_secret_file", metavar="FILE", help="file that holds the secret"
-    )
-
-
-def _catalog_connection(
-    group: argparse._ArgumentGroup,
-    *,
-    token: tuple[str, ...],
-    token_file: tuple[str, ...],
-    source_id: tuple[str, ...],
-) -> None:
-    _catalog_account(group, token=token, token_file=token_file)
-    group.add_argument(
-        *source_id, dest="source_id", metavar="UUID", help=_help("source_id", "id of the Mode source")
-    )
-    group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
-
-
-def _catalog_account(
-    group: argparse._ArgumentGroup, *, token: tuple[str, ...], token_file: tuple[str, ...]
-) -> None:
-    group.add_argument(
-        *token,
-        dest="catalog_token",
-        metavar="TOKEN",
-        help=_help(
-            "catalog_token", "API token; arguments show in process lists, prefer the variable or a file"
-        ),
-    )
-    group.add_argument(
-        *token_file, dest="catalog_token_file", metavar="FILE", help="file that holds the API token"
-    )
-    group.add_argument(
-        "-z", "--zone", choices=("EU", "US"), help=_help("zone", "zone of the Catalog account")
-    )
-    group.add_argument("--api-url", metavar="URL", help="GraphQL endpoint, instead of the zone's")
-
-
-def _lock(command: argparse.ArgumentParser, default: str) -> None:
-    group = command.add_argument_group("one run at a time")
-    group.add_argument("--lock", metavar="FOLDER", help=f"folder of the run lock (default: {default})")
-    group.add_argument(
-        "--lock-timeout",
-        type=seconds,
-        default=0.0,
-        metavar="SECONDS",
-        help="wait so long for the lock before giving up (default 0)",
-    )
-
-
-def _help(name: str, text: str) -> str:
-    default = f", default {DEFAULTS[name]}" if name in DEFAULTS else ""
-    return f"{text} [{ENVIRONMENT[name]}{default}]"
+def _without_value(message: str) -> str:
+    """Return a message of argparse without the value that was typed: it may be a secret at the wrong flag."""
+    for start in _REPEATS_VALUE:
+        before, found, after = message.partition(start)
+        if found:
+            _, choose, choices = after.rpartition(" (choose from ")
+            return f"{before}{start.rstrip(': ')}{choose}{choices}"
+    return message

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import argparse
+from datetime import timedelta
 from pathlib import Path
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.workspace import audit_snapshot
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import DONE, REFUSED
+from mode_catalog_provider.cli.output import DONE, REFUSED, Output
+from mode_catalog_provider.cli.values import days
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
+LEFT_BEHIND = "Nothing was changed."
 
-def audit(arguments: argparse.Namespace, output: Output) -> int:
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what is looked at, and what for."""
+    command.add_argument(
+        "-d", "--directory", metavar="FOLDER", required=True, help="a folder with one complete set of files"
+    )
+    command.add_argument(
+        "--check",
+        action="append",
+        choices=tuple(CHECKS),
+        metavar="NAME",
+        help=f"look for this only, repeatable (default: all of {', '.join(CHECKS)})",
+    )
+    command.add_argument(
+        "--ignore",
+        action="append",
+        metavar="PATTERN",
+        help="leave out what was looked at and is fine: token, name or glob, or check:token; repeatable",
+    )
+    command.add_argument(
+        "--stale-after",
+        type=days,
+        default=timedelta(days=365),
+        metavar="DAYS",
+        help="a report without a change for so long is stale (default 365)",
+    )
+    command.add_argument(
+        "--fail-on",
+        action="append",
+        choices=tuple(CHECKS),
+        metavar="NAME",
+        help="exit with 5 when this check finds something new; repeatable",
+    )
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the findings and keep them, unless the set was made by another tool."""
     snapshot = open_or_adopt(Path(arguments.directory).expanduser().absolute())
     report = audit_snapshot(

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import DONE, exit_code
-from mode_catalog_provider.cli.services import catalog_api, mode_client
-from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.cli.connections import UsageError, add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.output import DONE, Output, exit_code
 from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
 from mode_catalog_provider.mode.client import ModeClient
+
+LEFT_BEHIND = "Nothing was changed."
 
 _MARKS = {"fine": "ok  ", "wrong": "FAIL", "unknown": "?   "}
 
@@ -34,7 +34,15 @@ class Finding:
     code: int = DONE
 
 
-def check(arguments: argparse.Namespace, output: Output) -> int:
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add both services."""
+    add_mode(
+        command, token=("-t", "--mode-token"), secret=("--mode-secret",), secret_file=("--mode-secret-file",)
+    )
+    add_catalog(command, pushes=True)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
     """Try the services whose credentials are given; the exit code is that of the first failure."""
     sides: list[Callable[[argparse.Namespace], Iterator[Finding]]] = []
     if arguments.workspace or arguments.mode_token:

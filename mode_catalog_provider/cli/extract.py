@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+from datetime import timedelta
 from pathlib import Path
 
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import DONE
-from mode_catalog_provider.cli.locked import locked
-from mode_catalog_provider.cli.services import mode_client, required
+from mode_catalog_provider.cli.arguments import CommandParser
+from mode_catalog_provider.cli.connections import add_mode, mode_client, required
+from mode_catalog_provider.cli.environment import with_variable
+from mode_catalog_provider.cli.locked import add_lock, locked
+from mode_catalog_provider.cli.output import DONE, Output
+from mode_catalog_provider.cli.values import days, positive
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.options import ExtractionOptions
@@ -18,7 +21,60 @@ from mode_catalog_provider.snapshot.layout import Layout
 log = logging.getLogger(__name__)
 
 
-def extract(arguments: argparse.Namespace, output: Output) -> int:
+# The long flags of the vendor's command.
+VENDOR_FLAGS = ("--host", "--workspace", "--token", "--secret", "--output")
+
+LEFT_BEHIND = "Nothing that could be taken for a complete set was left behind."
+
+
+def add_arguments(command: CommandParser) -> None:
+    """Add the workspace, what is extracted and the lock."""
+    command.vendor_flags = VENDOR_FLAGS
+    add_mode(command)
+    what = command.add_argument_group("what is extracted")
+    what.add_argument(
+        "-o", "--output", metavar="FOLDER", help=with_variable("output", "folder for the files")
+    )
+    what.add_argument(
+        "--strategy",
+        choices=("auto", "rest", "hybrid"),
+        default="auto",
+        help="which of Mode's APIs is read (default auto: the cheapest that works)",
+    )
+    what.add_argument(
+        "--incremental",
+        action="store_true",
+        help="take queries of unchanged reports and known members from the set in the output folder",
+    )
+    what.add_argument(
+        "--full-refresh-after",
+        type=days,
+        default=timedelta(days=7),
+        metavar="DAYS",
+        help="read again all the same what was read so long ago (default 7)",
+    )
+    what.add_argument(
+        "--members",
+        choices=("full", "lite"),
+        default="full",
+        help="lite saves one request per member, their id and creation time stay empty (default full)",
+    )
+    for flag, text in (("--include-collection", "only these"), ("--exclude-collection", "not these")):
+        what.add_argument(
+            flag, action="append", metavar="NAME", help=f"{text}: name, token or glob; repeatable"
+        )
+    what.add_argument("--include-personal", action="store_true", help="members' personal collections as well")
+    what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
+    what.add_argument(
+        "--requests-per-second",
+        type=positive,
+        metavar="N",
+        help="never ask Mode more often (default: its published 4)",
+    )
+    add_lock(command, "the output folder's own")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
     """Extract into the output folder; the six files lie directly in it, the manifest beside them."""
     folder = Path(required(arguments, "output", "-o/--output")).expanduser().absolute()
     options = ExtractionOptions(

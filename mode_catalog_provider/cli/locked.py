@@ -5,15 +5,48 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 
+from mode_catalog_provider.cli.values import seconds
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import StoragePath
 
 # A command that was killed frees the folder after this time.
 TTL = timedelta(minutes=5)
+
+
+def add_lock(command: argparse.ArgumentParser, default: str) -> None:
+    """Add where the lock is and how long it is waited for.
+
+    :param default: whose lock it is when none is named, for the help.
+    """
+    group = command.add_argument_group("one run at a time")
+    group.add_argument("--lock", metavar="PLACE", help=f"folder or URL of the run lock (default: {default})")
+    group.add_argument(
+        "--lock-timeout",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long for the lock before giving up (default 0)",
+    )
+
+
+def place_of(location: str, conn_id: str | None = None) -> StoragePath:
+    """Return the place of a lock: a folder of this machine, or what Airflow makes of a URL.
+
+    :param location: folder, also a relative one, or URL such as ``s3://bucket/mode/.lock``.
+    :param conn_id: Airflow connection of the object store, where the URL needs one.
+    """
+    if "://" not in location:
+        return Path(location).expanduser().absolute()
+    # Airflow logs to stdout, which is the result's; it finds its stream when it is imported, which is here.
+    with redirect_stdout(sys.stderr):
+        return staging_path(location, conn_id)
 
 
 @contextmanager
@@ -26,9 +59,7 @@ def locked(
     :raises LockHeldError: somebody else holds it, and ``--lock-timeout`` is 0.
     :raises LockTimeoutError: somebody else still holds it after ``--lock-timeout`` seconds.
     """
-    lock = RunLock(
-        Path(arguments.lock).expanduser().absolute() if arguments.lock else folder / ".lock", ttl=TTL
-    )
+    lock = RunLock(place_of(arguments.lock) if arguments.lock else folder / ".lock", ttl=TTL)
     holder = Holder(host=socket.gethostname(), pid=os.getpid(), program=f"mode-catalog {arguments.command}")
     lease = lock.acquire(holder, timeout=timedelta(seconds=arguments.lock_timeout))
     try:

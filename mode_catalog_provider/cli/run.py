@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import json
+import errno
 import logging
 import os
 import signal
-from collections.abc import Callable
+import traceback
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from mode_catalog_provider.cli.arguments import fill_from_environment
-from mode_catalog_provider.cli.audit import audit
-from mode_catalog_provider.cli.check import check
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import USAGE, exit_code
-from mode_catalog_provider.cli.extract import extract
-from mode_catalog_provider.cli.refresh import refresh
-from mode_catalog_provider.cli.unlock import unlock
-from mode_catalog_provider.cli.upload import upload
-from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.cli.arguments import module_of
+from mode_catalog_provider.cli.connections import UsageError, warn_of_open_secrets
+from mode_catalog_provider.cli.environment import fill_from_environment
+from mode_catalog_provider.cli.output import USAGE, Output, exit_code, of_a_store
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
-COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
-    "extract": extract,
-    "upload": upload,
-    "refresh": refresh,
-    "audit": audit,
-    "check": check,
-    "unlock": unlock,
-}
+#: Whoever wants to see where an error came from sets this variable.
+DEBUG = "MODE_CATALOG_DEBUG"
 
-_NO_SET = "Nothing that could be taken for a complete set was left behind."
-_LEFT_BEHIND = {
-    "extract": _NO_SET,
-    "upload": _NO_SET,
-    "refresh": "The runs that this command started were cancelled, unless --keep-running was given.",
-    "audit": "Nothing was changed.",
-    "check": "Nothing was changed.",
-    "unlock": "Nothing was changed.",
+_FULL = ". The disk is full: make room where the files go and in the temporary folder, then try again."
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: ". A file may not grow so large here: look at `ulimit -f` and at the file system.",
+    errno.EROFS: ". Nothing can be written there: name another folder.",
+    errno.EACCES: ". Name another folder, or have its owner let you in.",
 }
 
 
@@ -50,21 +39,42 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.typed = {name for name, value in vars(arguments).items() if value is not None}
     fill_from_environment(arguments, os.environ)
     output = Output(quiet=arguments.quiet, as_json=arguments.json)
+    command = module_of(arguments.command)
     # A scheduler ends a job with SIGTERM: that must clean up just as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return COMMANDS[arguments.command](arguments, output)
+        warn_of_open_secrets(arguments)
+        return int(command.run(arguments, output))
     except UsageError as error:
         log.error("%s See mode-catalog %s --help.", error, arguments.command)
+        output.error(error)
         return USAGE
     except (KeyboardInterrupt, CancelledError) as error:
-        log.error("Interrupted. %s", _LEFT_BEHIND[arguments.command])
+        message = f"Interrupted. {command.LEFT_BEHIND}"
+        log.error("%s", message)
+        output.error(error, message)
         return exit_code(error)
-    except (ModeCatalogError, OSError) as error:
-        log.error("%s", error)
-        if arguments.json:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+    except Exception as error:
+        message = _sentence(error)
+        log.error("%s", message, exc_info=bool(os.environ.get(DEBUG)))
+        output.error(error, message)
         return exit_code(error)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what is told of an error, ours or not."""
+    if isinstance(error, ModeCatalogError):
+        return str(error)
+    said = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return f"{said}{_ADVICE.get(error.errno or 0, '')}"
+    if of_a_store(error):
+        return f"The object store did not do what was asked: {visible(said, 300)}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"An error that this program did not foresee, in {Path(frame.filename).name} line {frame.lineno}: "
+        f"{type(error).__name__}, {visible(said, 300)}. Please report it, with what {DEBUG}=1 prints."
+    )
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> NoReturn:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
-from pathlib import Path
 
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import DONE, REFUSED
-from mode_catalog_provider.cli.locked import TTL
-from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.cli.connections import UsageError
+from mode_catalog_provider.cli.locked import TTL, place_of
+from mode_catalog_provider.cli.output import DONE, REFUSED, Output
 from mode_catalog_provider.lock import LeaseRecord, RunLock
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
 
-def unlock(arguments: argparse.Namespace, output: Output) -> int:
+LEFT_BEHIND = "Nothing was changed."
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the place of the lock."""
+    command.add_argument(
+        "--lock", metavar="PLACE", help="folder or URL of the lock, such as /data/mode/.lock (required)"
+    )
+    command.add_argument(
+        "--conn-id", metavar="ID", help="Airflow connection of the object store, where the URL needs one"
+    )
+    command.add_argument("--yes", action="store_true", help="free it without asking")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
     """Say who holds the lock; after a yes, take it away from them."""
     lock = RunLock(_directory(arguments), ttl=TTL)
     record = lock.state()
@@ -46,11 +56,7 @@ def _directory(arguments: argparse.Namespace) -> StoragePath:
     location = arguments.lock
     if not location:
         raise UsageError("--lock is missing; give the lock's folder or URL, such as /data/mode/.lock.")
-    if "://" not in location:
-        return Path(location).expanduser().absolute()
-    # Airflow logs to stdout, which is the result's; it finds its stream when it is imported, which is here.
-    with redirect_stdout(sys.stderr):
-        return staging_path(location, arguments.conn_id)
+    return place_of(location, arguments.conn_id)
 
 
 def _confirmed() -> bool:

@@ -8,17 +8,63 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
-from mode_catalog_provider.cli.console import Output
-from mode_catalog_provider.cli.exit_codes import DONE
-from mode_catalog_provider.cli.locked import locked
-from mode_catalog_provider.cli.services import catalog_api, catalog_ingest
-from mode_catalog_provider.cli.usage import UsageError
+from mode_catalog_provider.cli.arguments import CommandParser
+from mode_catalog_provider.cli.connections import UsageError, add_catalog, catalog_api, catalog_ingest
+from mode_catalog_provider.cli.environment import with_variable
+from mode_catalog_provider.cli.locked import add_lock, locked
+from mode_catalog_provider.cli.output import DONE, Output
+from mode_catalog_provider.cli.values import share
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
 log = logging.getLogger(__name__)
 
 
-def upload(arguments: argparse.Namespace, output: Output) -> int:
+# The long flags of the vendor's command.
+VENDOR_FLAGS = ("--token", "--source_id", "--file_type", "--zone", "--file_path", "--directory_path")
+
+LEFT_BEHIND = "Nothing that could be taken for a complete set was left behind."
+
+
+def add_arguments(command: CommandParser) -> None:
+    """Add the source, what is uploaded and the lock."""
+    command.vendor_flags = VENDOR_FLAGS
+    add_catalog(command, token=("-k", "--token"), token_file=("--token-file", "--secret-file"), pushes=True)
+    what = command.add_argument_group("what is uploaded")
+    path = what.add_mutually_exclusive_group()
+    path.add_argument(
+        "-d",
+        "--directory_path",
+        "--directory-path",
+        metavar="FOLDER",
+        help=with_variable("directory_path", "a folder with one complete set"),
+    )
+    path.add_argument(
+        "-f",
+        "--file_path",
+        "--file-path",
+        metavar="FILE",
+        help=with_variable("file_path", "one file, as it is"),
+    )
+    what.add_argument(
+        "-t",
+        "--file_type",
+        "--file-type",
+        choices=("VIZ", "WAREHOUSE", "DBT", "QUALITY", "LOOKML"),
+        help=with_variable("file_type", "kind of source"),
+    )
+    what.add_argument(
+        "--max-shrink",
+        type=share,
+        default=0.3,
+        metavar="SHARE",
+        help="refuse when a larger share of an asset's rows vanished since the last push (default 0.3)",
+    )
+    what.add_argument("--accept-shrink", action="store_true", help="push although rows vanished")
+    what.add_argument("--dry-run", action="store_true", help="check everything, push nothing")
+    add_lock(command, "the uploaded folder's own")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
     """Push what ``-d`` or ``-f`` names."""
     if arguments.file_path and arguments.directory_path:
         raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.cli.arguments import ENVIRONMENT
+from mode_catalog_provider.cli.environment import ENVIRONMENT
 from mode_catalog_provider.get_provider_info import get_provider_info
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -1,4 +1,7 @@
-"""Numbers as they are typed, refused with a sentence when they make no sense."""
+"""Values as they are typed, refused with a sentence when they make no sense.
+
+The sentences do not repeat what was typed: a secret behind the wrong flag must not end in a log.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +16,35 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+        raise argparse.ArgumentTypeError("it is not a number")
     return value
 
 
 def seconds(text: str) -> float:
     """Read zero or more seconds."""
     if (value := _number(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is negative")
+        raise argparse.ArgumentTypeError("it is negative")
     return value
 
 
 def positive(text: str) -> float:
     """Read a number above zero."""
     if (value := _number(text)) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+        raise argparse.ArgumentTypeError("it is not above 0")
     return value
 
 
 def share(text: str) -> float:
     """Read a share between 0 and 1."""
     if not 0 <= (value := _number(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+        raise argparse.ArgumentTypeError("it is not between 0 and 1")
     return value
 
 
 def count(text: str) -> int:
     """Read a whole number that is zero or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, zero or more")
+    if not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError("it is not a whole number, zero or more")
     return int(text)
 
 
@@ -50,4 +53,12 @@ def days(text: str) -> timedelta:
     try:
         return timedelta(days=positive(text))
     except OverflowError:
-        raise argparse.ArgumentTypeError(f"{text!r} days are too many") from None
+        raise argparse.ArgumentTypeError("so many days are too many") from None
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("it is not NAME=VALUE")
+    return name, value

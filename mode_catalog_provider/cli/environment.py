@@ -1,0 +1,52 @@
+"""The variables of the vendor's commands, so that their settings carry over. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+#: The variable that stands in for an argument, by the argument's name.
+ENVIRONMENT = {
+    "host": "CASTOR_MODE_ANALYTICS_HOST",
+    "workspace": "CASTOR_MODE_ANALYTICS_WORKSPACE",
+    "mode_token": "CASTOR_MODE_ANALYTICS_TOKEN",
+    "mode_secret": "CASTOR_MODE_ANALYTICS_SECRET",
+    "output": "CASTOR_OUTPUT_DIRECTORY",
+    "catalog_token": "CASTOR_UPLOADER_TOKEN",
+    "source_id": "CASTOR_UPLOADER_SOURCE_ID",
+    "file_type": "CASTOR_UPLOADER_FILE_TYPE",
+    "zone": "CASTOR_UPLOADER_ZONE",
+    "file_path": "CASTOR_UPLOADER_FILE_PATH",
+    "directory_path": "CASTOR_UPLOADER_DIRECTORY_PATH",
+}
+DEFAULTS = {"host": "https://modeanalytics.com", "zone": "EU", "file_type": "VIZ"}
+
+
+def fill_from_environment(arguments: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Complete what was not typed from the environment, then from the defaults.
+
+    :param environment: names count without regard to case, as for the vendor's commands; an empty variable is
+        none.
+    """
+    path_typed = bool(getattr(arguments, "file_path", None) or getattr(arguments, "directory_path", None))
+    for name, variable in ENVIRONMENT.items():
+        # A typed path says what to upload: a variable must not add a second one.
+        if name in ("file_path", "directory_path") and path_typed:
+            continue
+        if name in ("mode_secret", "catalog_token") and getattr(arguments, f"{name}_file", None):
+            continue
+        if hasattr(arguments, name) and getattr(arguments, name) is None:
+            setattr(arguments, name, variable_of(environment, variable) or DEFAULTS.get(name))
+
+
+def variable_of(environment: Mapping[str, str], name: str) -> str | None:
+    """Return a variable, in whatever case its name is written; ``None`` when it is not set, or empty."""
+    if environment.get(name):
+        return environment[name]
+    return next((value for key, value in environment.items() if value and key.upper() == name), None)
+
+
+def with_variable(name: str, text: str) -> str:
+    """Return the help of an argument that a variable can stand in for."""
+    default = f", default {DEFAULTS[name]}" if name in DEFAULTS else ""
+    return f"{text} [{ENVIRONMENT[name]}{default}]"
