@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
+from mode_catalog_provider.catalog.credential import CatalogCredential
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.catalog.zones import resolve
@@ -59,46 +60,23 @@ class _EmptyAnswerError(MalformedResponseError):
 class CatalogApi:
     """Asks Catalog's GraphQL API.
 
-    :param token: returns the API token (Read Only is enough) as it is stored now.
-    :param zone: ``EU`` (default) or ``US``.
-    :param api_url: a private endpoint in place of the zone's.
-    :param connection: how messages name the place where the token is kept.
-    :param timeout: seconds to wait for a byte, or ``(connect, read)``; default 60, since heavy reads are
-        known to take more than 30.
-    :param retry_budget: seconds for all attempts of one request; default 300.
-    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
-    :param proxies: scheme to proxy URL, as for ``requests``.
-    :param allow_http: accept plain http to a host other than this machine.
-    :param stop: ends waits and requests early.
-    :raises ConfigurationError: the zone or the URL cannot be right.
+    :param endpoint: which tenant, with what token, and how; heavy reads are known to take more than 30 s.
+    :raises ConfigurationError: the zone, the URL, or something about the wire cannot be right.
     """
 
-    def __init__(
-        self,
-        *,
-        token: TokenSource,
-        zone: str | None = None,
-        api_url: str | None = None,
-        connection: str = DEFAULT_CONNECTION,
-        timeout: float | tuple[float, float] = 60.0,
-        retry_budget: float = 300.0,
-        verify: bool | str = True,
-        proxies: Mapping[str, str] | None = None,
-        allow_http: bool = False,
-        stop: StopSignal | None = None,
-    ) -> None:
-        self.zone = resolve(zone, api_url=api_url)
-        self.connection = connection
+    def __init__(self, endpoint: CatalogEndpoint) -> None:
+        self.zone = resolve(endpoint.zone, api_url=endpoint.api_url)
+        self.connection = endpoint.connection
         self.statistics = RequestStatistics()
-        self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=allow_http)
-        self._credential = CatalogCredential(token, connection=connection)
-        self._policy = RetryPolicy(budget=retry_budget, few_for=(MalformedResponseError, _EmptyAnswerError))
-        self._stop = stop or StopSignal()
+        self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=endpoint.allow_http)
+        self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
+        self._policy = RetryPolicy(
+            budget=endpoint.retry_budget, few_for=(MalformedResponseError, _EmptyAnswerError)
+        )
+        self._stop = endpoint.stop or StopSignal()
         self._session = HttpSession(
+            endpoint,
             service="Catalog",
-            timeout=timeout,
-            verify=verify,
-            proxies=proxies,
             pool_size=1,
             max_bytes=_LONGEST_ANSWER,
             stop=self._stop,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import BinaryIO, Literal, Self
 from urllib.parse import quote
 
-from mode_catalog_provider.catalog.credential import DEFAULT_CONNECTION, CatalogCredential, TokenSource
+from mode_catalog_provider.catalog.credential import CatalogCredential
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.multipart import FileBody
 from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import parse_source_id
@@ -24,7 +25,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.http.response import Answer
 from mode_catalog_provider.http.retry import RetryPolicy
-from mode_catalog_provider.http.session import DEADLINE, HttpSession, base_url
+from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
@@ -65,52 +66,32 @@ class OutgoingFile:
 class CatalogIngest:
     """Uploads files to one source of one zone.
 
-    :param token: returns the API token (Read & Write) as it is stored now.
+    :param endpoint: which tenant, with what token, and how. A file may take longer than other requests, by
+        the time that its bytes need.
     :param source_id: UUID of the source that is pushed to.
-    :param zone: ``EU`` (default) or ``US``.
-    :param ingest_url: root of a private upload endpoint in place of the zone's.
     :param file_type: ``VIZ`` (default) for Mode and other BI tools, ``WAREHOUSE``, ``DBT`` or ``QUALITY``.
-    :param connection: how messages name the place where the token is kept.
-    :param timeout: seconds to wait for a byte to go or to come, or ``(connect, read)``; default 60.
-    :param retry_budget: seconds for all attempts of one file, beyond the time its bytes need; default 300.
-    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
-    :param proxies: scheme to proxy URL, as for ``requests``.
-    :param allow_http: accept plain http to a host other than this machine.
-    :param stop: ends waits and transfers early.
-    :raises ConfigurationError: the source id is not a UUID, or zone, type or URL cannot be right.
+    :raises ConfigurationError: the source id is not a UUID, or zone, type, URL, or something about the wire
+        cannot be right.
     """
 
-    def __init__(
-        self,
-        *,
-        token: TokenSource,
-        source_id: str,
-        zone: str | None = None,
-        ingest_url: str | None = None,
-        file_type: str = "VIZ",
-        connection: str = DEFAULT_CONNECTION,
-        timeout: float | tuple[float, float] = 60.0,
-        retry_budget: float = 300.0,
-        verify: bool | str = True,
-        proxies: Mapping[str, str] | None = None,
-        allow_http: bool = False,
-        stop: StopSignal | None = None,
-    ) -> None:
+    def __init__(self, endpoint: CatalogEndpoint, *, source_id: str, file_type: str = "VIZ") -> None:
         self.source_id = parse_source_id(source_id)
-        self.zone = resolve(zone, ingest_url=ingest_url)
+        self.zone = resolve(endpoint.zone, ingest_url=endpoint.ingest_url)
         self.file_type = _known_type(file_type)
-        self.connection = connection
+        self.connection = endpoint.connection
         self.statistics = RequestStatistics()
-        self._root = base_url(self.zone.ingest_url, what="Catalog's ingest_url", allow_http=allow_http)
-        self._credential = CatalogCredential(token, connection=connection)
-        self._retry_budget = retry_budget
-        self._stop = stop or StopSignal()
+        self._root = base_url(
+            self.zone.ingest_url, what="Catalog's ingest_url", allow_http=endpoint.allow_http
+        )
+        self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
+        self._retry_budget = endpoint.retry_budget
+        self._deadline = endpoint.deadline
+        self._stop = endpoint.stop or StopSignal()
+        # A body is sent under the connect timeout, and a busy endpoint may pause for longer.
+        patient = replace(endpoint, timeout=(endpoint.read_timeout, endpoint.read_timeout))
         self._session = HttpSession(
+            patient if not isinstance(endpoint.timeout, tuple) else endpoint,
             service="Catalog",
-            # a body is sent under the connect timeout, and a busy endpoint may pause for longer
-            timeout=timeout if isinstance(timeout, tuple) else (timeout, timeout),
-            verify=verify,
-            proxies=proxies,
             pool_size=1,
             max_bytes=_LONGEST_ANSWER,
             stop=self._stop,
@@ -152,9 +133,9 @@ class CatalogIngest:
         policy = RetryPolicy(budget=self._retry_budget + time_needed)
 
         def attempt() -> Outcome:
-            answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
+            answer = self._send(file, before_attempt, deadline=self._deadline + time_needed)
             if answer.status == 401 and self._credential.renew():
-                answer = self._send(file, before_attempt, deadline=DEADLINE + time_needed)
+                answer = self._send(file, before_attempt, deadline=self._deadline + time_needed)
             return self._outcome(file, answer)
 
         return policy.call(attempt, stop=self._stop, statistics=self.statistics, on_wait=log_wait)

@@ -6,12 +6,14 @@ import argparse
 import logging
 import stat
 from pathlib import Path
+from typing import Any
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.cli.environment import ENVIRONMENT, with_variable
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -125,40 +127,44 @@ def mode_client(arguments: argparse.Namespace) -> ModeClient:
         return ModeCredentials(token=token, secret=mode_secret(arguments))
 
     return ModeClient(
-        workspace=workspace,
-        credentials=credentials,
-        host=arguments.host,
-        connection=LABEL,
-        requests_per_second=getattr(arguments, "requests_per_second", None),
-        timeout=arguments.timeout,
+        ModeEndpoint(
+            workspace=workspace,
+            credentials=credentials,
+            host=arguments.host,
+            requests_per_second=getattr(arguments, "requests_per_second", None),
+            **_wire(arguments),
+        )
     )
 
 
 def catalog_ingest(arguments: argparse.Namespace) -> CatalogIngest:
     """Build the client of the upload endpoint; the token's file is read again when Catalog refuses it."""
     source_id = required(arguments, "source_id", "-s/--source_id")
-    catalog_token(arguments)
-    return CatalogIngest(
-        token=lambda: catalog_token(arguments),
-        source_id=source_id,
-        zone=arguments.zone,
-        ingest_url=arguments.ingest_url,
-        file_type=arguments.file_type,
-        connection=LABEL,
-        timeout=arguments.timeout,
-    )
+    return CatalogIngest(_catalog_endpoint(arguments), source_id=source_id, file_type=arguments.file_type)
 
 
 def catalog_api(arguments: argparse.Namespace) -> CatalogApi:
     """Build the client of the GraphQL API."""
+    return CatalogApi(_catalog_endpoint(arguments))
+
+
+def _catalog_endpoint(arguments: argparse.Namespace) -> CatalogEndpoint:
     catalog_token(arguments)
-    return CatalogApi(
+    return CatalogEndpoint(
         token=lambda: catalog_token(arguments),
         zone=arguments.zone,
+        ingest_url=getattr(arguments, "ingest_url", None),
         api_url=arguments.api_url,
-        connection=LABEL,
-        timeout=arguments.timeout,
+        **_wire(arguments),
     )
+
+
+def _wire(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "connection": LABEL,
+        "timeout": arguments.timeout,
+        "allow_http": bool(getattr(arguments, "allow_http", False)),
+    }
 
 
 # -- secrets ------------------------------------------------------------------------------------------------

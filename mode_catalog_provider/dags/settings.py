@@ -18,6 +18,7 @@ from typing import Any
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN, get_provider_info
 from mode_catalog_provider.tasks.compat import conf
+from mode_catalog_provider.truth import WORDS, truth
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,10 @@ def _mapping(option: str) -> dict[str, Any]:
 
 def _truth(option: str) -> bool:
     text = _text(option)
-    if text.lower() in {"true", "t", "yes", "1"}:
-        return True
-    if text.lower() in {"false", "f", "no", "0"}:
-        return False
-    raise _refused(option, text, "True or False")
+    try:
+        return truth(text, default=truth(_defaults()[option]["default"], default=False))
+    except ValueError:
+        raise _refused(option, text, WORDS) from None
 
 
 def _refused(option: str, text: str, wanted: str) -> ConfigurationError:

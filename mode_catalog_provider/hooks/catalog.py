@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import DeclaredForm, ExtraFields, without_test_name
+from mode_catalog_provider.hooks.connection_fields import (
+    DeclaredForm,
+    ExtraFields,
+    wire_settings,
+    without_test_name,
+)
 
 
 class CatalogHook(DeclaredForm, BaseHook):
@@ -47,15 +54,10 @@ class CatalogHook(DeclaredForm, BaseHook):
         rotated one is picked up.
 
         :param zone: ``EU`` or ``US``; default: the connection's.
-        :param overrides: replace arguments of :class:`~mode_catalog_provider.catalog.api.CatalogApi`.
+        :param overrides: replace fields of
+            :class:`~mode_catalog_provider.catalog.endpoint.CatalogEndpoint`.
         """
-        extra = ExtraFields.of(self.get_connection(self.catalog_conn_id))
-        arguments = {
-            **self._arguments(extra, zone),
-            "token": self.read_token,
-            "api_url": extra.text("api_url"),
-        }
-        return CatalogApi(**{**arguments, **overrides})
+        return CatalogApi(self._endpoint(zone, {"token": self.read_token, **overrides}))
 
     def get_ingest(
         self,
@@ -70,18 +72,13 @@ class CatalogHook(DeclaredForm, BaseHook):
         :param source_id: UUID of the source that is pushed to; default: the connection's.
         :param zone: ``EU`` or ``US``; default: the connection's.
         :param file_type: ``VIZ`` (default) for everything that Mode gives.
-        :param overrides: replace arguments of :class:`~mode_catalog_provider.catalog.ingest.CatalogIngest`.
+        :param overrides: replace fields of
+            :class:`~mode_catalog_provider.catalog.endpoint.CatalogEndpoint`.
         :raises ConfigurationError: when no source id is known.
         """
-        extra = ExtraFields.of(self.get_connection(self.catalog_conn_id))
-        arguments = {
-            **self._arguments(extra, zone),
-            "token": self.token,
-            "source_id": self.source_id(source_id),
-            "file_type": file_type,
-            "ingest_url": extra.text("ingest_url"),
-        }
-        return CatalogIngest(**{**arguments, **overrides})
+        return CatalogIngest(
+            self._endpoint(zone, overrides), source_id=self.source_id(source_id), file_type=file_type
+        )
 
     def source_id(self, given: str | None = None) -> str:
         """Return the UUID of the source that is pushed to.
@@ -141,14 +138,13 @@ class CatalogHook(DeclaredForm, BaseHook):
         connection: Connection = self.get_connection(self.catalog_conn_id)
         return connection
 
-    def _arguments(self, extra: ExtraFields, zone: str | None) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
+    def _endpoint(self, zone: str | None, overrides: Mapping[str, Any]) -> CatalogEndpoint:
+        extra = ExtraFields.of(self._connection())
+        settings: dict[str, Any] = {
+            **wire_settings(extra),
+            "token": self.token,
             "zone": (zone or "").strip() or extra.text("zone"),
-            "connection": self.catalog_conn_id,
-            "verify": extra.verify(),
-            "proxies": extra.proxies(),
-            "allow_http": extra.truth("allow_http", default=False),
+            "ingest_url": extra.text("ingest_url"),
+            "api_url": extra.text("api_url"),
         }
-        if (timeout := extra.number("timeout")) is not None:
-            arguments["timeout"] = timeout
-        return arguments
+        return CatalogEndpoint(**{**settings, **overrides})

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import get_provider_info
+from mode_catalog_provider.truth import WORDS, truth
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-
-_TRUE = {"true", "t", "yes", "1", "on"}
-_FALSE = {"false", "f", "no", "0", "off"}
 
 
 @dataclass(frozen=True)
@@ -67,13 +65,10 @@ class ExtraFields:
 
     def truth(self, name: str, *, default: bool) -> bool:
         """Return a switch; ``default`` when it is empty."""
-        value = self._given(name)
-        if value is None:
-            return default
-        word = str(value).lower()
-        if word in _TRUE or word in _FALSE:
-            return word in _TRUE
-        raise self._refused(name, "true or false")
+        try:
+            return truth(self.fields.get(name), default=default)
+        except ValueError:
+            raise self._refused(name, WORDS) from None
 
     def verify(self) -> bool | str:
         """Return ``verify``: whether to check certificates, or the path of a certificate authority."""
@@ -99,6 +94,19 @@ class ExtraFields:
         return ConfigurationError(
             f"The field '{name}' in the extra of connection '{self.conn_id}' must be {wanted}."
         )
+
+
+def wire_settings(extra: ExtraFields) -> dict[str, Any]:
+    """Return the fields of :class:`~mode_catalog_provider.http.endpoint.Endpoint` that a connection sets."""
+    settings: dict[str, Any] = {
+        "connection": extra.conn_id,
+        "verify": extra.verify(),
+        "proxies": extra.proxies(),
+        "allow_http": extra.truth("allow_http", default=False),
+    }
+    if (timeout := extra.number("timeout")) is not None:
+        settings["timeout"] = timeout
+    return settings
 
 
 def without_test_name(error: Exception, conn_id: str) -> str:

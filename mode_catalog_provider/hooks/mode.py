@@ -8,8 +8,13 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
-from mode_catalog_provider.hooks.connection_fields import DeclaredForm, ExtraFields, without_test_name
-from mode_catalog_provider.mode.client import DEFAULT_HOST, ModeClient, ModeCredentials
+from mode_catalog_provider.hooks.connection_fields import (
+    DeclaredForm,
+    ExtraFields,
+    wire_settings,
+    without_test_name,
+)
+from mode_catalog_provider.mode.client import DEFAULT_HOST, ModeClient, ModeCredentials, ModeEndpoint
 
 
 class ModeHook(DeclaredForm, BaseHook):
@@ -42,7 +47,7 @@ class ModeHook(DeclaredForm, BaseHook):
         The client asks for the credentials when it needs them and again when Mode refuses them, and each
         time the connection is read anew: a key that is rotated while a task runs is picked up.
 
-        :param overrides: replace arguments of :class:`~mode_catalog_provider.mode.client.ModeClient`.
+        :param overrides: replace fields of :class:`~mode_catalog_provider.mode.endpoint.ModeEndpoint`.
         :raises ConfigurationError: when a field is missing or cannot be right.
         """
         connection = self.get_connection(self.mode_conn_id)
@@ -54,19 +59,14 @@ class ModeHook(DeclaredForm, BaseHook):
                 "your workspace's address (acme for https://app.mode.com/acme) into its field 'workspace'."
             )
         arguments: dict[str, Any] = {
+            **wire_settings(extra),
             "workspace": workspace,
             "credentials": self.credentials,
             "host": (connection.host or "").strip() or DEFAULT_HOST,
-            "connection": self.mode_conn_id,
-            "verify": extra.verify(),
-            "proxies": extra.proxies(),
-            "allow_http": extra.truth("allow_http", default=False),
+            "requests_per_second": extra.number("requests_per_second"),
             "on_secret": mask_secret,
         }
-        for name in ("requests_per_second", "timeout"):
-            if (number := extra.number(name)) is not None:
-                arguments[name] = number
-        return ModeClient(**{**arguments, **overrides})
+        return ModeClient(ModeEndpoint(**{**arguments, **overrides}))
 
     def credentials(self) -> ModeCredentials:
         """Read token and secret as the connection holds them now; any thread may ask.

@@ -27,14 +27,12 @@ from mode_catalog_provider.errors import (
     UnreachableError,
 )
 from mode_catalog_provider.http.connection import BreakableAdapter, Exchanges
+from mode_catalog_provider.http.endpoint import Endpoint
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 
 USER_AGENT = f"mode-catalog-provider/{__version__}"
-CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 60.0
-DEADLINE = 300.0
 
 
 def base_url(url: str, *, what: str, allow_http: bool = False) -> str:
@@ -127,10 +125,8 @@ class HttpSession:
     Redirects are not followed, cookies not kept, ``~/.netrc`` not read, nothing is retried. Proxies and
     certificate bundles of the environment are honoured unless given here.
 
+    :param endpoint: timeouts, proxies and what certificates are checked against.
     :param service: name of the service in messages, such as ``"Mode"``.
-    :param timeout: seconds to wait for a byte, or ``(connect, read)``; default ``(10, 60)``.
-    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
-    :param proxies: scheme to proxy URL, as for ``requests``.
     :param pool_size: connections kept open.
     :param max_bytes: largest body accepted, decompressed.
     :param stop: breaks exchanges under way; they raise ``CancelledError``.
@@ -139,11 +135,9 @@ class HttpSession:
 
     def __init__(
         self,
+        endpoint: Endpoint,
         *,
         service: str,
-        timeout: float | tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
-        verify: bool | str = True,
-        proxies: Mapping[str, str] | None = None,
         pool_size: int = 8,
         max_bytes: int = DEFAULT_MAX_BYTES,
         stop: StopSignal | None = None,
@@ -152,13 +146,14 @@ class HttpSession:
         self.service = service
         self.stop = stop or StopSignal()
         self.statistics = statistics or RequestStatistics()
-        self._timeout = timeout if isinstance(timeout, tuple) else (min(CONNECT_TIMEOUT, timeout), timeout)
-        self._verify = verify
+        self._endpoint = endpoint
+        self._timeout = (endpoint.connect_timeout, endpoint.read_timeout)
+        self._verify = endpoint.verify
         self._max_bytes = max_bytes
         self._exchanges = Exchanges()
         self._session = _Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        self._session.proxies.update(proxies or {})
+        self._session.proxies.update(endpoint.proxies or {})
         self._session.cookies.set_policy(_NoCookies())
         adapter = BreakableAdapter(pool_size=pool_size)
         self._session.mount("https://", adapter)
@@ -175,14 +170,14 @@ class HttpSession:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         data: Any = None,
-        deadline: float | None = DEADLINE,
+        deadline: float | None = None,
         shown_as: str | None = None,
     ) -> Answer:
         """Send one request, once, and read its whole answer, whatever its status.
 
         :param authorization: value of the ``Authorization`` header, sent to this URL only.
         :param data: a body that ``requests`` takes: bytes, or a file-like or iterable object, streamed.
-        :param deadline: seconds for the whole exchange, connecting to last byte; ``None`` for no limit.
+        :param deadline: seconds for the whole exchange, connecting to last byte; default: the endpoint's.
         :param shown_as: the path in messages, where the real one holds something that they must not show.
         :raises UnreachableError: no connection; nothing was sent.
         :raises ServiceUnavailableError: reset, or silent for longer than the timeout.
@@ -190,6 +185,7 @@ class HttpSession:
         :raises CancelledError: the stop signal was set.
         """
         self.stop.check()
+        deadline = self._endpoint.deadline if deadline is None else deadline
         parts = urlsplit(url)
         asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
         where = f"{self.service} at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"

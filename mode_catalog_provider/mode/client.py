@@ -18,90 +18,53 @@ from mode_catalog_provider.errors import (
     UnreachableError,
     WrongHostError,
 )
-from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES
 from mode_catalog_provider.http.retry import RetryPolicy
-from mode_catalog_provider.http.session import READ_TIMEOUT
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
-from mode_catalog_provider.mode.answers import json_object
 from mode_catalog_provider.mode.credentials import (
     Authority,
     CredentialKeeper,
-    CredentialsSource,
     ModeCredentials,
 )
+from mode_catalog_provider.mode.endpoint import ModeEndpoint
 from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, workspace_name
 from mode_catalog_provider.mode.pages import PageWalk
-from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeExchange
+from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeRequests, json_object
 from mode_catalog_provider.mode.throttle import Throttle
 
-__all__ = ["DEFAULT_HOST", "ModeClient", "ModeCredentials"]
+__all__ = ["DEFAULT_HOST", "ModeClient", "ModeCredentials", "ModeEndpoint"]
 
 
 class ModeClient:
     """Talk to one Mode workspace. Thread-safe; all threads share one throttle and one credential.
 
-    :param workspace: name of the workspace, as in its address.
-    :param credentials: called for the API key when it is needed, and again when Mode refuses it.
-    :param host: base URL, default ``https://modeanalytics.com``.
-    :param connection: name of the Airflow connection that keeps the key (or a phrase such as "the command
-        line"), for messages.
-    :param requests_per_second: never go above this; default ``None``: the published 40 in any 10 s, or what
-        Mode's rate limit headers say.
-    :param timeout: seconds of silence after which a request is given up, or ``(connect, read)``; default 60.
-        A whole answer may take five times as long.
-    :param retry_budget: seconds for all attempts of one request, default 300.
-    :param max_response_bytes: largest answer accepted, decompressed; default 128 MiB.
-    :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
-    :param proxies: scheme to proxy URL; default: those of the environment.
-    :param allow_http: accept a plain http host other than this machine, default false.
-    :param max_in_flight: connections kept open, default 32; as many threads can ask without waiting for one.
-    :param on_secret: told of each secret that is made on the way (those of a Discovery token), so that it can
-        be kept out of logs; default: nothing is done.
-    :raises ConfigurationError: host, workspace or a number cannot be right.
+    :param endpoint: which workspace, with what, and how.
+    :raises ConfigurationError: host, workspace, or something about the wire cannot be right.
     """
 
-    def __init__(
-        self,
-        *,
-        workspace: str,
-        credentials: CredentialsSource,
-        host: str = DEFAULT_HOST,
-        connection: str = "mode_default",
-        requests_per_second: float | None = None,
-        timeout: float | tuple[float, float] = READ_TIMEOUT,
-        retry_budget: float = 300.0,
-        max_response_bytes: int = DEFAULT_MAX_BYTES,
-        verify: bool | str = True,
-        proxies: Mapping[str, str] | None = None,
-        allow_http: bool = False,
-        max_in_flight: int = 32,
-        on_secret: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
-        if not read_timeout > 0:
-            raise ConfigurationError(f"timeout must be above 0 seconds, not {read_timeout}.")
-        self.workspace = workspace_name(workspace)
+    def __init__(self, endpoint: ModeEndpoint) -> None:
+        self.workspace = workspace_name(endpoint.workspace)
         self.statistics = RequestStatistics()
-        self._address = Address(host, workspace=self.workspace, allow_http=allow_http, kept_in=connection)
+        self._address = Address(
+            endpoint.host,
+            workspace=self.workspace,
+            allow_http=endpoint.allow_http,
+            kept_in=endpoint.connection,
+        )
         self.host = self._address.configured
-        self._connection = connection
-        self._credentials = CredentialKeeper(credentials, kept_in=connection)
+        self._place = endpoint.place
+        self._credentials = CredentialKeeper(endpoint.credentials, kept_in=endpoint.connection)
         self._stop = StopSignal()
-        self._throttle = Throttle(requests_per_second=requests_per_second, stop=self._stop)
-        self._retries = RetryPolicy(budget=retry_budget)
-        self.on_secret = on_secret
-        self._exchange = ModeExchange(
+        self._throttle = Throttle(requests_per_second=endpoint.requests_per_second, stop=self._stop)
+        self._retries = RetryPolicy(budget=endpoint.retry_budget)
+        self.on_secret = endpoint.on_secret
+        self._requests = ModeRequests(
+            endpoint,
             address=self._address,
             credentials=self._credentials,
             throttle=self._throttle,
             stop=self._stop,
             statistics=self.statistics,
-            timeout=timeout,
-            pool_size=max_in_flight,
-            verify=verify,
-            proxies=proxies,
-            max_bytes=max_response_bytes,
         )
 
     def __enter__(self) -> Self:
@@ -146,7 +109,7 @@ class ModeClient:
         if workspace.lower() != self.workspace:
             raise ConfigurationError(
                 f"API token {self._credentials.current().suffix} is of Mode workspace '{workspace}', but "
-                f"'{self.workspace}' is configured ('{self._connection}'). Correct the workspace, or use a "
+                f"'{self.workspace}' is configured in {self._place}. Correct the workspace, or use a "
                 "token of that one."
             )
         return body
@@ -225,7 +188,7 @@ class ModeClient:
         def attempt() -> dict[str, Any]:
             try:
                 return json_object(
-                    self._exchange.ask(method, path, json=json, authority=authority), may_be_empty=True
+                    self._requests.ask(method, path, json=json, authority=authority), may_be_empty=True
                 )
             except UnreachableError:
                 raise
@@ -252,7 +215,7 @@ class ModeClient:
         :raises ServiceError: it was not carried out, as far as one can tell.
         """
         stop = StopSignal()
-        attempt = partial(self._exchange.ask_last, method, path, shown_as=shown_as, stop=stop)
+        attempt = partial(self._requests.ask_last, method, path, shown_as=shown_as, stop=stop)
         RetryPolicy(budget=FAREWELL_SECONDS).call(attempt, stop=stop, statistics=self.statistics)
 
     def in_flight_wanted(self) -> int:
@@ -268,7 +231,7 @@ class ModeClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._exchange.close()
+        self._requests.close()
 
     # -- one request ---------------------------------------------------------------------------------------
 
@@ -281,7 +244,7 @@ class ModeClient:
         authority: Authority | None = None,
     ) -> dict[str, Any]:
         def attempt() -> dict[str, Any]:
-            return json_object(self._exchange.ask("GET", path, params=params, authority=authority))
+            return json_object(self._requests.ask("GET", path, params=params, authority=authority))
 
         return self._with_retries(attempt, policy)
 
@@ -299,5 +262,5 @@ class ModeClient:
     def _not_mode(self) -> WrongHostError:
         return WrongHostError(
             f"{self._address.current} answers but is not Mode: /api/verify is no route of Mode's API there. "
-            f"Correct the host ('{self._connection}'); Mode's own is https://app.mode.com."
+            f"Correct the host in {self._place}; Mode's own is https://app.mode.com."
         )

@@ -1,62 +1,67 @@
-"""One request to Mode: with the key of the moment, at the pace all threads share, where Mode wants it."""
+"""One request to Mode, with the key of the moment and at the pace all threads share, and what came back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mode_catalog_provider.errors import MalformedResponseError
-from mode_catalog_provider.http.response import Answer
+from mode_catalog_provider.errors import (
+    ForbiddenError,
+    MalformedResponseError,
+    NotFoundError,
+    RateLimitedError,
+    RequestRefusedError,
+    ServiceError,
+    ServiceUnavailableError,
+)
+from mode_catalog_provider.http.response import Answer, excerpt, read_json
+from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
 from mode_catalog_provider.http.session import HttpSession
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
-from mode_catalog_provider.mode.answers import rate_headers, refusal
 from mode_catalog_provider.mode.credentials import Authority, CredentialKeeper
+from mode_catalog_provider.mode.endpoint import ModeEndpoint
 from mode_catalog_provider.mode.hosts import Address
 from mode_catalog_provider.mode.throttle import Throttle
 
 ACCEPT = "application/hal+json"
 MOST_HOPS = 5
-DEADLINE_IN_TIMEOUTS = 5
 FAREWELL_SECONDS = 5.0
 
 
-class ModeExchange:
+class ModeRequests:
     """Sends a request once, but for another credential or address. Thread-safe.
 
-    :param address: where Mode is.
+    :param endpoint: how Mode is talked to.
+    :param address: where Mode is by now.
     :param credentials: the API key.
     :param throttle: gives each request its turn.
     :param stop: breaks off what is under way.
     :param statistics: counts.
-    :param timeout: seconds of silence, or ``(connect, read)``; a whole answer may take five times the latter.
-    :param pool_size: connections kept open.
-    :param session: further arguments of :class:`HttpSession`.
     """
 
     def __init__(
         self,
+        endpoint: ModeEndpoint,
         *,
         address: Address,
         credentials: CredentialKeeper,
         throttle: Throttle,
         stop: StopSignal,
         statistics: RequestStatistics,
-        timeout: float | tuple[float, float],
-        pool_size: int,
-        **session: Any,
     ) -> None:
         self._address = address
         self._credentials = credentials
         self._throttle = throttle
         self._stop = stop
         self._statistics = statistics
-        read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
-        self._deadline = read_timeout * DEADLINE_IN_TIMEOUTS
-        connect = partial(HttpSession, service="Mode", statistics=statistics, **session)
-        self._http = connect(timeout=timeout, pool_size=pool_size, stop=stop)
-        self._last_session = partial(connect, timeout=FAREWELL_SECONDS, pool_size=1)
+        connect = partial(
+            HttpSession, service="Mode", statistics=statistics, max_bytes=endpoint.max_response_bytes
+        )
+        self._http = connect(endpoint, pool_size=endpoint.max_in_flight, stop=stop)
+        self._last_session = partial(connect, replace(endpoint, timeout=FAREWELL_SECONDS), pool_size=1)
 
     def ask(
         self,
@@ -142,9 +147,60 @@ class ModeExchange:
                 headers={"Accept": ACCEPT},
                 params=params,
                 json=json,
-                deadline=self._deadline,
             )
             turn.sent = answer.sent_at
             limit, remaining = rate_headers(answer)
             self._throttle.learn(limit=limit, remaining=remaining)
         return answer
+
+
+def json_object(answer: Answer, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """Return the JSON object of a good answer, ``{}`` for one without body (204).
+
+    :param may_be_empty: accept an empty body whatever the status, as runs may be answered.
+    :raises MalformedResponseError: anything else.
+    """
+    body = read_json(answer)
+    if body is None and (may_be_empty or answer.status == 204):
+        return {}
+    if not isinstance(body, dict):
+        raise MalformedResponseError(
+            f"{answer.asked} answered {answer.status} without a JSON object.", status=answer.status
+        )
+    return body
+
+
+def refusal(answer: Answer, authority: Authority) -> ServiceError:
+    """Return the error that an answer other than 2xx stands for, and but for a 401 on the API key."""
+    status, asked = answer.status, answer.asked
+    said = excerpt(answer, hide=authority.hidden)
+    quoted = f" ({said})" if said else ""
+    if status == 429:
+        # Judged by Mode's own clock, so that a date does not suffer from ours.
+        now = parse_http_date(answer.headers.get("Date"))
+        return RateLimitedError(
+            f"{asked} was refused: too many requests (429).",
+            status=status,
+            retry_after=parse_retry_after(answer.headers.get("Retry-After"), now),
+        )
+    if status >= 500 or status == 408:
+        return ServiceUnavailableError(f"{asked} failed with {status}{quoted}.", status=status)
+    if status == 403:
+        return ForbiddenError(
+            f"{asked} is forbidden for API token {authority.suffix} (403){quoted}.", status=status
+        )
+    if status == 404:
+        return NotFoundError(f"{asked} was not found, or is invisible (404){quoted}.", status=status)
+    if status >= 400:
+        return RequestRefusedError(f"{asked} was refused with {status}{quoted}.", status=status)
+    return MalformedResponseError(f"{asked} answered {status}, which means nothing here.", status=status)
+
+
+def rate_headers(answer: Answer) -> tuple[int | None, int | None]:
+    """Return ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining``, each where it was sent and is a number."""
+    limit, remaining = (answer.headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
+    return _number(limit), _number(remaining)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdecimal() else None

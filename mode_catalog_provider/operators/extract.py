@@ -287,7 +287,7 @@ class ModeExtractOperator(BaseOperator):
             include_collections=rendered_words("include_collections", self.include_collections),
             exclude_collections=rendered_words("exclude_collections", self.exclude_collections),
             include_personal=rendered_truth("include_personal", self.include_personal),
-            include_archived=rendered_truth("include_archived", self.include_archived),
+            include_archived=rendered_truth("include_archived", self.include_archived, default=True),
             members=self.members,  # type: ignore[arg-type]  # checked there
         )
 

@@ -60,7 +60,7 @@ class RefreshPolicy:
             raise ConfigurationError(
                 f"failure={operator.failure!r} is not known; use 'fail', 'warn' or 'threshold'."
             )
-        wait = rendered_truth("wait_for_completion", operator.wait_for_completion)
+        wait = rendered_truth("wait_for_completion", operator.wait_for_completion, default=True)
         timeout = _seconds("timeout", operator.timeout)
         if operator.execution_timeout is not None:
             hard = operator.execution_timeout.total_seconds()
@@ -75,7 +75,7 @@ class RefreshPolicy:
             check_interval=_seconds("check_interval", operator.check_interval),
             failure=operator.failure,
             max_failed=_count("max_failed", operator.max_failed),
-            cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill),
+            cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill, default=True),
             parameters=rendered_mapping("parameters", operator.parameters) or {},
             endpoint=checked_path(operator.endpoint) if operator.refresh == ENDPOINT else "",
         )

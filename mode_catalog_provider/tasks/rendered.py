@@ -9,22 +9,23 @@ from datetime import timedelta
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
-
-_TRUE = {"true", "t", "yes", "1", "on"}
-_FALSE = {"false", "f", "no", "0", "off", "none", ""}
+from mode_catalog_provider.truth import WORDS, truth
 
 
-def rendered_truth(name: str, value: bool | str | None) -> bool:
+def rendered_truth(name: str, value: bool | str | None, *, default: bool = False) -> bool:
     """Return a switch.
 
     :param name: the argument's name, for the message.
-    :param value: a boolean, or its text in any case; ``None`` and an empty text are ``False``.
+    :param value: a boolean, or its text in any case; ``None`` and an empty text are the default.
+    :param default: the argument's default.
     :raises ConfigurationError: when it is neither.
     """
-    word = "" if value is None else str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    raise ConfigurationError(f"{name}={value!r} is neither true nor false.")
+    # Jinja renders "nothing" as this word.
+    given = None if str(value).strip().lower() == "none" else value
+    try:
+        return truth(given, default=default)
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r} is neither true nor false; it must be {WORDS}.") from None
 
 
 def rendered_number(name: str, value: float | str) -> float:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
 from mode_catalog_provider.http.response import Answer
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.snapshot.layout import Layout
 
 WORKSPACE = "acme"
@@ -193,12 +193,14 @@ def _member(number: int) -> dict[str, Any]:
 
 def _take(mode: SyntheticMode, layout: Layout, strategy: str, *, incremental: bool = False) -> CaptureResult:
     client = ModeClient(
-        workspace=WORKSPACE,
-        credentials=lambda: ModeCredentials(token="0123456789ab", secret="secret"),
-        requests_per_second=1_000_000,
+        ModeEndpoint(
+            workspace=WORKSPACE,
+            credentials=lambda: ModeCredentials(token="0123456789ab", secret="secret"),
+            requests_per_second=1_000_000,
+        )
     )
-    client._exchange._http = mode  # type: ignore[assignment]
-    client._exchange._last_session = lambda **_: mode  # type: ignore[assignment,return-value]
+    client._requests._http = mode  # type: ignore[assignment]
+    client._requests._last_session = lambda **_: mode  # type: ignore[assignment,return-value]
     chosen = ExtractionOptions(strategy=strategy, incremental=incremental)  # type: ignore[arg-type]
     extraction = Extraction(client=client, options=chosen)
     return capture(client=client, extraction=extraction, layout=layout, log=logging.getLogger("memory"))

@@ -6,10 +6,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.snapshot.layout import Layout
 
 
@@ -19,10 +20,12 @@ def extract(
     """Take a snapshot; returns how many rows it has and which route was taken."""
     credentials = ModeCredentials(token=mode["token"], secret=mode["secret"])
     with ModeClient(
-        workspace=mode["workspace"],
-        host=mode["url"],
-        credentials=lambda: credentials,
-        requests_per_second=requests_per_second,
+        ModeEndpoint(
+            workspace=mode["workspace"],
+            host=mode["url"],
+            credentials=lambda: credentials,
+            requests_per_second=requests_per_second,
+        )
     ) as client:
         result = capture(
             client=client,
@@ -51,9 +54,8 @@ def upload(catalog: dict[str, Any], file: str, sha256: str, name: str) -> dict[s
 
     path = Path(file)
     before = peak_megabytes()
-    with CatalogIngest(
-        token=lambda: catalog["token"], source_id=catalog["source_id"], ingest_url=catalog["ingest_url"]
-    ) as ingest:
+    endpoint = CatalogEndpoint(token=lambda: catalog["token"], ingest_url=catalog["ingest_url"])
+    with CatalogIngest(endpoint, source_id=catalog["source_id"]) as ingest:
         ingest.push(
             OutgoingFile(open=lambda: path.open("rb"), name=name, size=path.stat().st_size, sha256=sha256)
         )

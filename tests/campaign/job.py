@@ -11,13 +11,14 @@ from typing import Any
 
 from upath import UPath
 
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import push_snapshot
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.reader import open_snapshot
 
@@ -76,10 +77,12 @@ def _extract(job: Job, check: Callable[[], None], tell: Connection) -> str:
         return ModeCredentials(token=job.mode["token"], secret=job.mode["secret"])
 
     with ModeClient(
-        workspace=job.mode["workspace"],
-        host=job.mode["url"],
-        credentials=credentials,
-        requests_per_second=job.mode["requests_per_second"],
+        ModeEndpoint(
+            workspace=job.mode["workspace"],
+            host=job.mode["url"],
+            credentials=credentials,
+            requests_per_second=job.mode["requests_per_second"],
+        )
     ) as client:
         captured = capture(
             client=client,
@@ -94,11 +97,8 @@ def _extract(job: Job, check: Callable[[], None], tell: Connection) -> str:
 
 def _push(job: Job, manifest: str, check: Callable[[], None], tell: Connection) -> list[str]:
     tell.send(("upload", None))
-    with CatalogIngest(
-        token=lambda: job.catalog["token"],
-        source_id=job.catalog["source_id"],
-        ingest_url=job.catalog["ingest_url"],
-    ) as ingest:
+    endpoint = CatalogEndpoint(token=lambda: job.catalog["token"], ingest_url=job.catalog["ingest_url"])
+    with CatalogIngest(endpoint, source_id=job.catalog["source_id"]) as ingest:
         result = push_snapshot(snapshot=open_snapshot(job.path(manifest)), ingest=ingest, fence=check)
     return result.pushed
 

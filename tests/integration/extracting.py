@@ -14,7 +14,7 @@ from typing import Any
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions, Progress
 from mode_catalog_provider.extract.options import Strategy
 from mode_catalog_provider.http.retry import RetryPolicy
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from tests.sandbox import Sandbox
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -42,7 +42,9 @@ def client_of(sandbox: Sandbox, **options: Any) -> Iterator[ModeClient]:
         return ModeCredentials(token=sandbox.mode.token, secret=sandbox.mode.secret)
 
     chosen = {"requests_per_second": sandbox.requests_per_second, "credentials": credentials, **options}
-    with ModeClient(workspace=sandbox.mode.workspace, host=sandbox.mode.url, **chosen) as client:
+    with ModeClient(
+        ModeEndpoint(workspace=sandbox.mode.workspace, host=sandbox.mode.url, **chosen)
+    ) as client:
         client._retries = QUICK
         yield client
 

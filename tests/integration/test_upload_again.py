@@ -32,11 +32,13 @@ ROOT = Path(__file__).parents[2]
 _TASK = """
 import json, os, sys
 from upath import UPath
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import push_snapshot
 from mode_catalog_provider.snapshot.reader import open_snapshot
 manifest, url, source_id = sys.argv[1:]
-ingest = CatalogIngest(token=lambda: os.environ["CATALOG_TOKEN"], source_id=source_id, ingest_url=url)
+endpoint = CatalogEndpoint(token=lambda: os.environ["CATALOG_TOKEN"], ingest_url=url)
+ingest = CatalogIngest(endpoint, source_id=source_id)
 path = UPath(manifest, **json.loads(os.environ["STORE"]))
 push_snapshot(snapshot=open_snapshot(path), ingest=ingest, max_age=None)
 """

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_snapshot
 from mode_catalog_provider.contract import DATA_ASSETS, contract_row
@@ -49,13 +50,14 @@ def make_snapshot(
 def new_ingest(catalog: CatalogSandbox, **changes: Any) -> CatalogIngest:
     arguments: dict[str, Any] = {
         "token": lambda: catalog.token,
-        "source_id": catalog.source_id,
         "ingest_url": catalog.ingest_url,
         "connection": "catalog_prod",
         "timeout": 5,
         "stop": QuickStop(),
     }
-    return CatalogIngest(**{**arguments, **changes})
+    own = {name: changes.pop(name) for name in ("source_id", "file_type") if name in changes}
+    endpoint = CatalogEndpoint(**{**arguments, **changes})
+    return CatalogIngest(endpoint, **{"source_id": catalog.source_id, **own})
 
 
 def new_api(catalog: CatalogSandbox, **changes: Any) -> CatalogApi:
@@ -65,7 +67,7 @@ def new_api(catalog: CatalogSandbox, **changes: Any) -> CatalogApi:
         "timeout": 5,
         "stop": QuickStop(),
     }
-    return CatalogApi(**{**arguments, **changes})
+    return CatalogApi(CatalogEndpoint(**{**arguments, **changes}))
 
 
 def push(catalog: CatalogSandbox, snapshot: Snapshot, **changes: Any) -> PushResult:

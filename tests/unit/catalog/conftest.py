@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from tests.sandbox import CatalogSandbox
 from tests.unit.catalog.serving import QuickStop, running_catalog
@@ -29,13 +30,14 @@ def new_ingest(catalog: CatalogSandbox, stop: QuickStop) -> Iterator[Callable[..
     def make(**changes: Any) -> CatalogIngest:
         arguments: dict[str, Any] = {
             "token": lambda: catalog.token,
-            "source_id": catalog.source_id,
             "ingest_url": catalog.ingest_url,
             "connection": "catalog_prod",
             "timeout": 5,
             "stop": stop,
         }
-        made.append(CatalogIngest(**{**arguments, **changes}))
+        own = {name: changes.pop(name) for name in ("source_id", "file_type") if name in changes}
+        endpoint = CatalogEndpoint(**{**arguments, **changes})
+        made.append(CatalogIngest(endpoint, **{"source_id": catalog.source_id, **own}))
         return made[-1]
 
     yield make
@@ -55,7 +57,7 @@ def new_api(catalog: CatalogSandbox, stop: QuickStop) -> Iterator[Callable[..., 
             "timeout": 5,
             "stop": stop,
         }
-        made.append(CatalogApi(**{**arguments, **changes}))
+        made.append(CatalogApi(CatalogEndpoint(**{**arguments, **changes})))
         return made[-1]
 
     yield make

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.errors import (
     CatalogAuthenticationError,
@@ -52,7 +53,7 @@ def test_the_request_is_the_documented_one(catalog, new_api, requests_mock):
         "https://api.castordoc.com/public/graphql",
         json={"data": {"getSources": {"data": [], "totalCount": 0}}},
     )
-    api = CatalogApi(token=lambda: "clsc_x")
+    api = CatalogApi(CatalogEndpoint(token=lambda: "clsc_x"))
     assert list(api.sources()) == []
     (request,) = requests_mock.request_history
     assert request.qs == {"op": ["getsources"]}
@@ -65,7 +66,7 @@ def test_the_request_is_the_documented_one(catalog, new_api, requests_mock):
 
 def test_variables_are_left_out_when_there_are_none(requests_mock):
     requests_mock.post("https://api.us.castordoc.com/public/graphql", json={"data": {"getSources": 1}})
-    assert CatalogApi(token=lambda: "x", zone="US").query(QUERY, field="getSources") == 1
+    assert CatalogApi(CatalogEndpoint(token=lambda: "x", zone="US")).query(QUERY, field="getSources") == 1
     assert requests_mock.last_request.json() == {"query": QUERY}
 
 
@@ -108,7 +109,12 @@ def test_rows_that_move_between_pages_are_yielded_once(requests_mock):
             {"data": [], "totalCount": 3},
         ),
     )
-    assert [source.name for source in CatalogApi(token=lambda: "x").sources()] == ["w1", "w2", "w3"]
+    api = CatalogApi(CatalogEndpoint(token=lambda: "x"))
+    assert [source.name for source in api.sources()] == [
+        "w1",
+        "w2",
+        "w3",
+    ]
 
 
 def test_a_count_that_promises_too_much_ends_at_the_empty_page(requests_mock):
@@ -116,7 +122,7 @@ def test_a_count_that_promises_too_much_ends_at_the_empty_page(requests_mock):
         "https://api.castordoc.com/public/graphql",
         answers({"data": rows(1), "totalCount": 99}, {"data": [], "totalCount": 99}),
     )
-    assert len(list(CatalogApi(token=lambda: "x").sources())) == 1
+    assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 1
 
 
 @pytest.mark.parametrize("total", [None, "many"])
@@ -125,7 +131,7 @@ def test_without_a_count_the_walk_ends_at_the_empty_page(requests_mock, total):
         "https://api.castordoc.com/public/graphql",
         answers({"data": rows(1), "totalCount": total}, {"data": rows(2)}, {"data": []}),
     )
-    assert len(list(CatalogApi(token=lambda: "x").sources())) == 2
+    assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 2
 
 
 def test_a_listing_that_goes_in_circles_is_an_error(requests_mock):
@@ -133,7 +139,7 @@ def test_a_listing_that_goes_in_circles_is_an_error(requests_mock):
         "https://api.castordoc.com/public/graphql", answers({"data": rows(1, 2), "totalCount": 9})
     )
     with pytest.raises(MalformedResponseError, match="did not come to an end"):
-        list(CatalogApi(token=lambda: "x").sources())
+        list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())
     assert requests_mock.call_count < 500
 
 
@@ -150,7 +156,7 @@ def test_any_walk_ends_and_yields_each_listed_source_at_most_once(pages, total):
             "https://api.castordoc.com/public/graphql",
             answers(*({"data": rows(*page), "totalCount": total} for page in [*pages, []])),
         )
-        listed = [source.name for source in CatalogApi(token=lambda: "x").sources()]
+        listed = [source.name for source in CatalogApi(CatalogEndpoint(token=lambda: "x")).sources()]
     first_empty = next((i for i, page in enumerate(pages) if not page), len(pages))
     everything = {f"w{n}" for page in pages[:first_empty] for n in page}
     assert len(listed) == len(set(listed))

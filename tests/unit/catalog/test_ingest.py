@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.errors import (
     CancelledError,
@@ -47,7 +48,8 @@ def test_the_request_is_the_documented_one_and_nothing_more(requests_mock):
         f"https://ingest.us.castordoc.com/visualization-{source_id}/{NAME}",
         text=lambda request, _: bodies.append(b"".join(request.body)) or "",
     )
-    CatalogIngest(token=lambda: "clsc_x", source_id=source_id.upper(), zone="us").push(outgoing())
+    endpoint = CatalogEndpoint(token=lambda: "clsc_x", zone="us")
+    CatalogIngest(endpoint, source_id=source_id.upper()).push(outgoing())
     (request,) = requests_mock.request_history
     sent = {
         name: value for name, value in request.headers.items() if name not in ("User-Agent", "Connection")

@@ -20,7 +20,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
-from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name, readings_name
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
@@ -41,11 +41,13 @@ def _capture(sandbox: Sandbox, layout: Layout, **settings: Any) -> CaptureResult
         return ModeCredentials(token=sandbox.mode.token, secret=sandbox.mode.secret)
 
     with ModeClient(
-        workspace=sandbox.mode.workspace,
-        host=sandbox.mode.url,
-        credentials=credentials,
-        requests_per_second=sandbox.requests_per_second,
-        retry_budget=1,
+        ModeEndpoint(
+            workspace=sandbox.mode.workspace,
+            host=sandbox.mode.url,
+            credentials=credentials,
+            requests_per_second=sandbox.requests_per_second,
+            retry_budget=1,
+        )
     ) as client:
         extraction = Extraction(client=client, options=ExtractionOptions())
         return capture(client=client, extraction=extraction, layout=layout, **{"log": LOG, **settings})

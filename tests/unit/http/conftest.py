@@ -7,10 +7,22 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
+from mode_catalog_provider.http.endpoint import Endpoint
+from mode_catalog_provider.http.session import HttpSession
+
 Script = Callable[[socket.socket], None]
+
+
+def session(**options: Any) -> HttpSession:
+    """A session of Mode with short timeouts; ``options`` are of the session or of its endpoint."""
+    names = ("max_bytes", "stop", "statistics", "pool_size")
+    own = {name: options.pop(name) for name in names if name in options}
+    endpoint = Endpoint(**{"connection": "mode_default", "timeout": 5, **options})
+    return HttpSession(endpoint, service="Mode", **own)
 
 
 @dataclass

@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,9 +24,9 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     UnreachableError,
 )
-from mode_catalog_provider.http.session import USER_AGENT, HttpSession
+from mode_catalog_provider.http.session import USER_AGENT
 from mode_catalog_provider.http.stop import StopSignal
-from tests.unit.http.conftest import RawServer
+from tests.unit.http.conftest import RawServer, session
 
 SECRET = "Token very-secret-value"
 
@@ -37,10 +36,6 @@ def whole(body: bytes, *headers: bytes) -> bytes:
     # its next request into one that is just being closed.
     lines = [b"HTTP/1.1 200 OK", b"Connection: close", b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def session(**options: Any) -> HttpSession:
-    return HttpSession(**{"service": "Mode", "timeout": 5, **options})
 
 
 def test_an_answer_is_returned_whatever_its_status(server: RawServer) -> None:

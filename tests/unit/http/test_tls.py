@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mode_catalog_provider.errors import ConfigurationError, ServiceUnavailableError
-from mode_catalog_provider.http.session import HttpSession
-from tests.unit.http.conftest import RawServer
+from tests.unit.http.conftest import RawServer, session
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +60,14 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_setting_that_
     secure_server: RawServer,
 ) -> None:
     with pytest.raises(ConfigurationError, match="certificate that this machine does not trust"):
-        HttpSession(service="Mode").exchange("GET", secure_server.url, authorization="Basic c2VjcmV0")
+        session().exchange("GET", secure_server.url, authorization="Basic c2VjcmV0")
     assert secure_server.received == []
 
 
 def test_a_bundle_given_as_verify_is_trusted(secure_server: RawServer, certificate: Path) -> None:
     secure_server.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-    session = HttpSession(service="Mode", verify=str(certificate))
-    assert session.exchange("GET", secure_server.url).body == b"{}"
+    asking = session(verify=str(certificate))
+    assert asking.exchange("GET", secure_server.url).body == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -85,15 +84,15 @@ def test_an_answer_that_drips_is_cut_off_at_the_deadline(
             connection.sendall(b"x")
 
     secure_server.script = drip
-    session = HttpSession(service="Mode", verify=str(certificate), timeout=5)
+    asking = session(verify=str(certificate), timeout=5)
     with pytest.raises(ServiceUnavailableError, match=r"not complete after 0\.3 s"):
-        session.exchange("GET", secure_server.url, deadline=0.3)
+        asking.exchange("GET", secure_server.url, deadline=0.3)
 
 
 def test_an_answer_that_never_comes_is_cut_off_at_the_deadline(
     secure_server: RawServer, certificate: Path
 ) -> None:
     secure_server.hangs_after()
-    session = HttpSession(service="Mode", verify=str(certificate), timeout=30)
+    asking = session(verify=str(certificate), timeout=30)
     with pytest.raises(ServiceUnavailableError, match=r"not complete after 0\.3 s"):
-        session.exchange("GET", secure_server.url, deadline=0.3)
+        asking.exchange("GET", secure_server.url, deadline=0.3)

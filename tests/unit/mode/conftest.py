@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 
 Connect = Callable[..., ModeClient]
@@ -35,7 +35,7 @@ def connect(sandbox: Sandbox) -> Iterator[Callable[..., ModeClient]]:
             "timeout": 5,
             **options,
         }
-        clients.append(ModeClient(**arguments))
+        clients.append(ModeClient(ModeEndpoint(**arguments)))
         return clients[-1]
 
     yield build

@@ -15,7 +15,7 @@ from mode_catalog_provider.errors import (
     MalformedResponseError,
     WrongHostError,
 )
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from tests.sandbox import Sandbox, WorkspaceShape
 from tests.unit.mode.conftest import Connect
 
@@ -33,7 +33,9 @@ def test_a_redirect_to_another_host_is_told_and_that_host_sees_nothing(
 
 
 def test_among_modes_hosts_the_client_moves_once_and_stays() -> None:
-    client = ModeClient(workspace="acme", credentials=lambda: ModeCredentials(token="t" * 12, secret="s"))
+    client = ModeClient(
+        ModeEndpoint(workspace="acme", credentials=lambda: ModeCredentials(token="t" * 12, secret="s"))
+    )
     with requests_mock.Mocker() as service, client:
         moved = {"Location": "https://app.mode.com/api/verify"}
         service.get("https://modeanalytics.com/api/verify", status_code=302, headers=moved)

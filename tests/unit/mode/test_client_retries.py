@@ -19,7 +19,7 @@ from mode_catalog_provider.errors import (
     ResponseTooLargeError,
     ServiceUnavailableError,
 )
-from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.unit.mode.conftest import Connect, credentials_of
 
@@ -139,10 +139,12 @@ def test_a_limiter_that_is_stricter_than_it_says_is_obeyed_and_everything_arrive
         shape=WorkspaceShape(collections=1, reports=1, members=1), mode=switches, time_scale=0.02
     ) as sandbox:
         client = ModeClient(
-            workspace="acme",
-            host=sandbox.mode.url,
-            credentials=credentials_of(sandbox),
-            requests_per_second=130,
+            ModeEndpoint(
+                workspace="acme",
+                host=sandbox.mode.url,
+                credentials=credentials_of(sandbox),
+                requests_per_second=130,
+            )
         )
         with client, ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: client.get("spaces"), range(30)))
@@ -155,10 +157,12 @@ def test_at_the_allowed_rate_a_strict_limiter_never_refuses() -> None:
     # Time is compressed little: the margin for a request's way shrinks with it, and a busy machine must fit.
     with Sandbox(shape=shape, mode=ModeSwitches(), time_scale=0.2) as sandbox:
         client = ModeClient(
-            workspace="acme",
-            host=sandbox.mode.url,
-            credentials=credentials_of(sandbox),
-            requests_per_second=sandbox.requests_per_second,
+            ModeEndpoint(
+                workspace="acme",
+                host=sandbox.mode.url,
+                credentials=credentials_of(sandbox),
+                requests_per_second=sandbox.requests_per_second,
+            )
         )
         with client, ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: client.get("spaces"), range(100)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.unit.mode.conftest import Connect, credentials_of
 
@@ -33,10 +33,12 @@ def test_every_report_is_found_once_whatever_the_listing_does(switches: dict[str
         shape=shape, mode=ModeSwitches(limiter="off", refused_collections=False, **switches)
     ) as sandbox:
         client = ModeClient(
-            workspace="acme",
-            host=sandbox.mode.url,
-            credentials=credentials_of(sandbox),
-            requests_per_second=5000,
+            ModeEndpoint(
+                workspace="acme",
+                host=sandbox.mode.url,
+                credentials=credentials_of(sandbox),
+                requests_per_second=5000,
+            )
         )
         with client:
             pages = client.pages("spaces", "spaces", params={"filter": "all"})

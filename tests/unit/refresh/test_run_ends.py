@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mode_catalog_provider.errors import ModeAuthenticationError
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.refresh.progress import plan, result_of
 from mode_catalog_provider.refresh.refresh import Refresh
 from tests.unit.refresh.workspace import end_all, posts, states
@@ -112,7 +112,7 @@ def test_a_target_that_mode_refuses_to_run_fails_alone(mode, refresh, reports):
 def test_a_refused_credential_ends_everything_at_once(mode, refresh, reports):
     mode.rotate()
     old = ModeCredentials("000000000000", "wrong")
-    with ModeClient(workspace=mode.workspace, credentials=lambda: old, host=mode.url) as client:
+    with ModeClient(ModeEndpoint(workspace=mode.workspace, credentials=lambda: old, host=mode.url)) as client:
         work = Refresh(client=client, progress=plan(reports=reports))
         with pytest.raises(ModeAuthenticationError):
             work.step()

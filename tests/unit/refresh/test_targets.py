@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.errors import ConfigurationError, NotFoundError, TooManyRunsError
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.refresh.limit import refuse_too_many
 from mode_catalog_provider.refresh.targets import (
     Choice,
@@ -34,10 +34,12 @@ def mode() -> Iterator[ModeSandbox]:
 def find(mode: ModeSandbox) -> Iterator[Callable[..., list[Choice]]]:
     """Find targets: ``find(reports=("...",), begun=(...))``."""
     with ModeClient(
-        workspace=mode.workspace,
-        credentials=lambda: ModeCredentials(mode.token, mode.secret),
-        host=mode.url,
-        requests_per_second=2000,
+        ModeEndpoint(
+            workspace=mode.workspace,
+            credentials=lambda: ModeCredentials(mode.token, mode.secret),
+            host=mode.url,
+            requests_per_second=2000,
+        )
     ) as client:
         yield lambda begun=(), **what: find_targets(client, Selection(**what), begun=begun)
 
@@ -189,10 +191,12 @@ def test_too_many_runs_are_refused_and_those_begun_do_not_count(find, reports):
 def test_a_connection_is_found_by_token_name_and_glob(mode):
     source = mode.world.data_sources[0]
     with ModeClient(
-        workspace=mode.workspace,
-        credentials=lambda: ModeCredentials(mode.token, mode.secret),
-        host=mode.url,
-        requests_per_second=2000,
+        ModeEndpoint(
+            workspace=mode.workspace,
+            credentials=lambda: ModeCredentials(mode.token, mode.secret),
+            host=mode.url,
+            requests_per_second=2000,
+        )
     ) as client:
         for pattern in (source.token, source.name, source.name[:-1] + "?"):
             rows: list[Any] = find_data_sources(client, [pattern])

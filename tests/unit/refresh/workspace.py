@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mode_catalog_provider.mode.client import ModeClient, ModeCredentials
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.refresh.refresh import Refresh
 from tests.sandbox import WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
@@ -15,11 +15,13 @@ SHAPE = WorkspaceShape(collections=1, reports=6, members=1, datasets=2, personal
 
 def make_client(mode: ModeSandbox) -> ModeClient:
     return ModeClient(
-        workspace=mode.workspace,
-        credentials=lambda: ModeCredentials(mode.token, mode.secret),
-        host=mode.url,
-        requests_per_second=1000,
-        retry_budget=0.5,
+        ModeEndpoint(
+            workspace=mode.workspace,
+            credentials=lambda: ModeCredentials(mode.token, mode.secret),
+            host=mode.url,
+            requests_per_second=1000,
+            retry_budget=0.5,
+        )
     )
 
 
