@@ -12,6 +12,9 @@ DATA_ASSETS = ("datasource", "collection", "report", "query", "member")
 #: The sixth file: one object that says what made the other five, uploaded last.
 SUMMARY = "summary"
 
+#: What the summary names as its maker.
+CLIENT_NAME = "mode-catalog-provider"
+
 #: What the ``type`` of a report says when it is a dataset.
 DATASET = "DatasetReport"
 

@@ -51,6 +51,32 @@ class RowSpool:
             for (body,) in found:
                 yield body
 
+    def append(self, asset: str, token: str, part: bytes) -> None:
+        """Keep a part of what is known of a token, behind the parts that are kept already.
+
+        :param part: without a line break.
+        """
+        with _full_disk_explained():
+            self._database.execute(
+                "INSERT INTO row VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET body = CAST(body || x'0a' || excluded.body AS BLOB)",
+                (asset, token_bytes(token), part),
+            )
+
+    def appended(self, asset: str, *, of: str) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield tokens with their parts in the order of their coming, by token in code point order.
+
+        :param of: only tokens that have a row of this asset.
+        """
+        with _full_disk_explained():
+            found = self._database.execute(
+                "SELECT token, body FROM row AS part WHERE asset = ? AND EXISTS "
+                "(SELECT 1 FROM row WHERE asset = ? AND token = part.token) ORDER BY token",
+                (asset, of),
+            )
+            for token, body in found:
+                yield token.decode("utf-8", "surrogatepass"), body.split(b"\n")
+
     def close(self) -> None:
         """Give the disk space back."""
         self._database.close()

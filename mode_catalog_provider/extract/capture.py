@@ -123,9 +123,8 @@ def _transfer(
 ) -> None:
     counts: Counter[str] = Counter()
     news_at = time.monotonic() + _NEWS_EVERY
-    with closing(
-        extraction.rows(handover)
-    ) as rows:  # a row that cannot be written stops the requests under way
+    # Closed here: a row that cannot be written stops the requests under way.
+    with closing(extraction.rows(handover, facts=writer.add_facts)) as rows:
         for asset, row in rows:
             if asset not in counts:
                 log.info("Extracting %s", asset)

@@ -21,7 +21,7 @@ from mode_catalog_provider.extract.members import MemberReading
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Row
 from mode_catalog_provider.extract.queries import QueryReading
-from mode_catalog_provider.extract.reading import Reading
+from mode_catalog_provider.extract.reading import Facts, Reading
 from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.reports import ReportReading
 from mode_catalog_provider.extract.rows import Wire, datasource_row, token_of
@@ -71,13 +71,17 @@ class Extraction:
         """
         return dict(self._ledger.filtered)
 
-    def rows(self, recollection: Recollection | None = None) -> Generator[Row, None, None]:
+    def rows(
+        self, recollection: Recollection | None = None, *, facts: Facts | None = None
+    ) -> Generator[Row, None, None]:
         """Yield each row as soon as it is known: its asset, and the contract's keys in order.
 
         Rows come in any order, and an object that changed while it was read may come twice.
 
         :param recollection: what is known from an earlier extraction, and is not read again; it is told what
             was read. Default ``None``: everything is read.
+        :param facts: told what Mode says of an object beyond its row, as its answer is read; the object need
+            not get a row in the end. Default ``None``: nobody is.
         :raises ConfigurationError: the collections asked for do not exist.
         :raises DiscoveryUnavailableError: strategy ``hybrid``, and the Discovery API is not open.
         :raises ModeCatalogError: anything but a refused or vanished object; requests under way are cancelled,
@@ -95,7 +99,7 @@ class Extraction:
                 cancel=self._client.cancel,
                 wanted=self._client.in_flight_wanted,
             )
-            self._start_readings(pipeline, known, discovery, opened)
+            self._start_readings(pipeline, known, facts, discovery, opened)
             # Closed here and now, not when the collector comes by: threads hang on it.
             rows = opened.enter_context(closing(pipeline.rows()))
             for asset, row in chain(rows, _known_queries(known)):
@@ -130,7 +134,12 @@ class Extraction:
         return discovery
 
     def _start_readings(
-        self, pipeline: Pipeline, known: Recollection, discovery: Discovery | None, opened: ExitStack
+        self,
+        pipeline: Pipeline,
+        known: Recollection,
+        facts: Facts | None,
+        discovery: Discovery | None,
+        opened: ExitStack,
     ) -> None:
         reading = Reading(
             client=self._client,
@@ -138,6 +147,7 @@ class Extraction:
             pipeline=pipeline,
             ledger=self._ledger,
             recollection=known,
+            facts=facts or (lambda *_: None),
         )
         roll = opened.enter_context(closing(ReportRoll()))
         batch = opened.enter_context(closing(BatchRoute(reading, discovery))) if discovery else None

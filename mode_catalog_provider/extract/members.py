@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from mode_catalog_provider.contract import KEYS
 from mode_catalog_provider.errors import ServiceError
+from mode_catalog_provider.extract.facts import member_facts
 from mode_catalog_provider.extract.known import member_mark
 from mode_catalog_provider.extract.left_out import LeftOut
 from mode_catalog_provider.extract.pipeline import Call, Lane, Refusal, Row
@@ -35,7 +36,7 @@ class MemberReading:
         self._full = reading.options.members == "full"
         self._at_once = reading.options.max_in_flight
         # The whole list comes in one answer, so all must wait here; as bare tuples they are small.
-        self._incomplete: deque[tuple[Any, ...]] = deque()
+        self._incomplete: deque[tuple[tuple[Any, ...], dict[str, Any]]] = deque()
         self._seen: set[str] = set()
 
     def start(self) -> None:
@@ -80,39 +81,44 @@ class MemberReading:
             if keys & self._seen:
                 continue
             self._seen |= keys
+            facts = member_facts(membership)
             if not self._full or not _has_profile(row["username"]):
-                yield from self._finished(row)
+                yield from self._finished(row, facts)
             elif known := self._recollection.recall_member(row["token"], member_mark(row)):
-                yield from self._finished(known)
+                yield from self._finished(known, facts)
             else:
-                self._incomplete.append(tuple(row.values()))
+                self._incomplete.append((tuple(row.values()), facts))
         for _ in range(self._at_once):
             self._ask_next_profile()
 
     def _ask_next_profile(self) -> None:
         if not self._incomplete:
             return
-        row = dict(zip(KEYS["member"], self._incomplete.popleft(), strict=True))
+        values, facts = self._incomplete.popleft()
+        row = dict(zip(KEYS["member"], values, strict=True))
         path = f"/api/{quote(row['username'], safe='')}"
-        self._reading.ask(Lane.MEMBERS, path, partial(self._profile, row), partial(self._no_profile, row))
+        self._reading.ask(
+            Lane.MEMBERS, path, partial(self._profile, row, facts), partial(self._no_profile, row, facts)
+        )
 
-    def _profile(self, row: dict[str, Any], answer: Wire) -> Iterable[Row]:
+    def _profile(self, row: dict[str, Any], facts: Wire, answer: Wire) -> Iterable[Row]:
         self._ask_next_profile()
         completed = completed_member(row, answer)
         # Under the token of the list, for that is what the next extraction knows before it reads the profile.
         if row["token"] == completed["token"]:
             self._recollection.note("member", completed["token"], member_mark(row))
-        return self._finished(completed)
+        return self._finished(completed, facts)
 
-    def _no_profile(self, row: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
+    def _no_profile(self, row: dict[str, Any], facts: Wire, refusal: Refusal) -> Iterable[Row]:
         self._ask_next_profile()
         what = f"The profile of member {row['username']!r} could not be read, so its id is missing"
         name = row["name"] or row["username"]
         self._ledger.refused("member", token=row["token"], name=name, what=what, refusal=refusal)
-        return self._finished(row)
+        return self._finished(row, facts)
 
-    def _finished(self, row: dict[str, Any]) -> Iterable[Row]:
+    def _finished(self, row: dict[str, Any], facts: Wire) -> Iterable[Row]:
         if row["token"]:
+            self._reading.facts("member", row["token"], facts)
             return (("member", row),)
         name = row["name"] or row["username"] or row["email"]
         self._ledger.left_out.append(

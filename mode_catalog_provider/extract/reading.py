@@ -13,6 +13,9 @@ from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.pipeline import Call, Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.mode.client import ModeClient
 
+#: Gets an asset, a token, and what Mode says of that object beyond the contract.
+Facts = Callable[[str, str, Mapping[str, Any]], None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -22,6 +25,7 @@ class Reading:
     :param options: what is wanted.
     :param pipeline: gets the calls.
     :param ledger: is told what was left out and filtered.
+    :param facts: is told what Mode says of an object beyond the contract: asset, token, facts.
     :param recollection: knows some of it already, and is told what was read.
     """
 
@@ -30,6 +34,7 @@ class Reading:
     pipeline: Pipeline
     ledger: Ledger
     recollection: Recollection
+    facts: Facts
 
     def ask(
         self,

@@ -6,7 +6,7 @@ A collection and the list of its reports are one unit: its row is given out when
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import NotFoundError
 from mode_catalog_provider.extract.batch_route import BatchRoute
+from mode_catalog_provider.extract.facts import batch_report_facts, collection_facts, report_facts
 from mode_catalog_provider.extract.pipeline import Lane, Refusal, Row
 from mode_catalog_provider.extract.queries import QueryReading
 from mode_catalog_provider.extract.reading import Reading
@@ -111,6 +112,7 @@ class ReportReading:
             if reason := self._filter.reason_to_drop(resource):
                 self._reading.ledger.filtered[reason] += 1
             else:
+                self._reading.facts("collection", resource["token"], collection_facts(resource))
                 self._wanted.append(collection_row(resource))
         if self._spaces.done:
             self._filter.check()
@@ -140,10 +142,17 @@ class ReportReading:
         # One request for a thousand reports, or one for each page and report in doubt.
         doubts = self._unproven_pages + self._queries.undecided
         if self._batch and doubts > -(-self._roll.size // 1000):
-            self._batch.read_reports(take=self._roll.check, ended=self._checked)
+            self._batch.read_reports(take=self._check, ended=self._checked)
         else:
             self._look_again(self._unproven)
             self._queries.settle()
+
+    def _check(self, rows: Iterable[Any]) -> None:
+        rows = [row for row in rows if isinstance(row, Mapping)]
+        self._roll.check(rows)
+        for row in rows:
+            if isinstance(token := row.get("token"), str):
+                self._reading.facts("report", token, batch_report_facts(row))
 
     def _checked(self, complete: bool) -> Iterable[Row]:
         doubtful = self._roll.doubtful() if complete else None
@@ -186,6 +195,7 @@ class ReportReading:
             if resource.get("archived") and not self._include_archived:
                 self._reading.ledger.filtered[ARCHIVED] += 1
             else:
+                self._reading.facts("report", token, report_facts(resource))
                 yield from self._queries.read(report_row(resource, collection_token=collection), resource)
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:

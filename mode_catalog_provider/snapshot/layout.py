@@ -12,10 +12,14 @@ from mode_catalog_provider.storage import StoragePath as StoragePath
 #: Suffix of a file that is still being written. Not ``.json``, so that no directory upload picks it up.
 PARTIAL = ".partial"
 
+#: The assets with a side file of facts, see :mod:`mode_catalog_provider.snapshot.facts`.
+FACT_ASSETS = ("report", "collection", "member")
+
 # Eleven digits reach the year 5138 and keep every name a time.
 _NAME = re.compile(rf"([1-9]\d{{0,10}})-({'|'.join((*DATA_ASSETS, SUMMARY))})\.json", re.ASCII)
 _MANIFEST = re.compile(r"([1-9]\d{0,10})\.manifest", re.ASCII)
 _READINGS = re.compile(r"([1-9]\d{0,10})\.readings", re.ASCII)
+_FACTS = re.compile(rf"([1-9]\d{{0,10}})\.facts-({'|'.join(FACT_ASSETS)})", re.ASCII)
 _PUSH_RECORD = re.compile(r"([1-9]\d{0,10})\.(.+)\.pushed", re.ASCII)
 _TIMESTAMP = re.compile(r"[1-9]\d{0,10}", re.ASCII)
 
@@ -33,6 +37,11 @@ def manifest_name(timestamp: int) -> str:
 def readings_name(timestamp: int) -> str:
     """Return the name of the file that says when each object was read: ``{timestamp}.readings``."""
     return f"{timestamp}.readings"
+
+
+def facts_name(timestamp: int, asset: str) -> str:
+    """Return the name of a side file: ``{timestamp}.facts-{asset}``, which no uploader picks up."""
+    return f"{timestamp}.facts-{asset}"
 
 
 def push_record_name(timestamp: int, source_id: str) -> str:
@@ -71,13 +80,13 @@ def parse_directory_name(name: str) -> int | None:
 def timestamp_of(name: str) -> int | None:
     """Return the timestamp of the set to which a file belongs by its name, ``None`` for a foreign name.
 
-    Ours are the six files, the readings, the manifest, push records, each of them half-written, and the
-    claim marker.
+    Ours are the six files, the side files, the readings, the manifest, push records, each of them
+    half-written, and the claim marker.
     """
     whole = name.removesuffix(PARTIAL)
     if whole != name and _TIMESTAMP.fullmatch(whole):
         return int(whole)
-    matches = (name.fullmatch(whole) for name in (_NAME, _READINGS, _MANIFEST, _PUSH_RECORD))
+    matches = (name.fullmatch(whole) for name in (_NAME, _FACTS, _READINGS, _MANIFEST, _PUSH_RECORD))
     return next((int(match[1]) for match in matches if match), None)
 
 

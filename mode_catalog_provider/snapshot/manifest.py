@@ -11,12 +11,18 @@ from typing import Any
 
 from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
-from mode_catalog_provider.snapshot.layout import data_file, readings_name
+from mode_catalog_provider.snapshot.layout import FACT_ASSETS, data_file, facts_name, readings_name
 
 FORMAT_VERSION = 1
 
 #: What the entry of the readings names as its asset.
 READINGS = "readings"
+
+
+def facts_asset(asset: str) -> str:
+    """Return what the entry of a side file names as its asset: ``facts-report`` and the like."""
+    return f"facts-{asset}"
+
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,7 +31,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class FileEntry:
     """One file of the set.
 
-    :param asset: one of the five data assets, ``summary``, or ``readings``.
+    :param asset: one of the five data assets, ``summary``, ``readings``, or ``facts-`` and an asset.
     :param name: file name without a directory.
     :param bytes: size of the file.
     :param rows: number of rows; ``None`` for the summary.
@@ -61,6 +67,8 @@ class Manifest:
     :param figures: requests, retries, throttled seconds and the like.
     :param readings: the file that says when each object was read, for the next incremental extraction; it is
         never uploaded. ``None``: nothing is known of that.
+    :param facts: the side files, see :mod:`mode_catalog_provider.snapshot.facts`; they are never
+        uploaded. None: the snapshot was made before there were any.
     :param reuse: what an incremental extraction took from an earlier snapshot: ``snapshot`` (its timestamp,
         ``None`` when everything was read), ``full_because`` (then the reason), and how many ``reports`` were
         not asked for their ``queries``, and how many ``members`` not for their profile. Empty for others.
@@ -81,6 +89,7 @@ class Manifest:
     filtered: Mapping[str, int]
     figures: Mapping[str, Any]
     readings: FileEntry | None = None
+    facts: tuple[FileEntry, ...] = ()
     reuse: Mapping[str, Any] = field(default_factory=dict)
     answers: tuple[Mapping[str, Any], ...] = ()
     format_version: int = FORMAT_VERSION
@@ -115,6 +124,7 @@ class Manifest:
             "filtered": dict(self.filtered),
             "figures": dict(self.figures),
             "readings": self.readings.to_json() if self.readings else None,
+            "facts": [entry.to_json() for entry in self.facts],
             "reuse": dict(self.reuse),
             "answers": [dict(entry) for entry in self.answers],
         }
@@ -146,6 +156,7 @@ class Manifest:
                     "files": tuple(FileEntry(**entry) for entry in content["files"]),
                     "left_out": tuple(content["left_out"]),
                     "readings": FileEntry(**readings) if readings else None,
+                    "facts": tuple(FileEntry(**entry) for entry in content.get("facts", ())),
                     "answers": tuple(content.get("answers", ())),
                 }
             )
@@ -179,7 +190,8 @@ def _check_files(manifest: Manifest) -> None:
         raise SnapshotAlteredError(f"The manifest must list exactly these files: {', '.join(expected)}.")
     readings = manifest.readings
     names = {asset: data_file(manifest.timestamp, asset) for asset in expected}
-    for entry in (*manifest.files, *((readings,) if readings else ())):
+    names |= {facts_asset(asset): facts_name(manifest.timestamp, asset) for asset in FACT_ASSETS}
+    for entry in (*manifest.files, *manifest.facts, *((readings,) if readings else ())):
         counts = (entry.bytes,) if entry.asset == SUMMARY else (entry.bytes, entry.rows)
         if (
             entry.name != names.get(entry.asset, readings_name(manifest.timestamp))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
     SnapshotError,
@@ -31,7 +31,6 @@ from mode_catalog_provider.snapshot.layout import (
     timestamp_of,
 )
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
-from mode_catalog_provider.snapshot.writer import CLIENT_NAME
 from mode_catalog_provider.storage import is_local
 
 #: What the manifest of an adopted set names as its strategy.

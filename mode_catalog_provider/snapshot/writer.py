@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from mode_catalog_provider import __version__
-from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
+from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
 from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.scratch import RowSpool
+from mode_catalog_provider.snapshot.facts import FactsSpool
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,
@@ -35,9 +36,6 @@ from mode_catalog_provider.snapshot.output import (
     remove_file,
     sync_directory,
 )
-
-#: What the summary names as its maker.
-CLIENT_NAME = "mode-catalog-provider"
 
 _CLAIM = b"A snapshot is being written here. Without a manifest of the same number it is not complete.\n"
 
@@ -70,6 +68,7 @@ class SnapshotWriter:
         self._started = datetime.now(UTC)
         self._begun = time.monotonic()
         self._spool = RowSpool()
+        self._facts = FactsSpool(self._spool)
         first = self._present_second() if self._wanted is None else self._wanted
         self.timestamp = next(second for second in itertools.count(first) if self._claim(second))
         return self
@@ -112,6 +111,15 @@ class SnapshotWriter:
             raise SnapshotError(f"{asset} {token} cannot be written as JSON: {error}.") from error
         self._spool.put(asset, token, body.encode("ascii"))
 
+    def add_facts(self, asset: str, token: str, facts: Mapping[str, Any]) -> None:
+        """Keep what Mode says of an object beyond the contract, for the side files.
+
+        :param asset: ``"report"``, ``"collection"`` or ``"member"``.
+        :param token: of the object; facts of one that is not added as a row are dropped in the end.
+        :param facts: only what Mode sent; later facts replace earlier ones field by field.
+        """
+        self._facts.add(asset, token, facts)
+
     def note_reading(self, asset: str, token: str, mark: str, read_at: int) -> None:
         """Note for the next extraction when an object was read.
 
@@ -152,6 +160,7 @@ class SnapshotWriter:
             (SUMMARY, None, self._write(data_file(self.timestamp, SUMMARY), self._summary())),
         ]
         readings = self._write_readings()
+        facts = self._facts.write(self.directory, self.timestamp)
         for _, _, output in outputs:
             output.publish()
         sync_directory(self.directory)
@@ -172,6 +181,7 @@ class SnapshotWriter:
             filtered=filtered,
             figures={**figures, "seconds": round(time.monotonic() - self._begun, 3)},
             readings=readings,
+            facts=facts,
             reuse=reuse or {},
             answers=tuple(answers),
         )

@@ -221,7 +221,7 @@ class ModeDiscovery:
             "edited_at": report.edited_at,
             "updated_at": report.updated_at,
             "last_successfully_run_at": report.last_successfully_run_at,
-            "last_viewed_at": None,
+            "last_viewed_at": report.last_viewed_at,
             "last_run_at": report.last_run_at,
             "last_run_token": report.last_run_token,
             "last_run_state": "succeeded",

@@ -116,6 +116,10 @@ class Report:
     last_successfully_run_at: str | None = None
     last_run_token: str | None = None
     notebook: bool = False
+    runs_count: int = 7
+    schedules_count: int = 0
+    has_imported_datasets: bool = False
+    last_viewed_at: str | None = None
     absent: frozenset[str] = frozenset()
     refused: int | None = None
     vanishes: bool = False
@@ -141,4 +145,5 @@ class Member:
     created_at: str = stamp_of_day(2)
     state: str = "active"
     admin: bool = False
+    managed_by_scim: bool = False
     profile: int = 200

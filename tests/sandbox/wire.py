@@ -117,6 +117,8 @@ class Wire:
         self._creator(report.creator, links, "person1")
         if report.last_run_token:
             links["last_run"] = {"href": f"{href}/runs/{report.last_run_token}"}
+        if report.notebook:
+            links["python_notebook"] = {"href": f"{href}/python_notebook"}
         total = self.world.query_total(report)
         row: dict[str, Any] = {
             "token": report.token,
@@ -147,8 +149,8 @@ class Wire:
             "last_successful_run_token": report.last_run_token,
             "query_count": total if report.query_count is None else report.query_count,
             "max_query_count": 1 if report.is_dataset else 160,
-            "runs_count": 7,
-            "schedules_count": 0,
+            "runs_count": report.runs_count,
+            "schedules_count": report.schedules_count,
             "view_count": report.view_count,
             "chart_count": report.chart_count,
             "query_preview": "select …",
@@ -158,7 +160,7 @@ class Wire:
             "is_embedded": report.is_embedded,
             "is_signed": False,
             "shared": False,
-            "has_imported_datasets": False,
+            "has_imported_datasets": report.has_imported_datasets,
             "web_preview_image": f"https://mode-images.example/{report.token}.png?X-Amz-Signature={SIGNED_MARKER}",
             "flamingo_signature": SIGNED_MARKER,
         }
@@ -222,6 +224,7 @@ class Wire:
             "member_username": member.username,
             "member_token": member.token,
             "activated_at": member.created_at,
+            "managed_by_scim": member.managed_by_scim,
             "invited": member.state == "invited",
             "_links": {"self": {"href": href}, "user": {"href": f"/api/{member.username}"}},
         }

@@ -147,8 +147,10 @@ def test_in_a_flat_folder_the_set_before_goes_once_the_new_one_is_there(
     result = _capture(sandbox, Layout.flat(tmp_path))
     second = result.manifest.timestamp
     assert result.pruned == (first,)
-    names = {entry.name for entry in result.manifest.files}
-    assert entries(tmp_path).keys() == names | {manifest_name(second), readings_name(second), "notes.txt"}
+    manifest = result.manifest
+    names = {entry.name for entry in (*manifest.files, *manifest.facts)}
+    names |= {manifest_name(second), readings_name(second), "notes.txt"}
+    assert entries(tmp_path).keys() == names
 
 
 def test_as_many_snapshots_are_kept_as_asked_for(sandbox: Sandbox) -> None:

@@ -19,13 +19,21 @@ from hypothesis import strategies as st
 from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY
 from mode_catalog_provider.errors import LockLostError, SnapshotError
-from mode_catalog_provider.snapshot.layout import Layout, data_file, entries, manifest_name
+from mode_catalog_provider.snapshot.layout import (
+    FACT_ASSETS,
+    Layout,
+    data_file,
+    entries,
+    facts_name,
+    manifest_name,
+)
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 from tests.unit.snapshot.sets import AT, HOST, ROWS, WORKSPACE, finish, new_writer, row_of, write_set
 
 SIX = [data_file(AT, asset) for asset in (*DATA_ASSETS, SUMMARY)]
+SIDE = [facts_name(AT, asset) for asset in FACT_ASSETS]
 
 any_text = st.text(st.characters(exclude_categories=()), min_size=1, max_size=8)
 any_value = (
@@ -60,10 +68,10 @@ def test_rows_in_any_order_and_repeated_become_exactly_the_bytes_of_the_contract
             assert snapshot.manifest.rows[asset] == len(unique)
 
 
-def test_a_set_is_six_files_and_a_manifest(layout: Layout) -> None:
+def test_a_set_is_six_files_side_files_and_a_manifest(layout: Layout) -> None:
     path = write_set(layout)
     assert path == layout.directory(AT) / manifest_name(AT)
-    assert sorted(entries(layout.directory(AT))) == sorted([*SIX, manifest_name(AT)])
+    assert sorted(entries(layout.directory(AT))) == sorted([*SIX, *SIDE, manifest_name(AT)])
 
 
 def test_an_asset_without_rows_is_an_empty_array(layout: Layout) -> None:
