@@ -11,6 +11,7 @@ from mode_catalog_provider.audit.copies import Copy, drifted, duplicates
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.text import visible
 
 #: Names in one sentence.
 _NAMED = 5
@@ -65,7 +66,7 @@ def refused(facts: Facts, pages: Pages) -> Iterator[Finding]:
             asset=asset,
             token=token,
             name=name,
-            message=f"{asset.capitalize()} '{name}' is not in Catalog: {why}.",
+            what=f"{asset.capitalize()} '{visible(name)}' is not in Catalog: {why}.",
             url=pages.of(asset, token),
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotAlteredError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 #: What is looked for, by name, in the order in which it is told.
 CHECKS: Mapping[str, str] = MappingProxyType(
@@ -31,15 +31,22 @@ CHECKS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that somebody should look at.
+    """One thing that somebody should look at: one object, or one group of them.
+
+    Names in ``what`` and ``advice`` have passed :func:`~mode_catalog_provider.text.visible`; ``name`` and
+    ``difference`` are as Mode has them, and pass it where they are shown.
 
     :param check: one of :data:`CHECKS`.
     :param asset: kind of the object, such as ``report``.
-    :param token: of the object; ``None`` when a whole listing is meant.
+    :param token: of the object; of a group, the one to keep or the best known; ``None`` when a whole listing
+        is meant.
     :param name: of the object, as people know it.
-    :param message: what is off, and what to do.
-    :param related: tokens of the other objects that the message speaks of.
+    :param what: one sentence that says what is off.
+    :param advice: one or two sentences that say what to do; ``""`` when there is nothing to do.
+    :param related: tokens of the other objects that it speaks of: those of the group, or the original.
+    :param difference: in what the object differs from the first one in ``related``, as lines; else ``""``.
     :param url: where to look at it in Mode, ``None`` when it has no page.
+    :param group: what the members of a group have in common; default ``None``: it speaks of one object.
     :param is_new: whether the last audit that made this check, of an earlier snapshot, did not have it.
     """
 
@@ -47,19 +54,58 @@ class Finding:
     asset: str
     token: str | None
     name: str
-    message: str
+    what: str
+    advice: str = ""
     related: tuple[str, ...] = ()
+    difference: str = ""
     url: str | None = None
+    group: str | None = None
     is_new: bool = True
+
+    @property
+    def message(self) -> str:
+        """What is off, and what to do."""
+        return f"{self.what} {self.advice}".rstrip()
+
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """What stays the same as long as it is the same finding, whoever joins or leaves its group."""
+        return self.check, self.token if self.group is None else f"group {self.group}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields, and the message, as a JSON object."""
+        return {**asdict(self), "message": self.message, "related": list(self.related)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Finding:
+        """Read what :meth:`to_json` wrote; raises ``TypeError`` or ``KeyError`` for anything else."""
+        values = {key: value for key, value in document.items() if key != "message"}
+        return cls(**{**values, "related": tuple(values["related"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Reports that stem from one another.
+
+    :param survivor: token of the one that should be kept.
+    :param why: what speaks for it, in a few words.
+    :param members: tokens of all of them, the survivor first.
+    :param advice: what to do with each of the others, by token.
+    """
+
+    survivor: str
+    why: str
+    members: tuple[str, ...]
+    advice: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
-        return {**asdict(self), "related": list(self.related)}
+        return {**asdict(self), "members": list(self.members), "advice": dict(self.advice)}
 
-    @property
-    def identity(self) -> tuple[str, str | None, tuple[str, ...]]:
-        """What stays the same as long as it is the same finding."""
-        return self.check, self.token, self.related
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Family:
+        """Read what :meth:`to_json` wrote; raises ``TypeError`` or ``KeyError`` for anything else."""
+        return cls(**{**document, "members": tuple(document["members"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +117,7 @@ class AuditReport:
     :param checks: what was looked for.
     :param findings: in the order of :data:`CHECKS`, the most viewed objects first.
     :param not_checked: checks that the snapshot does not allow, with the reason.
+    :param families: reports that stem from one another, the largest first.
     :param compared_with: timestamp of the newest snapshot whose audit tells what is new; ``None`` = all is.
     """
 
@@ -79,6 +126,7 @@ class AuditReport:
     checks: tuple[str, ...]
     findings: tuple[Finding, ...]
     not_checked: Mapping[str, str]
+    families: tuple[Family, ...] = ()
     compared_with: int | None = None
 
     @property
@@ -111,7 +159,16 @@ class AuditReport:
 
     def to_bytes(self) -> bytes:
         """Return the report as JSON."""
-        document = {"format_version": FORMAT_VERSION, **asdict(self), "not_checked": dict(self.not_checked)}
+        document = {
+            "format_version": FORMAT_VERSION,
+            "timestamp": self.timestamp,
+            "workspace": self.workspace,
+            "compared_with": self.compared_with,
+            "checks": self.checks,
+            "not_checked": dict(self.not_checked),
+            "findings": [finding.to_json() for finding in self.findings],
+            "families": [family.to_json() for family in self.families],
+        }
         return json.dumps(document, indent=1).encode()
 
     @classmethod
@@ -124,11 +181,15 @@ class AuditReport:
             document: dict[str, Any] = json.loads(content)
             if document.pop("format_version") != FORMAT_VERSION:
                 raise ValueError("another format")
-            findings = (
-                Finding(**{**entry, "related": tuple(entry["related"])}) for entry in document["findings"]
+            return cls(
+                **{
+                    **document,
+                    "findings": tuple(Finding.from_json(entry) for entry in document["findings"]),
+                    "families": tuple(Family.from_json(entry) for entry in document["families"]),
+                    "checks": tuple(document["checks"]),
+                }
             )
-            return cls(**{**document, "findings": tuple(findings), "checks": tuple(document["checks"])})
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise SnapshotAlteredError(f"This is not the record of an audit ({error}).") from error
 
     def _counted(self, findings: Iterable[Finding]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.mode.hosts import PAGES, web_url
+from mode_catalog_provider.text import visible
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,31 @@ class Pages:
         return web_url(self.host, self.workspace, kind, token)
 
     def report(
-        self, check: str, token: str, name: str, what: str, *, related: tuple[str, ...] = ()
+        self,
+        check: str,
+        token: str,
+        name: str,
+        what: str,
+        advice: str = "",
+        *,
+        related: tuple[str, ...] = (),
+        difference: str = "",
+        group: str | None = None,
     ) -> Finding:
         """Return a finding about a report.
 
-        :param what: the sentence behind its name.
+        :param what: the sentence behind its name; the other parameters are those of the finding.
         """
-        shown = f"'{name}' ({token})" if name else token
+        shown = f"'{visible(name)}' ({token})" if name else token
         return Finding(
             check=check,
             asset="report",
             token=token,
             name=name or token,
-            message=f"Report {shown} {what}",
+            what=f"Report {shown} {what}",
+            advice=advice,
             related=related,
+            difference=difference,
             url=self.of("report", token),
+            group=group,
         )

@@ -114,3 +114,8 @@ def test_the_audit_of_an_old_snapshot_is_kept_all_the_same(workspace, audited):
         audited()
     old = open_snapshot(workspace._folder / "acme" / str(AT))
     assert keep_audit(audit_snapshot(old, only=["unnamed"]), old).exists()
+
+
+def test_a_record_nested_beyond_reason_counts_as_none():
+    with pytest.raises(SnapshotAlteredError):
+        AuditReport.from_bytes(b"[" * 200_000)
