@@ -65,18 +65,27 @@ def markdown(value: object, limit: int = NAME_LENGTH) -> str:
     return _MARKUP.sub(r"\\\1", text)
 
 
-def first_of(names: Iterable[object], limit: int = 10, *, of: int | None = None) -> str:
+def first_of(
+    names: Iterable[object],
+    limit: int = 10,
+    *,
+    of: int | None = None,
+    separator: str = ", ",
+    length: int = NAME_LENGTH,
+) -> str:
     """Return the first few names of many, and how many more there are: ``a, b, and 3 more``.
 
     :param names: strangers' texts; each passes :func:`visible`.
     :param limit: how many are named, default 10.
     :param of: how many there are, where ``names`` is not all of them and has no length.
+    :param separator: between two of them, default a comma.
+    :param length: most characters of each, default 100.
     """
     shown: list[str] = []
     rest = 0
     for name in names:
         if len(shown) < limit:
-            shown.append(visible(name))
+            shown.append(visible(name, length))
             continue
         if isinstance(names, Sized):
             rest = len(names) - limit
@@ -84,7 +93,7 @@ def first_of(names: Iterable[object], limit: int = 10, *, of: int | None = None)
         rest += 1
     if of is not None:
         rest = max(of - len(shown), 0)
-    return ", ".join([*shown, f"and {rest} more"] if rest else shown)
+    return separator.join([*shown, f"and {rest} more"] if rest else shown)
 
 
 def _seen(character: str) -> str:

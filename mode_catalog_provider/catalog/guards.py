@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import SnapshotMismatchError, SnapshotShrunkError, SnapshotStaleError
+from mode_catalog_provider.moments import in_words, of_second, spoken
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.push_record import PushRecord
@@ -58,18 +59,18 @@ def _refuse_other_workspace(manifest: Manifest, path: StoragePath, pushed: PushR
 def _refuse_older(manifest: Manifest, pushed: PushRecord) -> None:
     if manifest.timestamp < pushed.timestamp:
         raise SnapshotStaleError(
-            f"Snapshot {manifest.timestamp} ({_made(manifest.timestamp)}) is older than snapshot "
-            f"{pushed.timestamp} ({_made(pushed.timestamp)}), which Catalog source {pushed.source_id} has "
+            f"Snapshot {manifest.timestamp} ({spoken(manifest.timestamp)}) is older than snapshot "
+            f"{pushed.timestamp} ({spoken(pushed.timestamp)}), which Catalog source {pushed.source_id} has "
             f"already. Pushing it would take Catalog back; extract again to push the present."
         )
 
 
 def _refuse_aged(manifest: Manifest, max_age: timedelta, now: datetime) -> None:
-    age = now - datetime.fromtimestamp(manifest.timestamp, tz=UTC)
+    age = now - of_second(manifest.timestamp)
     if age > max_age:
         raise SnapshotStaleError(
-            f"Snapshot {manifest.timestamp} ({_made(manifest.timestamp)}) is {_span(age)} old; the limit is "
-            f"{_span(max_age)}. Mode looks different by now: extract again and push that."
+            f"Snapshot {manifest.timestamp} ({spoken(manifest.timestamp)}) is {in_words(age)} old; the limit "
+            f"is {in_words(max_age)}. Mode looks different by now: extract again and push that."
         )
 
 
@@ -106,12 +107,3 @@ def describe_change(rows: Mapping[str, int], before: Mapping[str, int] | None) -
 
 def _compared(now: Mapping[str, int], before: Mapping[str, int]) -> list[tuple[str, int, int]]:
     return [(asset, before.get(asset, 0), now.get(asset, 0)) for asset in DATA_ASSETS]
-
-
-def _made(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _span(duration: timedelta) -> str:
-    hours = duration.total_seconds() / 3600
-    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"

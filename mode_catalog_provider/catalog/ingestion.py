@@ -11,9 +11,9 @@ from mode_catalog_provider.catalog.sources import (
     CatalogSource,
     enumerated,
     parse_source_id,
-    spoken,
 )
 from mode_catalog_provider.errors import ConfigurationError, UnknownSourceError
+from mode_catalog_provider.moments import spoken
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 

@@ -11,10 +11,11 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotError
+from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.layout import (
     StoragePath,
     entries,
@@ -122,7 +123,7 @@ class PushRecord:
 
     def completed(self, at: datetime) -> PushRecord:
         """Return the record with the push finished at ``at``."""
-        return replace(self, completed_at=at.astimezone(UTC).isoformat(timespec="seconds"), refused=None)
+        return replace(self, completed_at=stamp(at), refused=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""

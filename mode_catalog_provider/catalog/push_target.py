@@ -11,10 +11,10 @@ from mode_catalog_provider.catalog.sources import (
     CatalogSource,
     enumerated,
     parse_source_id,
-    spoken,
 )
 from mode_catalog_provider.catalog.zones import Zone, other_zone
 from mode_catalog_provider.errors import ForbiddenError, UnknownSourceError
+from mode_catalog_provider.moments import spoken
 
 logger = logging.getLogger(__name__)
 

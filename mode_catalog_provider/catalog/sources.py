@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError
+from mode_catalog_provider.text import first_of
 
 WAREHOUSE = "WAREHOUSE"
 VISUALIZATION = "VISUALIZATION"
@@ -97,14 +98,7 @@ def parse_source_id(value: str | None) -> str:
 
 def enumerated(sources: Sequence[CatalogSource]) -> str:
     """Return the sources' names and ids as part of a sentence; the first ten of many."""
-    listed = ", ".join(str(source) for source in sources[:_NAMED_IN_A_MESSAGE])
-    left = len(sources) - _NAMED_IN_A_MESSAGE
-    return f"{listed} and {left} more" if left > 0 else listed
-
-
-def spoken(moment: datetime) -> str:
-    """Return a moment as part of a sentence, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return first_of(sources, length=200)
 
 
 def _time(value: Any) -> datetime | None:

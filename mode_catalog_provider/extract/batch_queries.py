@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from mode_catalog_provider.contract import contract_row
 from mode_catalog_provider.extract.rows import Wire
 from mode_catalog_provider.mode.pages import count_of
+from mode_catalog_provider.moments import in_utc
 from mode_catalog_provider.scratch import private_database, token_bytes
 
 #: Pages of the database kept in memory, in KiB.
@@ -111,14 +112,10 @@ def newest_edit(report: Wire) -> float | None:
     """
     stamps = [report.get(name) for name in ("edited_at", "last_saved_at", "published_at")]
     try:
-        moments = [datetime.fromisoformat(stamp) for stamp in stamps if stamp]
-        return max((_aware(moment).timestamp() for moment in moments), default=None)
+        moments = [in_utc(datetime.fromisoformat(stamp)) for stamp in stamps if stamp]
+        return max((moment.timestamp() for moment in moments), default=None)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _essence(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.retention import check_keep, prune
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
     from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions, LeftOut
@@ -148,12 +149,11 @@ def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
         groups[entry.asset, entry.reason].append(entry.name or entry.token or "the whole listing")
     for (asset, reason), names in groups.items():
         log.warning(
-            "Left out %d %s (%s): %s%s. The manifest lists them all.",
+            "Left out %d %s (%s): %s. The manifest lists them all.",
             len(names),
             asset,
             reason,
-            ", ".join(names[:_NAMED]),
-            ", …" if len(names) > _NAMED else "",
+            first_of(names, _NAMED),
         )
 
 

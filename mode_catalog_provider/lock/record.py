@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mode_catalog_provider.lock.lease import Holder, positive_seconds
+from mode_catalog_provider.moments import in_utc, spoken
 
 #: Version of the stored claim; one of another version counts as unreadable, hence as held.
 VERSION = 1
@@ -117,17 +118,10 @@ class LeaseRecord:
         if self.claim is None:
             return f"held by somebody whose record (generation {self.generation}) cannot be read"
         return (
-            f"held by {self.claim.holder.describe()} since {_clock(self.claim.acquired_at)}, "
-            f"until {_clock(self.claim.until)} unless renewed"
+            f"held by {self.claim.holder.describe()} since {spoken(self.claim.acquired_at)}, "
+            f"until {spoken(self.claim.until)} unless renewed"
         )
 
 
 def _moment(text: Any) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return moment.astimezone(UTC)
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return in_utc(datetime.fromisoformat(text))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.errors import ServiceError
+from mode_catalog_provider.moments import parsed
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -80,11 +81,6 @@ def key_age(
 
 def _moment(record: Mapping[str, Any], names: tuple[str, ...]) -> datetime | None:
     for name in names:
-        value = record.get(name)
-        if isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value)
-            except ValueError:
-                continue
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if (moment := parsed(record.get(name))) is not None:
+            return moment
     return None

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mode_catalog_provider.refresh.runs import GOOD_STATES, RunTarget
+from mode_catalog_provider.text import first_of
 
 # States of ours, beside Mode's own.
 WAITING = "waiting"
@@ -169,7 +170,6 @@ def failure_sentence(result: Mapping[str, Any], *, failure: str, max_failed: int
         return None
     failed = [row for row in result["runs"] if row["error"]]
     reasons = [f"{row['report']} (run {row['run'] or 'none'}): {row['error']}" for row in failed]
-    told = "; ".join(reasons[:_REASONS_SHOWN])
-    more = f"; and {len(failed) - _REASONS_SHOWN} more" if len(failed) > _REASONS_SHOWN else ""
+    told = first_of(reasons, _REASONS_SHOWN, separator="; ", length=3000)
     limit = f" (allowed: {max_failed})" if failure == "threshold" else ""
-    return f"{len(failed)} of {len(result['runs'])} refreshes in Mode failed{limit}: {told}{more}."
+    return f"{len(failed)} of {len(result['runs'])} refreshes in Mode failed{limit}: {told}."

@@ -19,6 +19,7 @@ from mode_catalog_provider.errors import (
     MalformedResponseError,
     RequestRefusedError,
 )
+from mode_catalog_provider.moments import parsed
 from mode_catalog_provider.refresh.progress import (
     NOT_STARTED,
     REFUSED,
@@ -32,7 +33,6 @@ from mode_catalog_provider.refresh.runs import (
     ModeRun,
     RunTarget,
     failure_reason,
-    moment_of,
     read_run,
     recent_runs,
     start_run,
@@ -273,7 +273,7 @@ def _may_be_asked_for(run: ModeRun, parameters: Mapping[str, Any]) -> bool:
 
 def _since(one: Progress, runs: Iterable[ModeRun]) -> Iterator[ModeRun]:
     """The runs that appeared since we asked for one, even if the newest of then is gone by now."""
-    at = moment_of(one.newest_at)
+    at = parsed(one.newest_at)
     for run in runs:
         if run.token == one.newest_before or (at and run.created_at and run.created_at <= at):
             return

@@ -19,6 +19,8 @@ from mode_catalog_provider.errors import (
     NotFoundError,
     ServiceError,
 )
+from mode_catalog_provider.moments import parsed
+from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -134,8 +136,8 @@ class ModeRun:
             target=target,
             token=token,
             state=state,
-            created_at=moment_of(body.get("created_at")),
-            completed_at=moment_of(body.get("completed_at")),
+            created_at=parsed(body.get("created_at")),
+            completed_at=parsed(body.get("completed_at")),
             notebook_failed=body.get("python_state") == "failed",
             parameters=parameters if isinstance(parameters, dict) else {},
         )
@@ -217,9 +219,7 @@ def failure_reason(client: ModeClient, run: ModeRun) -> str:
         reasons.append("its notebook failed")
     if not reasons:
         return f"ended as {run.state!r} without a reason"
-    shown = "; ".join(reasons[:_REASONS_SHOWN])
-    more = len(reasons) - _REASONS_SHOWN
-    return f"{shown}; and {more} more" if more > 0 else shown
+    return first_of(reasons, _REASONS_SHOWN, separator="; ", length=2 * _REASON_LENGTH)
 
 
 def _query_runs(client: ModeClient, run: ModeRun) -> list[Mapping[str, Any]]:
@@ -250,14 +250,3 @@ def _embedded(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def _written(value: Any) -> str:
     """A value as a form would send it: Mode need not tell `true` or 2026 in the type it was given."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def moment_of(value: Any) -> datetime | None:
-    """Read a time as Mode writes it; ``None`` for what is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -18,7 +18,8 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.mode.collection_filter import folded, name_matches
 from mode_catalog_provider.mode.pages import embedded_rows
-from mode_catalog_provider.refresh.runs import RunTarget, moment_of
+from mode_catalog_provider.moments import parsed, spoken
+from mode_catalog_provider.refresh.runs import RunTarget
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -263,16 +264,16 @@ class _Search:
 
 
 def _judge(row: Row, since: datetime) -> tuple[bool, str]:
-    ended, begun = moment_of(row.get("last_successfully_run_at")), moment_of(row.get("last_run_at"))
+    ended, begun = parsed(row.get("last_successfully_run_at")), parsed(row.get("last_run_at"))
     if ended is None:
         return True, "; no good run of it is known"
-    told = f"its last good run ended {_spoken(ended)}"
+    told = f"its last good run ended {spoken(ended)}"
     if ended < since:
-        return True, f"; {told}, before {_spoken(since)}"
+        return True, f"; {told}, before {spoken(since)}"
     if begun is not None and begun < since:
         # It read some of its tables before that moment.
-        return True, f"; {told}, but began before {_spoken(since)}"
-    return False, f"; {told}, after {_spoken(since)}"
+        return True, f"; {told}, but began before {spoken(since)}"
+    return False, f"; {told}, after {spoken(since)}"
 
 
 def _nothing(argument: str, what: str, pattern: str, rows: Iterable[Row]) -> ConfigurationError:
@@ -293,7 +294,3 @@ def _kind(row: Row, *, otherwise: Kind = "report") -> Kind:
 
 def _same(name: Any, wanted: str) -> bool:
     return isinstance(name, str) and folded(name) == folded(wanted)
-
-
-def _spoken(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, NoReturn
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
-from mode_catalog_provider.catalog.moment import moment
 from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.moments import in_words, point_in_time
 from mode_catalog_provider.tasks.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -98,9 +98,7 @@ class SourceIngestedSensor(BaseSensorOperator):
                 self.log.info("%s", message)
                 return {"message": message, "sources": sources}
             case {"status": "timeout", "message": message}:
-                raise AirflowSensorTimeout(
-                    f"The wait of {timedelta(seconds=self.timeout)} is over. {message}"
-                )
+                raise AirflowSensorTimeout(f"The wait of {in_words(self.timeout)} is over. {message}")
             case {"status": "failed", "message": message, "permanent": True}:
                 raise AirflowFailException(message)
             case {"status": "failed", "message": message}:
@@ -153,4 +151,4 @@ class SourceIngestedSensor(BaseSensorOperator):
         return rendered_words("source_id", self.source_id)
 
     def _ingested_after(self, context: Context) -> datetime | None:
-        return moment("ingested_after", self.ingested_after)
+        return point_in_time("ingested_after", self.ingested_after)

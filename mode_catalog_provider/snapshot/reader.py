@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
@@ -16,6 +15,7 @@ from mode_catalog_provider.errors import (
     SnapshotIncompleteError,
     SnapshotNotFoundError,
 )
+from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
 from mode_catalog_provider.snapshot.layout import (
     PARTIAL,
@@ -32,6 +32,7 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
 from mode_catalog_provider.storage import is_local
+from mode_catalog_provider.text import first_of
 
 #: What the manifest of an adopted set names as its strategy.
 ADOPTED = "adopted"
@@ -144,7 +145,7 @@ def adopt_directory(path: StoragePath) -> Snapshot:
             f"({manifest_name(timestamp)}) is not there. Keep it beside them, or extract again."
         )
     base_url = _BASE_URL.fullmatch(str(summary.get("connection_identity", {}).get("base_url")))
-    at = datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds")
+    at = stamp(timestamp)
     manifest = Manifest(
         timestamp=timestamp,
         workspace=base_url[2] if base_url else "",
@@ -207,7 +208,7 @@ def _only_set(path: StoragePath, found: Iterable[str]) -> int:
         )
     if not sets:
         others = sorted(found)
-        named = f"; it holds {', '.join(others[:5])}{', …' if len(others) > 5 else ''}" if others else ""
+        named = f"; it holds {first_of(others, 5)}" if others else ""
         raise SnapshotIncompleteError(f"{path} holds no file named like 1700000000-report.json{named}.")
     ((timestamp, assets),) = sets.items()
     if missing := [data_file(timestamp, asset) for asset in _ALL if asset not in assets]:

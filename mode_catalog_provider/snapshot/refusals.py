@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.text import first_of
 
 #: Names in one message; the manifest has them all.
 _NAMED = 20
@@ -31,10 +32,7 @@ def describe_forbidden(entries: Iterable[Mapping[str, Any]]) -> str:
     for entry in entries:
         found = entry.get("name") or entry.get("token") or "the whole listing"
         names.setdefault(entry["asset"], []).append(str(found))
-    listed = "; ".join(
-        f"{asset} ({len(found)}): {', '.join(found[:_NAMED])}{', …' if len(found) > _NAMED else ''}"
-        for asset, found in names.items()
-    )
+    listed = "; ".join(f"{asset} ({len(found)}): {first_of(found, _NAMED)}" for asset, found in names.items())
     return (
         f"{listed}. A workspace admin, or whoever manages the collection or connection, can grant View to "
         "the member whose key this is."

@@ -15,6 +15,7 @@ from typing import Any, Self
 from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
 from mode_catalog_provider.errors import SnapshotError
+from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.scratch import RowSpool
 from mode_catalog_provider.snapshot.facts import FactsSpool
 from mode_catalog_provider.snapshot.layout import (
@@ -169,8 +170,8 @@ class SnapshotWriter:
             workspace=self._workspace,
             host=self._host,
             provider_version=__version__,
-            started_at=self._started.isoformat(timespec="seconds"),
-            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            started_at=stamp(self._started),
+            finished_at=stamp(datetime.now(UTC)),
             strategy=strategy,
             options=options,
             files=tuple(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 
+from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.output import create_exclusively, make_directory
 
@@ -27,6 +28,6 @@ def first_seen(output_dir: StoragePath, token: str, now: datetime) -> datetime:
     create_exclusively(salt, secrets.token_hex(16).encode("ascii"))
     mark = hashlib.scrypt(token.encode(), salt=salt.read_text().encode(), n=2**14, r=8, p=1, dklen=16).hex()
     file = folder / f"{mark}.first-seen"
-    if create_exclusively(file, now.astimezone(UTC).isoformat(timespec="seconds").encode("ascii")):
+    if create_exclusively(file, stamp(now).encode("ascii")):
         return now
     return datetime.fromisoformat(file.read_text().strip())

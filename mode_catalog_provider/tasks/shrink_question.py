@@ -12,6 +12,7 @@ from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.push_record import AcceptedShrink
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotError, SnapshotShrunkError
+from mode_catalog_provider.moments import spoken, stamp
 from mode_catalog_provider.snapshot.disappeared import disappeared
 from mode_catalog_provider.snapshot.layout import manifest_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
@@ -48,7 +49,7 @@ class ShrinkQuestion:
         before = pushed[1].rows if pushed else {}
         lines = [
             f"Snapshot **{manifest.timestamp}** of Mode workspace **{plain(manifest.workspace)}** has far "
-            f"fewer rows than the one that Catalog got last ({error.since}, of {_day(error.since)}).",
+            f"fewer rows than the one that Catalog got last ({error.since}, of {spoken(error.since)}).",
             "",
             "| asset | in Catalog | now | change | left out |",
             "| --- | ---: | ---: | ---: | ---: |",
@@ -90,7 +91,7 @@ def accepted_by(event: Mapping[str, Any] | None, *, since: int, timestamp: int) 
             f"{by} rejected the upload of snapshot {timestamp}, which shrank. {nothing} When the rights of "
             "the Mode key and the collection filters are as they should be, clear this run."
         )
-    return AcceptedShrink(since=since, by=by, at=datetime.now(UTC).isoformat(timespec="seconds"))
+    return AcceptedShrink(since=since, by=by, at=stamp(datetime.now(UTC)))
 
 
 def _row(asset: str, before: int, manifest: Any, error: SnapshotShrunkError) -> str:
@@ -132,7 +133,3 @@ def _what_was_left_out(left_out: tuple[Mapping[str, Any], ...]) -> list[str]:
         lines.append(f"- {entry['asset']} {name}: {entry['reason']}")
     more = len(left_out) - _NAMED
     return [*lines, *([f"- and {more} more, in the manifest"] if more > 0 else [])]
-
-
-def _day(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -263,7 +263,7 @@ def test_a_moment_without_a_time_zone_is_refused():
 
 def test_many_existing_sources_are_not_all_listed():
     crowd = [replace(SNOWFLAKE, id=f"{n:08d}-0000-4000-8000-000000000000", name=f"w{n}") for n in range(30)]
-    with pytest.raises(UnknownSourceError, match=r"'w9' \(.*\) and 20 more"):
+    with pytest.raises(UnknownSourceError, match=r"'w9' \(.*\), and 20 more"):
         ingested_since(crowd, since=NOON, source_id=NOWHERE_ID)
 
 
