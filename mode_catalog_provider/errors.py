@@ -171,6 +171,30 @@ class SnapshotShrunkError(SnapshotError):
         self.since = since
 
 
+# -- the texts of queries ----------------------------------------------------------------------------------
+
+
+class SqlError(ModeCatalogError):
+    """What a query reads cannot be told."""
+
+    permanent = True
+
+
+class SqlUnavailableError(SqlError):
+    """The library that reads SQL is not installed."""
+
+
+class SqlNotParsedError(SqlError):
+    """A query's text is not SQL that can be read; the message says where.
+
+    :param line: line of the text, counted from 1; ``None`` when no place is known.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 # -- the run lock -------------------------------------------------------------------------------------------
 
 

@@ -53,7 +53,8 @@ def modules_of(*rooms: str) -> list[str]:
         found += [
             f"mode_catalog_provider.{room}.{module.name}"
             for module in pkgutil.walk_packages([str(ROOT / room)])
-            if module.name != "__main__"
+            # The second needs the extra ``sql`` and is loaded late.
+            if module.name not in ("__main__", "table_walk")
         ]
     return found
 
