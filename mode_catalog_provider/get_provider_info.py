@@ -164,9 +164,18 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "ingested warehouse_sources; none for manual runs only. Catalog advises at most one upload a day.",
         example="30 5 * * *",
     ),
+    "timezone": _option(
+        "",
+        "Time zone of schedule and audit_schedule; 05:30 stays 05:30 when summer time begins. Empty: that of "
+        "[core] default_timezone.",
+        example="Europe/Berlin",
+    ),
     "mode_conn_id": _option("mode_default", "Connection of type mode that the DAGs use."),
     "catalog_conn_id": _option(
         "coalesce_catalog_default", "Connection of type coalesce_catalog that the DAGs use."
+    ),
+    "source_id": _option(
+        "", "Id (UUID) of the Mode source in Catalog that receives the files. Empty: the connection's."
     ),
     "output_dir": _option(
         "",

@@ -4,67 +4,90 @@ Read from ``airflow.cfg`` or ``AIRFLOW__MODE_CATALOG__...``, so that parsing a D
 each option means, and its default, is written in :mod:`mode_catalog_provider.get_provider_info`.
 """
 
+# A field of Settings names the reader of its option: these calls make no default.
+# ruff: noqa: RUF009
+
 from __future__ import annotations
 
-import json
+import difflib
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from mode_catalog_provider.dags import values
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN, get_provider_info
 from mode_catalog_provider.tasks.compat import conf
-from mode_catalog_provider.truth import WORDS, truth
 
 
-@dataclass(frozen=True)
+def _checks() -> Iterable[str]:
+    from mode_catalog_provider.audit.finding import CHECKS
+
+    return CHECKS
+
+
+def _read(reader: values.Reader, option: str | None = None) -> Any:
+    """A field that takes the option of its name, or of the given one."""
+    return field(metadata={"reader": reader, "option": option})
+
+
+_ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What ``[mode_catalog]`` says, each value in the type it is used in; see the options of that section."""
 
-    schedule: str | None
-    mode_conn_id: str
-    catalog_conn_id: str
-    output_dir: str
-    output_conn_id: str | None
-    lock_path: str
-    lock_ttl: timedelta
-    lock_timeout: timedelta
-    warehouse_sources: tuple[str, ...]
-    warehouse_max_age: timedelta
-    warehouse_timeout: timedelta
-    strategy: str
-    incremental: bool
-    full_refresh_after: timedelta
-    include_personal: bool
-    include_archived: bool
-    members: str
-    on_forbidden: str
-    on_covered: str
-    key_lifetime: timedelta
-    key_warning: timedelta
-    max_shrink: float
-    approve_shrink: str
-    approval_timeout: timedelta
-    deadline: timedelta | None
-    deadline_notifier: str
-    deadline_arguments: Mapping[str, Any]
-    keep_snapshots: int
-    reports: tuple[str, ...]
-    datasets: tuple[str, ...]
-    warehouse_asset: str
-    refresh_collections: tuple[str, ...]
-    refresh_data_sources: tuple[str, ...]
-    refresh_max_runs: int
-    refresh_timeout: timedelta
-    audit_schedule: str | None
-    audit_stale_after: timedelta
-    audit_ignore: tuple[str, ...]
-    audit_fail_on: tuple[str, ...]
-    retries: int
+    schedule: Any = _read(values.sync_schedule)
+    timezone: str | None = _read(values.timezone)
+    mode_conn_id: str = _read(values.text)
+    catalog_conn_id: str = _read(values.text)
+    source_id: str | None = _read(values.source_id)
+    output_dir: str = _read(values.location)
+    output_conn_id: str | None = _read(values.optional)
+    lock_path: str = _read(values.location)
+    lock_ttl: timedelta = _read(values.duration("minutes", above=timedelta(minutes=10)), "lock_ttl_minutes")
+    lock_timeout: timedelta = _read(values.duration("hours", above=_ZERO), "lock_timeout_hours")
+    warehouse_sources: tuple[str, ...] = _read(values.words)
+    warehouse_max_age: timedelta = _read(values.duration("hours", above=_ZERO), "warehouse_max_age_hours")
+    warehouse_timeout: timedelta = _read(values.duration("hours", above=_ZERO), "warehouse_timeout_hours")
+    strategy: str = _read(values.one_of("auto", "rest", "hybrid"))
+    incremental: bool = _read(values.switch)
+    full_refresh_after: timedelta = _read(values.duration("days"), "full_refresh_after_days")
+    include_personal: bool = _read(values.switch)
+    include_archived: bool = _read(values.switch)
+    members: str = _read(values.one_of("full", "lite"))
+    on_forbidden: str = _read(values.one_of("ignore", "warn", "fail"))
+    on_covered: str = _read(values.one_of("skip", "run"))
+    key_lifetime: timedelta = _read(values.duration("days"), "key_lifetime_days")
+    key_warning: timedelta = _read(values.duration("days"), "key_warning_days")
+    max_shrink: float = _read(values.number(0, 1))
+    approve_shrink: str = _read(values.one_of("fail", "ask"))
+    approval_timeout: timedelta = _read(values.duration("hours", above=_ZERO), "approval_timeout_hours")
+    deadline: timedelta | None = _read(values.deadline, "deadline_hours")
+    deadline_notifier: str = _read(values.text)
+    deadline_arguments: Mapping[str, Any] = _read(values.mapping)
+    keep_snapshots: int = _read(values.whole(0, 1000))
+    reports: tuple[str, ...] = _read(values.words)
+    datasets: tuple[str, ...] = _read(values.words)
+    warehouse_asset: str = _read(values.text)
+    refresh_collections: tuple[str, ...] = _read(values.words)
+    refresh_data_sources: tuple[str, ...] = _read(values.words)
+    refresh_max_runs: int = _read(values.whole(0, 1_000_000))
+    refresh_timeout: timedelta = _read(
+        values.duration("hours", above=_ZERO, most=timedelta(days=366)), "refresh_timeout_hours"
+    )
+    audit_schedule: Any = _read(values.schedule)
+    audit_stale_after: timedelta = _read(
+        values.duration("days", least=timedelta(days=1)), "audit_stale_after_days"
+    )
+    audit_ignore: tuple[str, ...] = _read(values.words)
+    audit_fail_on: tuple[str, ...] = _read(values.some_of(_checks))
+    retries: int = _read(values.whole(0, 100))
 
     @property
     def warehouse_ids(self) -> tuple[str, ...]:
@@ -76,110 +99,74 @@ class Settings:
         """Those of ``warehouse_sources`` that are names."""
         return tuple(source for source in self.warehouse_sources if source not in self.warehouse_ids)
 
+    def but(self, **overrides: Any) -> Self:
+        """Return these settings with other values for some.
+
+        :param overrides: names of options, such as ``warehouse_timeout_hours``, or of the attributes here,
+            such as ``warehouse_timeout``; values as text, as in the configuration, or as what they mean. An
+            empty ``lock_path`` is the folder ``.lock`` in ``output_dir``.
+        :raises ConfigurationError: an option is not known, or its value makes no sense.
+        """
+        changed: dict[str, Any] = {}
+        for name, value in overrides.items():
+            attribute = _ATTRIBUTES.get(name)
+            if attribute is None:
+                near = difflib.get_close_matches(name, _ATTRIBUTES, n=1)
+                meant = f" Did you mean {near[0]!r}?" if near else ""
+                raise ConfigurationError(f"{name!r} is no option of [{CONFIG_SECTION}].{meant}")
+            changed[attribute] = _READERS[attribute](name, value)
+        if "output_dir" in changed:
+            changed["output_dir"] = changed["output_dir"] or _default_output_dir()
+            if self.lock_path == _default_lock_path(self.output_dir):
+                changed.setdefault("lock_path", "")
+        if changed.get("lock_path") == "":
+            changed["lock_path"] = _default_lock_path(changed.get("output_dir", self.output_dir))
+        return replace(self, **changed)
+
+
+_READERS: dict[str, values.Reader] = {one.name: one.metadata["reader"] for one in fields(Settings)}
+_OPTIONS: dict[str, str] = {one.name: one.metadata["option"] or one.name for one in fields(Settings)}
+_ATTRIBUTES = {option: name for name, option in _OPTIONS.items()} | {name: name for name in _OPTIONS}
+
 
 def read_settings() -> Settings:
-    """Read the section as it is now.
+    """Read the section as it is now; an option that is set to an empty text has its default.
 
-    :raises ConfigurationError: when a value is not of its type; the message names option and value.
+    :raises ConfigurationError: when a value is not of its type, set or range; the message names both.
     """
-    output_dir = _text("output_dir") or f"{_airflow_home()}/mode_catalog"
-    return Settings(
-        schedule=_schedule("schedule"),
-        mode_conn_id=_text("mode_conn_id"),
-        catalog_conn_id=_text("catalog_conn_id"),
-        output_dir=output_dir,
-        output_conn_id=_text("output_conn_id") or None,
-        lock_path=_text("lock_path") or f"{output_dir.rstrip('/')}/.lock",
-        lock_ttl=timedelta(minutes=_number("lock_ttl_minutes")),
-        lock_timeout=timedelta(hours=_number("lock_timeout_hours")),
-        warehouse_sources=_words("warehouse_sources"),
-        warehouse_max_age=timedelta(hours=_number("warehouse_max_age_hours")),
-        warehouse_timeout=timedelta(hours=_number("warehouse_timeout_hours")),
-        strategy=_text("strategy"),
-        incremental=_truth("incremental"),
-        full_refresh_after=timedelta(days=_number("full_refresh_after_days")),
-        include_personal=_truth("include_personal"),
-        include_archived=_truth("include_archived"),
-        members=_text("members"),
-        on_forbidden=_text("on_forbidden"),
-        on_covered=_text("on_covered"),
-        key_lifetime=timedelta(days=_number("key_lifetime_days")),
-        key_warning=timedelta(days=_number("key_warning_days")),
-        max_shrink=_number("max_shrink"),
-        approve_shrink=_text("approve_shrink"),
-        approval_timeout=timedelta(hours=_number("approval_timeout_hours")),
-        deadline=timedelta(hours=_number("deadline_hours")) or None,
-        deadline_notifier=_text("deadline_notifier"),
-        deadline_arguments=_mapping("deadline_arguments"),
-        keep_snapshots=int(_number("keep_snapshots")),
-        reports=_words("reports"),
-        datasets=_words("datasets"),
-        warehouse_asset=_text("warehouse_asset"),
-        refresh_collections=_words("refresh_collections"),
-        refresh_data_sources=_words("refresh_data_sources"),
-        refresh_max_runs=int(_number("refresh_max_runs")),
-        refresh_timeout=timedelta(hours=_number("refresh_timeout_hours")),
-        audit_schedule=_schedule("audit_schedule"),
-        audit_stale_after=timedelta(days=_number("audit_stale_after_days")),
-        audit_ignore=_words("audit_ignore"),
-        audit_fail_on=_words("audit_fail_on"),
-        retries=int(_number("retries")),
-    )
+    read: dict[str, Any] = {name: _READERS[name](option, _text(option)) for name, option in _OPTIONS.items()}
+    read["output_dir"] = read["output_dir"] or _default_output_dir()
+    read["lock_path"] = read["lock_path"] or _default_lock_path(read["output_dir"])
+    return Settings(**read)
+
+
+def settings_for(settings: Settings | None, overrides: Mapping[str, Any]) -> Settings:
+    """Return what a builder works with: the given settings or the section's, with other values for some."""
+    return (settings or read_settings()).but(**overrides)
 
 
 def _text(option: str) -> str:
     # The fallback serves an Airflow that has not loaded provider configuration (a bare worker of 3.1).
     default = _defaults()[option]["default"]
-    return str(conf.get(CONFIG_SECTION, option, fallback=default) or "").strip()
+    found = str(conf.get(CONFIG_SECTION, option, fallback=default) or "").strip()
+    if option in _EMPTY_MEANS:
+        return found
+    return found or default
 
 
-def _schedule(option: str) -> str | None:
-    text = _text(option)
-    return None if text.lower() in {"", "none"} else text
+#: Options for which an empty text is a value of its own, not the default.
+_EMPTY_MEANS = {"warehouse_asset"}
 
 
-def _words(option: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in _text(option).split(",") if word.strip())
+def _default_output_dir() -> str:
+    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    return f"{home}/mode_catalog"
 
 
-def _number(option: str) -> float:
-    text = _text(option)
-    try:
-        number = float(text)
-    except ValueError:
-        raise _refused(option, text, "a number") from None
-    if not 0 <= number < float("inf"):
-        raise _refused(option, text, "a number that is zero or more")
-    return number
-
-
-def _mapping(option: str) -> dict[str, Any]:
-    text = _text(option)
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise _refused(option, text, "a JSON object")
-    return found
-
-
-def _truth(option: str) -> bool:
-    text = _text(option)
-    try:
-        return truth(text, default=truth(_defaults()[option]["default"], default=False))
-    except ValueError:
-        raise _refused(option, text, WORDS) from None
-
-
-def _refused(option: str, text: str, wanted: str) -> ConfigurationError:
-    return ConfigurationError(f"[{CONFIG_SECTION}] {option} is {text!r}; it must be {wanted}.")
+def _default_lock_path(output_dir: str) -> str:
+    return f"{output_dir.rstrip('/')}/.lock"
 
 
 def _defaults() -> dict[str, Any]:
     options: dict[str, Any] = get_provider_info()["config"][CONFIG_SECTION]["options"]
     return options
-
-
-def _airflow_home() -> Path:
-    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()

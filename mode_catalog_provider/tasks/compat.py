@@ -46,7 +46,11 @@ try:
 except ImportError:
     TaskAwaitingInput = None  # type: ignore[assignment, misc]
 
+#: Whether a task has a store that outlives its try (Airflow 3.3+).
+REMEMBERS_TRIES = TaskAwaitingInput is not None
+
 __all__ = [
+    "REMEMBERS_TRIES",
     "AirflowFailException",
     "AirflowSensorTimeout",
     "AirflowSkipException",

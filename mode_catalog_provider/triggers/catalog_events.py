@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 import re
@@ -17,6 +18,7 @@ from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.ingestion import last_ingested
 from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.get_provider_info import UUID_PATTERN
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.tasks.compat import SharedStreamProducer
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
@@ -179,7 +181,11 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
 
     @property
     def _key(self) -> str:
-        return re.sub(r"\W+", "_", f"catalog_ingested_{self.source_type}_{self.source or 'any'}").lower()
+        of = identifier(self.source) if self.source is not None else "any"
+        key = f"catalog_ingested_{self.source_type}_{of}".lower()
+        if self.catalog_conn_id == CatalogHook.default_conn_name:
+            return key
+        return f"{key}@{identifier(self.catalog_conn_id)}"
 
     async def _recall(self) -> str | None:
         # Airflow before 3.3 has no such store.
@@ -197,6 +203,18 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
             self._to_keep = told
         else:
             self._to_keep = None
+
+
+def identifier(name: str) -> str:
+    """Return a name as part of an identifier, told from others but for case and blanks.
+
+    Words with blanks or underscores between them, and UUIDs, stay as they read (``snowflake_production``). To
+    every other name some digits of its hash are added: "BigQuery (EU)" and "BigQuery EU" would be one.
+    """
+    readable = re.sub(r"\W+", "_", name, flags=re.ASCII).lower()
+    if re.fullmatch(r"[A-Za-z0-9]+([ _][A-Za-z0-9]+)*|" + UUID_PATTERN.strip("^$"), name):
+        return readable
+    return f"{readable[:100]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _read_sources(catalog_conn_id: str) -> list[CatalogSource]:

@@ -54,7 +54,7 @@ def test_a_failed_task_is_told_by_one_mail_that_says_what_to_do(sync, sandbox, m
     run = sync(env=environment, adjust=dag_policy)
     assert run.state == "failed"
     (message,) = mail.received
-    assert message["Subject"] == "Mode to Catalog: preflight failed"
+    assert message["Subject"] == "mode_catalog_sync: preflight failed"
     assert message["To"] == "data-team@example.com"
     assert f"Mode refused API token …{suffix}" in text_of(message)
     assert "airflow backfill create" in text_of(message)
@@ -103,7 +103,7 @@ def test_slack_is_told_the_same(sync, sandbox, slack):
     sandbox.mode.rotate()
     assert sync(env=environment, adjust=adjust).state == "failed"
     (message,) = slack
-    assert message["text"].startswith("Mode to Catalog: preflight failed. Mode refused API token")
+    assert message["text"].startswith("mode_catalog_sync: preflight failed. Mode refused API token")
     assert "|Log>" in message["text"]
 
 

@@ -16,16 +16,16 @@ SYNC_DAG = REPOSITORY / "dags" / "mode_catalog_sync.py"
 
 #: The sync DAG once more, with a schedule, places and connections of its own.
 DAILY_DAG_ID = "mode_catalog_daily"
-_DAILY_SETTINGS = """from dataclasses import replace
+_DAILY = f"""from airflow.sdk import DAG  # so that Airflow reads this file
 
-settings = read_settings()
-settings = replace(
-    settings,
+from mode_catalog_provider.dags import read_settings, sync_dag
+
+sync_dag(
+    "{DAILY_DAG_ID}",
     schedule="@daily",
     mode_conn_id="mode_daily",
     catalog_conn_id="catalog_daily",
-    output_dir=f"{settings.output_dir}-daily",
-    lock_path=f"{settings.output_dir}-daily/.lock",
+    output_dir=f"{{read_settings().output_dir}}-daily",
 )
 """
 
@@ -49,12 +49,8 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dags")
-    text = SYNC_DAG.read_text()
-    (folder / SYNC_DAG.name).write_text(text)
-    daily = text.replace("settings = read_settings()\n", _DAILY_SETTINGS)
-    daily = daily.replace('dag_id="mode_catalog_sync"', f'dag_id="{DAILY_DAG_ID}"')
-    assert daily.count(DAILY_DAG_ID) == 1
-    (folder / "daily.py").write_text(daily)
+    (folder / SYNC_DAG.name).write_text(SYNC_DAG.read_text())
+    (folder / "daily.py").write_text(_DAILY)
     return folder
 
 

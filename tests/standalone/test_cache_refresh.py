@@ -19,17 +19,17 @@ from tests.airflow_versions import (
 )
 from tests.demo.standalone import StandaloneAirflow
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
-from tests.standalone.conftest import REPOSITORY
 
 DAG_ID = "mode_cache_refresh"
-REFRESH_DAG = REPOSITORY / "dags" / f"{DAG_ID}.py"
-SETTINGS = """from dataclasses import replace
+REFRESH = f"""from airflow.sdk import DAG  # so that Airflow reads this file
 
-settings = replace(
-    read_settings(),
+from mode_catalog_provider.dags import refresh_dag
+
+refresh_dag(
+    "{DAG_ID}",
     mode_conn_id="mode_refresh",
     catalog_conn_id="catalog_refresh",
-    refresh_collections=("*",),
+    refresh_collections=["*"],
     warehouse_asset="etl_done",
 )
 """
@@ -74,10 +74,7 @@ def workspace(airflow: StandaloneAirflow) -> Iterator[Sandbox]:
             fields = json.loads(text)
             body = {**fields, "connection_id": ids[name], "extra": json.dumps(fields["extra"])}
             airflow.api("POST", "connections", json=body)
-        refresh = REFRESH_DAG.read_text()
-        assert refresh.count("settings = read_settings()\n") == 1
-        adapted = refresh.replace("settings = read_settings()\n", SETTINGS)
-        (airflow.dags / REFRESH_DAG.name).write_text(adapted)
+        (airflow.dags / f"{DAG_ID}.py").write_text(REFRESH)
         (airflow.dags / "around_the_refresh.py").write_text(AROUND_IT)
         for dag_id in (DAG_ID, "etl", "on_ingestion"):
             airflow.wait_for_dag(dag_id)

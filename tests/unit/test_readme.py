@@ -9,16 +9,14 @@ import pytest
 
 from mode_catalog_provider.cli.environment import ENVIRONMENT
 from mode_catalog_provider.get_provider_info import get_provider_info
+from tests.settings_page import settings_page
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-OPTIONS = get_provider_info()["config"]["mode_catalog"]["options"]
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_every_setting_is_in_the_table_with_its_words_and_default(name: str) -> None:
-    option = OPTIONS[name]
-    default = f"`{option['default']}`" if option["default"] else ""
-    assert f"| `{name}` | {option['description']} | {default} |" in README
+def test_the_page_of_settings_is_what_the_options_say() -> None:
+    """``python -m tests.settings_page > docs/settings.md`` writes it again."""
+    assert (Path(__file__).parents[2] / "docs" / "settings.md").read_text() == settings_page()
 
 
 @pytest.mark.parametrize(

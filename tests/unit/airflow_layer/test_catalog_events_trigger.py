@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.sdk.module_loading import import_string
 
-from mode_catalog_provider.assets import catalog_ingested
+from mode_catalog_provider.assets import catalog_ingested, mode_api_key
 from mode_catalog_provider.triggers.catalog_events import CatalogSourceIngestedTrigger
 from tests.airflow_versions import needs_shared_streams
 
@@ -244,3 +244,44 @@ def test_the_asset_of_a_source_carries_its_watcher():
     [made] = asset.watchers
     assert made.trigger.serialize()[1]["source"] == "Snowflake Production"
     assert made.trigger.check_interval == 300
+
+
+def assets_of(*asked):
+    return [catalog_ingested(source, **options).name for source, options in asked]
+
+
+def test_the_asset_of_the_usual_connection_has_the_documented_name():
+    assert assets_of(("Snowflake", {}), (None, {}), ("BigQuery EU", {})) == [
+        "catalog_ingested_snowflake",
+        "catalog_ingested_warehouse",
+        "catalog_ingested_bigquery_eu",
+    ]
+
+
+def test_what_is_not_the_same_source_of_the_same_catalog_is_another_asset():
+    us, eu = {"catalog_conn_id": "catalog_us"}, {"catalog_conn_id": "catalog_eu"}
+    names = assets_of(
+        *(("Snowflake", {}), ("Snowflake", us), ("Snowflake", eu), (None, {}), (None, us), (None, eu)),
+        ("Snowflake", {"source_type": "VISUALIZATION"}),
+        (None, {"source_type": "VISUALIZATION"}),
+        *(("BigQuery (EU)", {}), ("BigQuery EU", {}), ("BigQuery-EU", {}), ("Übersee", {}), ("bersee", {})),
+        *(("Snowflake catalog_us", {}), ("Snowflake@catalog_us", {})),
+        *(("Snowflake", {"catalog_conn_id": "catalog-us"}), ("Snowflake", {"catalog_conn_id": "catalog.us"})),
+    )
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() for name in names)
+
+
+def test_what_is_remembered_of_an_ingestion_is_told_apart_by_connection():
+    keys = {
+        CatalogSourceIngestedTrigger(source="Snowflake", catalog_conn_id=conn_id)._key
+        for conn_id in ("coalesce_catalog_default", "catalog_us", "catalog_eu")
+    }
+    assert len(keys) == 3
+    assert "catalog_ingested_warehouse_snowflake" in keys
+
+
+def test_the_asset_of_a_key_is_told_apart_by_connection():
+    assert mode_api_key().name == "mode_api_key"
+    assert mode_api_key("mode_us").name != mode_api_key("mode_eu").name
+    assert mode_api_key("mode_us").uri != mode_api_key().uri

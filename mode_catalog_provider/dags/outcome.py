@@ -1,0 +1,37 @@
+"""The last task of a sync: whether Catalog is up to date, and if not, which task says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+
+from mode_catalog_provider.operators.extract import COVERED_BY
+from mode_catalog_provider.tasks.compat import AirflowFailException
+
+
+@task
+def confirm_outcome() -> None:
+    """Fail unless the upload succeeded, or another run's covers this one, and nothing else failed.
+
+    A run that is marked as failed still runs its teardowns, its other tasks become skipped, and Airflow then
+    judges it by its last task: skipped would be green. So the last task is this teardown.
+    """
+    ti: Any = get_current_context()["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    covered = (ti.xcom_pull(task_ids="extract", key=COVERED_BY) or {}).get("lease")
+    lease = (ti.xcom_pull(task_ids="acquire_lock") or {}).get("token")
+    # A run that is cleared and then marked as failed still has the XComs of its earlier life.
+    is_covered = states.get("acquire_lock") == "success" and covered is not None and covered == lease
+    failed = sorted(task_id for task_id, state in states.items() if state == "failed")
+    followed = any(state == "upstream_failed" for state in states.values())
+    if not (failed or followed) and (states.get("upload") == "success" or is_covered):
+        return
+    match failed:
+        case []:
+            why = "it was stopped before the upload was done"
+        case [one]:
+            why = f"{one} failed: see its log"
+        case _:
+            why = f"{', '.join(failed[:-1])} and {failed[-1]} failed: see their logs"
+    raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")
