@@ -113,7 +113,12 @@ class CatalogIngest:
         self._stop.set()
 
     def name_for(self, base_name: str) -> str:
-        """Return the name under which a file is uploaded: its own, after the time if the type wants it."""
+        """Return the name under which a file is uploaded: its own, after the time if the type wants it.
+
+        What dbt writes is called manifest.json there, whatever it is called here.
+        """
+        if self.file_type == "DBT":
+            base_name = "manifest.json"
         return f"{int(time.time())}-{base_name}" if self.file_type in STAMPED_TYPES else base_name
 
     def push(self, file: OutgoingFile, *, before_attempt: Callable[[], None] = lambda: None) -> Outcome:

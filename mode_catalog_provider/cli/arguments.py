@@ -128,7 +128,6 @@ class CommandParser(Parser):
         self.add_argument(
             "--timeout",
             type=positive,
-            default=60.0,
             metavar="SECONDS",
             help="for each read of a request (default 60)",
         )
@@ -156,6 +155,6 @@ def _without_value(message: str) -> str:
     for start in _REPEATS_VALUE:
         before, found, after = message.partition(start)
         if found:
-            _, choose, choices = after.rpartition(" (choose from ")
+            _, choose, choices = after.partition(" (choose from ")
             return f"{before}{start.rstrip(': ')}{choose}{choices}"
     return message

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from datetime import timedelta
-from pathlib import Path
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
+from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import days
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
@@ -52,7 +52,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the findings and keep them, unless the set was made by another tool."""
-    snapshot = open_or_adopt(Path(arguments.directory).expanduser().absolute())
+    snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
     report = audit_snapshot(
         snapshot,
         only=arguments.check or (),

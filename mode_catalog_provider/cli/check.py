@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.cli.connections import UsageError, add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.connections import add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, Output, exit_code
 from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
 from mode_catalog_provider.mode.client import ModeClient

@@ -11,8 +11,9 @@ from typing import Any
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
-from mode_catalog_provider.cli.environment import ENVIRONMENT, with_variable
+from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, with_variable
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.http.endpoint import RETRY_BUDGET
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 
 log = logging.getLogger(__name__)
@@ -20,9 +21,8 @@ log = logging.getLogger(__name__)
 # How messages name the place where credentials are kept.
 LABEL = "the command line"
 
-
-class UsageError(Exception):
-    """The command line lacks something; the message says what."""
+#: Seconds that `check` spends on one question.
+CHECK_BUDGET = 20.0
 
 
 # -- what can be typed --------------------------------------------------------------------------------------
@@ -43,6 +43,7 @@ def add_mode(
     """
     group = command.add_argument_group("Mode")
     group.add_argument("-H", "--host", metavar="URL", help=with_variable("host", "base URL"))
+    _add_allow_http(command)
     group.add_argument("-w", "--workspace", metavar="NAME", help=with_variable("workspace", "workspace"))
     group.add_argument(
         *token, dest="mode_token", metavar="TOKEN", help=with_variable("mode_token", "API token")
@@ -76,6 +77,7 @@ def add_catalog(
     :param title: heading in the help.
     """
     group = command.add_argument_group(title)
+    _add_allow_http(command)
     group.add_argument(
         *token,
         dest="catalog_token",
@@ -101,6 +103,17 @@ def add_catalog(
             help=with_variable("source_id", "id of the Mode source"),
         )
         group.add_argument("--ingest-url", metavar="URL", help="upload endpoint, instead of the zone's")
+
+
+def _add_allow_http(command: argparse.ArgumentParser) -> None:
+    # Both services have it, and a command may use both.
+    if command.get_default("allow_http") is None:
+        command.set_defaults(allow_http=False)
+        command.add_argument(
+            "--allow-http",
+            action="store_true",
+            help="send credentials to a host without https, also to one that is not this machine",
+        )
 
 
 # -- what is built from it ----------------------------------------------------------------------------------
@@ -163,8 +176,18 @@ def _wire(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "connection": LABEL,
         "timeout": arguments.timeout,
-        "allow_http": bool(getattr(arguments, "allow_http", False)),
+        "retry_budget": _retry_budget(arguments),
+        "allow_http": arguments.allow_http,
     }
+
+
+def _retry_budget(arguments: argparse.Namespace) -> float:
+    if arguments.command == "check":
+        # Somebody sits and waits for what may be a typing error.
+        return CHECK_BUDGET
+    # The vendor's variable counts retries, one unless set: so many of them fit in.
+    retries = int(arguments.retries or 1)
+    return max(RETRY_BUDGET, float(arguments.timeout) * (retries + 1))
 
 
 # -- secrets ------------------------------------------------------------------------------------------------

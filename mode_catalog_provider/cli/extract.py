@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 from datetime import timedelta
-from pathlib import Path
 
 from mode_catalog_provider.cli.arguments import CommandParser
 from mode_catalog_provider.cli.connections import add_mode, mode_client, required
 from mode_catalog_provider.cli.environment import with_variable
 from mode_catalog_provider.cli.locked import add_lock, locked
 from mode_catalog_provider.cli.output import DONE, Output
-from mode_catalog_provider.cli.values import days, positive
+from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.values import at_least_one, days, positive
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.options import ExtractionOptions
@@ -64,6 +64,12 @@ def add_arguments(command: CommandParser) -> None:
             flag, action="append", metavar="NAME", help=f"{text}: name, token or glob; repeatable"
         )
     what.add_argument("--include-personal", action="store_true", help="members' personal collections as well")
+    what.add_argument(
+        "--keep",
+        type=at_least_one,
+        metavar="N",
+        help="remove the oldest sets of the folder when it holds more (default: none is removed)",
+    )
     what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
     what.add_argument(
         "--requests-per-second",
@@ -76,7 +82,7 @@ def add_arguments(command: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Extract into the output folder; the six files lie directly in it, the manifest beside them."""
-    folder = Path(required(arguments, "output", "-o/--output")).expanduser().absolute()
+    folder = folder_of(required(arguments, "output", "-o/--output"), "-o/--output")
     options = ExtractionOptions(
         strategy=arguments.strategy,
         incremental=arguments.incremental,
@@ -94,7 +100,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     ):
         extraction = Extraction(client=client, options=options, progress=progress)
         captured = capture(
-            client=client, extraction=extraction, layout=Layout.flat(folder), fence=fence, log=log
+            client=client,
+            extraction=extraction,
+            layout=Layout.flat(folder),
+            fence=fence,
+            log=log,
+            keep=arguments.keep,
         )
     manifest = captured.manifest
     result = {

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from mode_catalog_provider.cli.places import place_of
 from mode_catalog_provider.cli.values import seconds
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
-from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.storage import StoragePath
 
 # A command that was killed frees the folder after this time.
 TTL = timedelta(minutes=5)
@@ -36,17 +34,13 @@ def add_lock(command: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def place_of(location: str, conn_id: str | None = None) -> StoragePath:
-    """Return the place of a lock: a folder of this machine, or what Airflow makes of a URL.
+def default_place(folder: Path) -> Path:
+    """Return the lock of a folder: its own, or that of the staging area whose snapshot it is.
 
-    :param location: folder, also a relative one, or URL such as ``s3://bucket/mode/.lock``.
-    :param conn_id: Airflow connection of the object store, where the URL needs one.
+    A lock inside a snapshot would be nobody else's, and would keep the folder from being removed.
     """
-    if "://" not in location:
-        return Path(location).expanduser().absolute()
-    # Airflow logs to stdout, which is the result's; it finds its stream when it is imported, which is here.
-    with redirect_stdout(sys.stderr):
-        return staging_path(location, conn_id)
+    is_staged = folder.name.isdecimal() and len(folder.name) == 10
+    return (folder.parents[1] if is_staged and len(folder.parents) > 1 else folder) / ".lock"
 
 
 @contextmanager
@@ -59,7 +53,7 @@ def locked(
     :raises LockHeldError: somebody else holds it, and ``--lock-timeout`` is 0.
     :raises LockTimeoutError: somebody else still holds it after ``--lock-timeout`` seconds.
     """
-    lock = RunLock(place_of(arguments.lock) if arguments.lock else folder / ".lock", ttl=TTL)
+    lock = RunLock(place_of(arguments.lock) if arguments.lock else default_place(folder), ttl=TTL)
     holder = Holder(host=socket.gethostname(), pid=os.getpid(), program=f"mode-catalog {arguments.command}")
     lease = lock.acquire(holder, timeout=timedelta(seconds=arguments.lock_timeout))
     try:

@@ -15,7 +15,8 @@ from typing import Any
 
 from mode_catalog_provider.catalog.moment import moment_or_ingestion
 from mode_catalog_provider.catalog.sources import CatalogSource
-from mode_catalog_provider.cli.connections import UsageError, add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.connections import add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, SERVICE, Output
 from mode_catalog_provider.cli.values import assignment, count, positive
 from mode_catalog_provider.mode.client import ModeClient

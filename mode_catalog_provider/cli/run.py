@@ -13,8 +13,8 @@ from types import FrameType
 from typing import NoReturn
 
 from mode_catalog_provider.cli.arguments import module_of
-from mode_catalog_provider.cli.connections import UsageError, warn_of_open_secrets
-from mode_catalog_provider.cli.environment import fill_from_environment
+from mode_catalog_provider.cli.connections import warn_of_open_secrets
+from mode_catalog_provider.cli.environment import UsageError, fill_from_environment
 from mode_catalog_provider.cli.output import USAGE, Output, exit_code, of_a_store
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
 from mode_catalog_provider.text import visible
@@ -37,12 +37,12 @@ _ADVICE = {
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name and return the exit code."""
     arguments.typed = {name for name, value in vars(arguments).items() if value is not None}
-    fill_from_environment(arguments, os.environ)
     output = Output(quiet=arguments.quiet, as_json=arguments.json)
     command = module_of(arguments.command)
     # A scheduler ends a job with SIGTERM: that must clean up just as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        fill_from_environment(arguments, os.environ)
         warn_of_open_secrets(arguments)
         return int(command.run(arguments, output))
     except UsageError as error:

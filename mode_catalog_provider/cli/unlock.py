@@ -7,9 +7,10 @@ import logging
 import sys
 from dataclasses import asdict
 
-from mode_catalog_provider.cli.connections import UsageError
-from mode_catalog_provider.cli.locked import TTL, place_of
+from mode_catalog_provider.cli.environment import UsageError
+from mode_catalog_provider.cli.locked import TTL
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
+from mode_catalog_provider.cli.places import place_of
 from mode_catalog_provider.lock import LeaseRecord, RunLock
 from mode_catalog_provider.storage import StoragePath
 

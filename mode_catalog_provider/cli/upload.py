@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 from contextlib import ExitStack
-from pathlib import Path
 
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
 from mode_catalog_provider.cli.arguments import CommandParser
-from mode_catalog_provider.cli.connections import UsageError, add_catalog, catalog_api, catalog_ingest
-from mode_catalog_provider.cli.environment import with_variable
+from mode_catalog_provider.cli.connections import add_catalog, catalog_api, catalog_ingest
+from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, with_variable
 from mode_catalog_provider.cli.locked import add_lock, locked
 from mode_catalog_provider.cli.output import DONE, Output
+from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import share
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
@@ -20,7 +20,17 @@ log = logging.getLogger(__name__)
 
 
 # The long flags of the vendor's command.
-VENDOR_FLAGS = ("--token", "--source_id", "--file_type", "--zone", "--file_path", "--directory_path")
+VENDOR_FLAGS = (
+    "--token",
+    "--source_id",
+    "--file_type",
+    "--zone",
+    "--file_path",
+    "--directory_path",
+    "--project_name",
+)
+
+_LOOKML = "LookML is not Mode's: upload it with castor-upload."
 
 LEFT_BEHIND = "Nothing that could be taken for a complete set was left behind."
 
@@ -49,9 +59,12 @@ def add_arguments(command: CommandParser) -> None:
         "-t",
         "--file_type",
         "--file-type",
-        choices=("VIZ", "WAREHOUSE", "DBT", "QUALITY", "LOOKML"),
-        help=with_variable("file_type", "kind of source"),
+        type=_file_type,
+        metavar="TYPE",
+        help=with_variable("file_type", "kind of source: VIZ (Mode); with -f also WAREHOUSE, DBT, QUALITY"),
     )
+    # The vendor's command has it for LookML: told rather than unknown.
+    what.add_argument("--project_name", "--project-name", help=argparse.SUPPRESS)
     what.add_argument(
         "--max-shrink",
         type=share,
@@ -61,19 +74,32 @@ def add_arguments(command: CommandParser) -> None:
     )
     what.add_argument("--accept-shrink", action="store_true", help="push although rows vanished")
     what.add_argument("--dry-run", action="store_true", help="check everything, push nothing")
-    add_lock(command, "the uploaded folder's own")
+    add_lock(command, "the uploaded folder's own; none for -f")
+
+
+def _file_type(text: str) -> str:
+    kind = text.strip().upper()
+    if kind == "LOOKML":
+        raise argparse.ArgumentTypeError(_LOOKML)
+    if kind not in ("VIZ", "WAREHOUSE", "DBT", "QUALITY"):
+        raise argparse.ArgumentTypeError("it is none of VIZ, WAREHOUSE, DBT and QUALITY")
+    return kind
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Push what ``-d`` or ``-f`` names."""
+    if arguments.project_name:
+        raise UsageError(_LOOKML)
     if arguments.file_path and arguments.directory_path:
-        raise UsageError(
-            "CASTOR_UPLOADER_FILE_PATH and CASTOR_UPLOADER_DIRECTORY_PATH are both set; type -f or -d."
+        log.info(
+            "%s and %s are both set: the folder is uploaded, not the file.",
+            ENVIRONMENT["directory_path"],
+            ENVIRONMENT["file_path"],
         )
-    if arguments.file_path:
-        result = _upload_file(arguments)
-    elif arguments.directory_path:
+    if arguments.directory_path:
         result = _upload_directory(arguments)
+    elif arguments.file_path:
+        result = _upload_file(arguments)
     else:
         raise UsageError("Nothing to upload: give -d/--directory_path or -f/--file_path.")
     if arguments.dry_run:
@@ -86,7 +112,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _upload_directory(arguments: argparse.Namespace) -> PushResult:
-    folder = Path(arguments.directory_path).expanduser().absolute()
+    if (arguments.file_type or "").upper() not in ("", "VIZ"):
+        raise UsageError(
+            f"A folder is a set of Mode's files, of type VIZ. Give each file of type {arguments.file_type} "
+            "with -f."
+        )
+    folder = folder_of(arguments.directory_path, "-d/--directory_path")
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
@@ -105,6 +136,10 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
 
 
 def _upload_file(arguments: argparse.Namespace) -> PushResult:
-    path = Path(arguments.file_path).expanduser().absolute()
-    with catalog_ingest(arguments) as ingest, catalog_api(arguments) as api:
+    path = folder_of(arguments.file_path, "-f/--file_path")
+    with ExitStack() as stack:
+        ingest = stack.enter_context(catalog_ingest(arguments))
+        api = stack.enter_context(catalog_api(arguments))
+        if arguments.lock:
+            stack.enter_context(locked(arguments, path.parent, on_lost=ingest.cancel))
         return push_file(path=path, ingest=ingest, api=api, dry_run=arguments.dry_run, log=log)

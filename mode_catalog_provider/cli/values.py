@@ -48,6 +48,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def at_least_one(text: str) -> int:
+    """Read a whole number above zero."""
+    if not (value := count(text)):
+        raise argparse.ArgumentTypeError("it is not above 0")
+    return value
+
+
 def days(text: str) -> timedelta:
     """A duration in days, above zero."""
     try:

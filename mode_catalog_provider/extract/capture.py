@@ -77,7 +77,7 @@ def capture(
     check_keep(keep)
     begun = time.monotonic()
     client.verify()
-    log.info("Authentication succeeded")
+    log.info("Authentication succeeded.")
     previous = _previous(client, extraction.options, layout, log, now)
     with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
         handover = Handover(writer=writer, previous=previous, now=now)
@@ -93,8 +93,8 @@ def capture(
             fence=fence,
         )
     for entry in manifest.files:
-        log.info("Wrote %s (%d bytes)", writer.directory / entry.name, entry.bytes)
-    log.info("Wrote %s", manifest_path)
+        log.info("Wrote output file: %s", writer.directory / entry.name)
+    log.info("Wrote the manifest %s", manifest_path)
     _warn_of_left_out(extraction.left_out, log)
     pruned = _prune(layout, 1 if layout.is_flat else keep, manifest.timestamp, log)
     return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
@@ -128,14 +128,14 @@ def _transfer(
     with closing(extraction.rows(handover, facts=writer.add_facts)) as rows:
         for asset, row in rows:
             if asset not in counts:
-                log.info("Extracting %s", asset)
+                log.info("Starting extraction for %s...", asset.upper())
             counts[asset] += 1
             writer.add(asset, row)
             if time.monotonic() >= news_at:
                 news_at += _NEWS_EVERY
                 log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
     for asset in DATA_ASSETS:
-        log.info("%d %s rows extracted", counts[asset], asset)
+        log.info("%d rows extracted for %s", counts[asset], asset.upper())
     if extraction.options.incremental:
         log.info(
             "Not read again: %(queries)d queries of %(reports)d reports, %(members)d members",

@@ -55,13 +55,13 @@ def base_url(url: str, *, what: str, allow_http: bool = False) -> str:
             f"{what}: the URL carries a user name or password; credentials have fields of their own."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"{what} '{text}' needs a scheme and a host, such as https://example.com.")
+        raise ConfigurationError(f"{what} '{text}' needs a scheme and a host, such as https://app.mode.com.")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{what}: the URL must not have a query or a fragment.")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise ConfigurationError(
             f"{what} '{text}' is plain http: the credential would travel unencrypted. Use https, or allow "
-            "http explicitly."
+            "it: --allow-http on the command line, 'allow_http' in a connection of Airflow."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"

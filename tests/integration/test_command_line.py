@@ -92,8 +92,8 @@ def test_arguments_win_over_the_environment_and_the_rest_comes_from_it(
 
 def test_plain_lines_say_what_happens_when_nobody_watches(mode_catalog: CommandLine, tmp_path: Path) -> None:
     lines = mode_catalog("extract", "-o", tmp_path).stderr.splitlines()
-    assert lines[0] == "INFO - Authentication succeeded"
-    assert any(line.startswith("INFO - Extracting query") for line in lines)
+    assert lines[0] == "INFO - Authentication succeeded."
+    assert any(line.startswith("INFO - Starting extraction for QUERY...") for line in lines)
     assert any(line.startswith("INFO - Wrote ") and line.endswith(".manifest") for line in lines)
 
 

@@ -82,11 +82,13 @@ def test_the_log_tells_the_course_of_events(
     with caplog.at_level(logging.INFO, LOG.name):
         manifest = _capture(sandbox, Layout.flat(tmp_path)).manifest
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
-    assert lines[0] == "Authentication succeeded"
-    assert "Extracting report" in lines
-    assert f"{manifest.rows['report']} report rows extracted" in lines
-    assert any(line.startswith(f"Wrote {tmp_path / manifest.files[0].name}") for line in lines)
-    assert lines.index("Extracting report") < lines.index(f"{manifest.rows['report']} report rows extracted")
+    assert lines[0] == "Authentication succeeded."
+    assert "Starting extraction for REPORT..." in lines
+    assert f"{manifest.rows['report']} rows extracted for REPORT" in lines
+    assert any(line == f"Wrote output file: {tmp_path / manifest.files[0].name}" for line in lines)
+    assert lines.index("Starting extraction for REPORT...") < lines.index(
+        f"{manifest.rows['report']} rows extracted for REPORT"
+    )
 
 
 def test_left_out_objects_are_warned_about_by_name(

@@ -1,0 +1,51 @@
+"""Folders and other places of files, as they are typed."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mode_catalog_provider.cli.environment import UsageError
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import StoragePath
+
+
+def folder_of(location: str, flag: str) -> Path:
+    """Return a folder, or a file, of this machine.
+
+    :param location: a path, also a relative one, or a ``file://`` URL.
+    :param flag: where it was given, for the message.
+    :raises UsageError: it is the URL of an object store.
+    """
+    if location.startswith("file://"):
+        location = unquote(urlsplit(location).path)
+    elif "://" in location:
+        raise UsageError(
+            f"{flag} takes a path of this machine, and {location.partition('://')[0]}:// is none. Give a "
+            "local path and copy the files with the store's own tool; the DAG mode_catalog_sync stages there."
+        )
+    try:
+        return Path(location).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(f"{flag}: {error}") from None
+
+
+def place_of(location: str, conn_id: str | None = None) -> StoragePath:
+    """Return the place of a lock: a folder of this machine, or what Airflow makes of a URL.
+
+    :param location: folder, also a relative one, or URL such as ``s3://bucket/mode/.lock``.
+    :param conn_id: Airflow connection of the object store, where the URL needs one.
+    """
+    if "://" not in location or location.startswith("file://"):
+        return folder_of(location, "--lock")
+    try:
+        # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
+        with redirect_stdout(sys.stderr):
+            return staging_path(location, conn_id)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"A lock at {location.partition('://')[0]}:// needs Airflow and the library of that store here "
+            f"({error.name} is not installed). Install them, or name a folder."
+        ) from None
