@@ -375,7 +375,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
         "operators": _modules(
             "operators",
-            mode=["preflight", "extract", "cache_refresh", "audit", "acquire_lock", "lock"],
+            mode=["preflight", "extract", "cache_refresh", "audit", "lock"],
             catalog=["upload"],
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),

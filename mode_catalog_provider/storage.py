@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.text import visible
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -32,3 +38,117 @@ def location_of(path: StoragePath) -> str:
     if conn_id and separator and not rest.startswith(f"{conn_id}@"):
         return f"{scheme}://{conn_id}@{rest}"
     return text
+
+
+# -- object stores ------------------------------------------------------------------------------------------
+
+#: Seconds before a create is tried again that the store refused because of another one under way.
+_CONFLICT_PAUSES = (0.1, 0.2, 0.4, 0.8)
+
+_MISSING = {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"}
+_EXISTS = {"PreconditionFailed", "BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet"}
+_CANNOT = {"NotImplemented"}
+
+
+def create_object(fs: Any, key: str, content: bytes, *, place: object) -> bool:
+    """Create an object unless it exists; content and name appear together.
+
+    :param fs: fsspec file system.
+    :param key: path of the object in it.
+    :param content: never empty: object stores treat the creation of an empty object as a mere touch.
+    :param place: what messages call the folder.
+    :return: whether this call created it; also ``False`` when an earlier try of it did whose answer was lost.
+    :raises ConfigurationError: the store cannot do this, may not, or has no such bucket or container.
+    :raises ServiceUnavailableError: it gave no useful answer.
+    """
+    for pause in (*_CONFLICT_PAUSES, None):
+        try:
+            # The store answers when the file is closed.
+            with fs.open(key, "xb") as file:
+                file.write(content)
+            return True
+        except FileExistsError:
+            return False
+        except Exception as error:
+            status, code = _answer(error)
+            if status == 412 or code in _EXISTS:
+                return False
+            cannot = status == 501 or code in _CANNOT or getattr(error, "errno", None) == errno.ENOSYS
+            if cannot or (type(error) in {ValueError, NotImplementedError} and status is None):
+                raise no_exclusive_create(place) from error
+            translated = store_error(error, place)
+            if isinstance(translated, FileNotFoundError):
+                raise ConfigurationError(
+                    f"{place} cannot be written: its bucket or container does not exist. Create it, or "
+                    "correct the path."
+                ) from error
+            if status != 409 or pause is None:
+                raise translated from error
+            # Another conditional write to the same name was under way, and this one did nothing.
+            time.sleep(pause)
+    raise AssertionError("the last turn returns or raises")
+
+
+def no_exclusive_create(place: object) -> ConfigurationError:
+    """Return the error for a store on which two could create the same file."""
+    return ConfigurationError(
+        f"The store of {place} cannot create a file exclusively (a second creation of the same file "
+        "was not refused), so it cannot keep a lock. Put the lock on a local or shared disk, or on an object "
+        "store with conditional writes, such as S3, GCS or Azure Blob Storage, with a current client library."
+    )
+
+
+def store_error(error: Exception, place: object) -> Exception:
+    """Return what an object store's error means, whichever client library raised it.
+
+    :param error: from an fsspec file system.
+    :param place: what messages call the folder.
+    :return: :class:`FileNotFoundError` for what does not exist, :class:`ConfigurationError` for what a person
+        must mend, else :class:`ServiceUnavailableError`; one of our own errors as it is.
+    """
+    if isinstance(error, ModeCatalogError | FileNotFoundError):
+        return error
+    status, code = _answer(error)
+    name = type(error).__name__
+    told = f"{name}: {visible(error, 300)}" if str(error) else name
+    if status == 404 or code in _MISSING:
+        return FileNotFoundError(str(error))
+    if isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
+        return ConfigurationError(f"{place} cannot be used: the path or a part of it is a file ({told}).")
+    if isinstance(error, PermissionError) or status in {401, 403} or "Credential" in name:
+        return ConfigurationError(
+            f"{place} cannot be used: this user may not read or write there ({told}). Correct the rights, "
+            "the path, or the connection of the store."
+        )
+    if name == "ParamValidationError":
+        return ConfigurationError(f"{place} is no place in an object store ({told}). Correct the path.")
+    return ServiceUnavailableError(
+        f"The store of {place} gives no useful answer ({told}). Look whether it can be reached from here, "
+        "and whether the path and its connection are right; then try again.",
+        status=status,
+    )
+
+
+def _answer(error: BaseException) -> tuple[int | None, str | None]:
+    """Return HTTP status and the store's own word for it; libraries hang them up in different places."""
+    link: BaseException | None = error
+    for _ in range(8):
+        if link is None:
+            break
+        response = getattr(link, "response", None)
+        if isinstance(response, Mapping):  # botocore
+            status = _number(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+            code = str(response.get("Error", {}).get("Code", ""))
+            return status or _number(code), code
+        # azure-core, gcsfs, aiohttp
+        for attribute in ("status_code", "code", "status"):
+            if (status := _number(getattr(link, attribute, None))) is not None:
+                word = getattr(link, "error_code", None)
+                return status, None if word is None else str(getattr(word, "value", word))
+        link = link.__cause__ or link.__context__
+    return None, None
+
+
+def _number(value: object) -> int | None:
+    text = str(value)
+    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None

@@ -62,10 +62,9 @@ Not promised
 from __future__ import annotations
 
 from mode_catalog_provider.lock.keeper import LeaseKeeper
-from mode_catalog_provider.lock.lease import Holder, Lease
-from mode_catalog_provider.lock.record import Claim, LeaseRecord
+from mode_catalog_provider.lock.lease import Claim, Holder, Lease, LeaseRecord
 from mode_catalog_provider.lock.run_lock import Clocks, RunLock
-from mode_catalog_provider.lock.watch import Observation, Watch
+from mode_catalog_provider.lock.takeover import Observation, Watch
 
 __all__ = [
     "Claim",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import socket
 import time
 import uuid
@@ -11,14 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from mode_catalog_provider.errors import LockHeldError, LockLostError, LockTimeoutError
-from mode_catalog_provider.lock.expiry import Expiry, why_over
-from mode_catalog_provider.lock.generations import Generations
-from mode_catalog_provider.lock.lease import Holder, Lease, positive_seconds
-from mode_catalog_provider.lock.record import Claim, LeaseRecord
-from mode_catalog_provider.lock.store import LeaseStore, no_exclusive_create, open_store
-from mode_catalog_provider.lock.watch import Watch
-from mode_catalog_provider.storage import StoragePath, location_of
+from mode_catalog_provider.errors import ConfigurationError, LockHeldError, LockLostError, LockTimeoutError
+from mode_catalog_provider.lock.lease import Claim, Holder, Lease, LeaseRecord, lease_seconds
+from mode_catalog_provider.lock.store import Generations, LeaseStore, open_store
+from mode_catalog_provider.lock.takeover import Expiry, Watch, why_over
+from mode_catalog_provider.storage import StoragePath, location_of, no_exclusive_create
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class RunLock:
     :param host: name of this machine, default its host name.
     :param clocks: default the real ones.
     :param store: default the store of ``directory``.
-    :raises ValueError: when ``ttl`` is not above zero.
+    :raises ConfigurationError: when ``ttl`` is not above zero, or longer than 31 days.
     """
 
     def __init__(
@@ -61,7 +59,10 @@ class RunLock:
         store: LeaseStore | None = None,
     ) -> None:
         self.path = location_of(directory)
-        self.ttl = positive_seconds(ttl.total_seconds())
+        try:
+            self.ttl = lease_seconds(ttl.total_seconds())
+        except ValueError as error:
+            raise ConfigurationError(f"The ttl of the lock at {self.path} cannot be used: {error}.") from None
         self.clocks = clocks or Clocks()
         self._directory = directory
         self._host = host or socket.gethostname()
@@ -128,10 +129,24 @@ class RunLock:
             except LockHeldError as held:
                 record: LeaseRecord | None = held.state
                 if (left := deadline - watch.monotonic()) <= 0:
-                    raise LockTimeoutError(f"{held} It did not become free within {timeout}.") from held
+                    raise LockTimeoutError(self.gave_up(held, timeout)) from held
             if watch.changed and record is not None and on_wait is not None:
                 on_wait(record)
             self.clocks.sleep(min(left, self.expiry.pause(record, watch, poll)))
+
+    @property
+    def how_to_free(self) -> str:
+        """What to do when the holder is known to be dead, as a sentence."""
+        return f"If that work is dead, free the lock: mode-catalog unlock --lock {shlex.quote(self.path)}"
+
+    def gave_up(self, held: LockHeldError, timeout: timedelta) -> str:
+        """Return the sentences that end a wait: who holds, how long was waited, what to do.
+
+        :param held: how the last try was refused.
+        :param timeout: how long was waited.
+        """
+        waited = f" It did not become free within {timeout}." if timeout else ""
+        return f"{held}{waited} {self.how_to_free}"
 
     def state(self) -> LeaseRecord | None:
         """Return the highest generation as it stands now, ``None`` when the lock was never taken."""

@@ -1,9 +1,11 @@
-"""The few things a lock asks of a file store, on the local disk and on object stores."""
+"""The lease files of a lock: their names, and the few things asked of the store where they lie."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.storage import StoragePath, is_local
+from mode_catalog_provider.lock.lease import LeaseRecord
+from mode_catalog_provider.storage import StoragePath, create_object, is_local, store_error
 
 if TYPE_CHECKING:
     from upath import UPath
 
+#: How many generations below its own a new holder leaves in the directory. They show who held last, and they
+#: are why a listing may lag by as many acquisitions without harm.
+KEPT = 16
+
+_FILE = re.compile(r"(\d{12})\.(lease|released)(\.[0-9a-f]{32}\.tmp)?", re.ASCII)
+
 #: Bytes read of a local lease file at most; a real one has a few hundred.
 MAX_BYTES = 65536
+
+#: No lease of ours is a pipe, a device or a link, and opening one may hang or lead elsewhere.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class LocalStore:
 
     def names(self) -> list[str]:
         """See :class:`LeaseStore`."""
-        with _configuration_errors(self._directory):
+        with _local_errors(self._directory):
             try:
                 return [path.name for path in self._directory.iterdir()]
             except FileNotFoundError:
@@ -71,17 +83,23 @@ class LocalStore:
 
     def read(self, name: str) -> StoredFile | None:
         """See :class:`LeaseStore`."""
-        with _configuration_errors(self._directory):
+        with _local_errors(self._directory):
             try:
-                with (self._directory / name).open("rb") as file:
-                    return StoredFile(file.read(MAX_BYTES), os.fstat(file.fileno()).st_mtime)
+                descriptor = os.open(self._directory / name, _READ)
             except FileNotFoundError:
                 return None
+            try:
+                state = os.fstat(descriptor)
+                if not stat.S_ISREG(state.st_mode):
+                    raise _no_file(self._directory / name)
+                return StoredFile(os.read(descriptor, MAX_BYTES), state.st_mtime)
+            finally:
+                os.close(descriptor)
 
     def create(self, name: str, content: bytes) -> bool:
         """See :class:`LeaseStore`. A crash in between leaves an empty file, which counts as held."""
         path = self._directory / name
-        with _configuration_errors(self._directory):
+        with _local_errors(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
             try:
                 file = path.open("xb")
@@ -99,7 +117,7 @@ class LocalStore:
     def replace(self, name: str, content: bytes) -> None:
         """See :class:`LeaseStore`."""
         new = self._directory / f"{name}.{uuid.uuid4().hex}.tmp"
-        with _configuration_errors(self._directory):
+        with _local_errors(self._directory):
             try:
                 new.write_bytes(content)
                 new.replace(self._directory / name)
@@ -110,7 +128,7 @@ class LocalStore:
 
     def delete(self, name: str) -> None:
         """See :class:`LeaseStore`."""
-        with _configuration_errors(self._directory):
+        with _local_errors(self._directory):
             (self._directory / name).unlink(missing_ok=True)
 
 
@@ -129,53 +147,48 @@ class ObjectStore:
     def names(self) -> list[str]:
         """See :class:`LeaseStore`."""
         fs = self._directory.fs
-        with _configuration_errors(self._directory):
-            try:
+        try:
+            with self._errors():
                 # Both, since file systems differ in which of the two they honour.
                 fs.invalidate_cache(self._directory.path)
                 paths = fs.ls(self._directory.path, detail=False, refresh=True)
-            except FileNotFoundError:
-                return []
+        except FileNotFoundError:
+            return []
         return [str(path).rpartition("/")[2] for path in paths]
 
     def read(self, name: str) -> StoredFile | None:
         """See :class:`LeaseStore`."""
         fs, path = self._directory.fs, self._path(name)
-        with _configuration_errors(self._directory):
-            # s3fs takes a file that its remembered listing lacks for absent, and a listing may lag.
-            fs.invalidate_cache(path)
-            try:
+        try:
+            with self._errors():
+                # s3fs takes a file that its remembered listing lacks for absent, and a listing may lag.
+                fs.invalidate_cache(path)
                 return StoredFile(bytes(fs.cat_file(path)))
-            except FileNotFoundError:
-                return None
+        except FileNotFoundError:
+            return None
 
     def create(self, name: str, content: bytes) -> bool:
         """See :class:`LeaseStore`. Content and name appear together, so there is no empty file."""
-        with _configuration_errors(self._directory):
-            try:
-                # The store answers when the file is closed: FileExistsError may come from there.
-                with self._directory.fs.open(self._path(name), "xb") as file:
-                    file.write(content)
-            except FileExistsError:
-                return False
-            except (ValueError, NotImplementedError) as error:
-                raise no_exclusive_create(self._directory) from error
-            except FileNotFoundError as error:
-                raise ConfigurationError(
-                    f"The lock directory {self._directory} cannot be written: its bucket or container does "
-                    "not exist. Create it, or correct the path."
-                ) from error
-            return True
+        return create_object(
+            self._directory.fs, self._path(name), content, place=f"The lock directory {self._directory}"
+        )
 
     def replace(self, name: str, content: bytes) -> None:
         """See :class:`LeaseStore`. An object appears as a whole or not at all."""
-        with _configuration_errors(self._directory):
+        with self._errors():
             self._directory.fs.pipe_file(self._path(name), content)
 
     def delete(self, name: str) -> None:
         """See :class:`LeaseStore`."""
-        with _configuration_errors(self._directory), suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._errors():
             self._directory.fs.rm_file(self._path(name))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise store_error(error, f"The lock directory {self._directory}") from error
 
     def _path(self, name: str) -> str:
         return f"{self._directory.path.rstrip('/')}/{name}"
@@ -190,28 +203,94 @@ def open_store(directory: StoragePath) -> LeaseStore:
     return ObjectStore(directory)
 
 
-def no_exclusive_create(directory: StoragePath) -> ConfigurationError:
-    """Return the error for a store on which two could hold at once."""
-    return ConfigurationError(
-        f"The store of {directory} cannot create a file exclusively (a second creation of the same file "
-        "was not refused), so it cannot keep a lock. Put the lock on a local or shared disk, or on an object "
-        "store with conditional writes, such as S3, GCS or Azure Blob Storage, with a current client library."
-    )
-
-
 @contextmanager
-def _configuration_errors(directory: StoragePath) -> Iterator[None]:
+def _local_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason: str | None = None
+        told = error.strerror or error
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            reason = "this user may not read or write there"
-        elif isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
-            reason = "the path or a part of it is a file"
-        if reason is None:
+            reason = f"this user may not read or write there ({told}). Correct the rights or the path."
+        elif isinstance(error, NotADirectoryError | FileExistsError):
+            reason = f"the path or a part of it is a file ({told}). Correct the path."
+        elif error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise _no_file(Path(error.filename or directory)) from error
+        else:
             raise
-        raise ConfigurationError(
-            f"The lock directory {directory} cannot be used: {reason} ({error.strerror or error}). Correct "
-            "the rights or the path."
-        ) from error
+        raise ConfigurationError(f"The lock directory {directory} cannot be used: {reason}") from error
+
+
+def _no_file(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be a lease: it is no file, but a directory, a link, a pipe or a device. No lock puts "
+        "such a thing there; find out who did, and remove it."
+    )
+
+
+class Generations:
+    """Lease files by number: ``000000000007.lease``, and ``000000000007.released`` once it was given back.
+
+    :param store: the directory; files with other names are ignored.
+    """
+
+    def __init__(self, store: LeaseStore) -> None:
+        self._store = store
+
+    def highest(self) -> tuple[int, bool]:
+        """Return the highest generation, 0 when there is none, and whether it was released.
+
+        Asks by name beyond what the listing shows: listings may lag behind (network disks), and a listing
+        that runs while a file is replaced may miss it.
+        """
+        names = set(self._store.names())
+        matches = [match for match in map(_FILE.fullmatch, names) if match]
+        generation = max((int(match[1]) for match in matches if match[0] == f"{match[1]}.lease"), default=0)
+        while self._store.read(_lease(generation + 1)) is not None:
+            generation += 1
+        return generation, _released(generation) in names or self.was_released(generation)
+
+    def read(self, generation: int, *, released: bool = False) -> LeaseRecord | None:
+        """Return a generation as it stands, ``None`` when its file is gone.
+
+        :param released: what is known of it, default ``False``.
+        """
+        file = self._store.read(_lease(generation))
+        if file is None:
+            return None
+        return LeaseRecord.read(generation, file.content, released=released, modified_at=file.modified_at)
+
+    def create(self, generation: int, content: bytes) -> bool:
+        """Create a generation unless it exists; return whether this call created it."""
+        return self._store.create(_lease(generation), content)
+
+    def rewrite(self, generation: int, content: bytes) -> None:
+        """Write the content of one's own generation anew."""
+        self._store.replace(_lease(generation), content)
+
+    def mark_released(self, generation: int, note: str) -> None:
+        """Give a generation back, for good.
+
+        In a file of its own, so that a renewal under way in another process cannot undo it.
+
+        :param note: one line for a person who looks into the file; not empty.
+        """
+        self._store.create(_released(generation), note.encode())
+
+    def was_released(self, generation: int) -> bool:
+        """Return whether a generation was given back."""
+        return self._store.read(_released(generation)) is not None
+
+    def prune(self, generation: int) -> None:
+        """Delete what lies well below a generation, lowest first; the highest never goes."""
+        for name in sorted(self._store.names()):
+            match = _FILE.fullmatch(name)
+            if match and int(match[1]) <= generation - KEPT:
+                self._store.delete(name)
+
+
+def _lease(generation: int) -> str:
+    return f"{generation:012d}.lease"
+
+
+def _released(generation: int) -> str:
+    return f"{generation:012d}.released"

@@ -24,6 +24,7 @@ from mode_catalog_provider.refresh.progress import (
 )
 from mode_catalog_provider.refresh.refresh import Refresh
 from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
+from mode_catalog_provider.tasks.deferral import defer_until
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.kill_switch import KillSwitch
 from mode_catalog_provider.tasks.killable_client import killable_client
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 # Never to be renamed: tasks in progress during an upgrade look for it.
 _MEMORY = "mode_runs"
-# The trigger ends the wait itself; Airflow's own limit is for a triggerer that is not there.
-_TRIGGER_GRACE = timedelta(minutes=15)
 
 
 class ModeCacheRefreshOperator(BaseOperator):
@@ -269,7 +268,9 @@ class ModeCacheRefreshOperator(BaseOperator):
 
     def _wait_in_triggerer(self, policy: RefreshPolicy, refresh: Refresh, deadline: float) -> None:
         self.log.info("Waiting for %s Mode runs.", len(refresh.in_flight))
-        self.defer(
+        defer_until(
+            deadline,
+            self,
             trigger=ModeRunsTrigger(
                 mode_conn_id=self.mode_conn_id,
                 progress=to_json(refresh.progress),
@@ -279,7 +280,6 @@ class ModeCacheRefreshOperator(BaseOperator):
                 cancel_on_kill=policy.cancel_on_kill,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
         )
 
     def _judge(self, context: Context, policy: RefreshPolicy, result: dict[str, Any]) -> dict[str, Any]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseOperator
 
-from mode_catalog_provider.lock import Lease, RunLock
-from mode_catalog_provider.operators.acquire_lock import AcquireLockOperator
+from mode_catalog_provider.errors import (
+    CancelledError,
+    ConfigurationError,
+    LockHeldError,
+    LockTimeoutError,
+)
+from mode_catalog_provider.lock import Clocks, Lease, LeaseRecord, RunLock
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.rendered import rendered_mapping
+from mode_catalog_provider.tasks.held_lease import lease_of, lock_of
+from mode_catalog_provider.tasks.lock_wait import POLL, LockWait
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import XComArg
 
-__all__ = ["AcquireLockOperator", "ReleaseLockOperator", "RunLockTasks", "run_lock"]
+#: What ``conflict`` may say.
+CONFLICT_POLICIES = ("wait", "skip", "fail")
 
 
 class RunLockTasks(NamedTuple):
@@ -40,7 +51,7 @@ def run_lock(
     conflict: str = "wait",
     timeout: timedelta = timedelta(hours=6),
     output_conn_id: str | None = None,
-    poll_interval: timedelta = timedelta(seconds=30),
+    poll_interval: timedelta = POLL,
     deferrable: bool = True,
     acquire_task_id: str = "acquire_lock",
     release_task_id: str = "release_lock",
@@ -92,6 +103,174 @@ def run_lock(
     return RunLockTasks(acquire=acquire, release=release)
 
 
+class AcquireLockOperator(BaseOperator):
+    """Take the run lock, or wait for it without a worker slot.
+
+    A lease whose holder's DAG run is over is taken over at once; one that nobody renews, when its ttl is over
+    by the clock of who waits; one left by an earlier try of this same task, at once.
+
+    :param path: directory of the lock, local or a URL. Templated.
+    :param ttl: time without renewal after which others take the lock over, default one hour; see
+        :func:`run_lock` for what it must exceed.
+    :param conflict: ``wait`` (default), ``skip`` or ``fail`` while somebody else holds the lock. Templated.
+    :param timeout: how long to wait at most, default six hours; a shorter ``execution_timeout`` takes its
+        place.
+    :param output_conn_id: connection of the object store, default ``None``. Templated.
+    :param poll_interval: time between two looks while waiting, default 30 seconds.
+    :param deferrable: wait in the triggerer, default ``True``; ``False`` waits on the worker.
+    :return: the lease, for ``lease`` of the other operators: ``path``, ``generation``, ``token`` (a random
+        mark, no secret), ``ttl`` in seconds.
+    :raises AirflowSkipException: somebody else holds the lock and ``conflict`` is ``skip``.
+    :raises AirflowFailException: somebody else holds the lock and ``conflict`` is ``fail``; the wait took too
+        long; or the lock cannot be used at all. The message names the holder.
+    """
+
+    template_fields: Sequence[str] = ("path", "conflict", "output_conn_id")
+    ui_color = "#f4e6c8"
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        ttl: timedelta = timedelta(hours=1),
+        conflict: str = "wait",
+        timeout: timedelta = timedelta(hours=6),
+        output_conn_id: str | None = None,
+        poll_interval: timedelta = POLL,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.ttl = ttl
+        self.conflict = conflict
+        self.timeout = timeout
+        self.output_conn_id = output_conn_id
+        self.poll_interval = poll_interval
+        self.deferrable = deferrable
+        self._lock: RunLock | None = None
+        self._lease: Lease | None = None
+        self._killed = False
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Take the lock if it is free, else do what ``conflict`` says."""
+        with airflow_errors():
+            if self.conflict not in CONFLICT_POLICIES:
+                raise ConfigurationError(
+                    f"conflict={self.conflict!r} is not known; use one of {', '.join(CONFLICT_POLICIES)}."
+                )
+            wait = self._wait(context)
+            try:
+                return self._keep(wait.take())
+            except LockHeldError as held:
+                if self.conflict == "skip":
+                    raise AirflowSkipException(f"{held} This run is skipped.") from None
+                if self.conflict == "fail":
+                    lock = self._open()
+                    raise AirflowFailException(
+                        f"{held} This run does not wait for it. {lock.how_to_free}"
+                    ) from None
+                if self.deferrable:
+                    wait.defer(held)
+                wait.go_on(held)
+                return self._keep(self._stay(wait))
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Try again after the trigger saw something; another waiter may have been quicker.
+
+        :param event: of :class:`~mode_catalog_provider.triggers.lock.RunLockTrigger`. It brings the deadline
+            with it, as ``dag.test()`` brings no other arguments here.
+        """
+        with airflow_errors():
+            wait = self._wait(context, event or {})
+            try:
+                return self._keep(wait.take())
+            except LockHeldError as held:
+                wait.defer(held)
+
+    def on_kill(self) -> None:
+        """Give back what was taken.
+
+        The handler interrupts the main thread anywhere, also where it holds a lock of the storage client, so
+        the releasing is done by a thread of its own. Before the lock is taken there is only a mark to leave.
+        """
+        self._killed = True
+        if self._lease is not None:
+            done = _thread.allocate_lock()
+            done.acquire()
+            _thread.start_new_thread(self._let_go, (done,))
+            # Airflow kills the task five seconds after it told it to stop.
+            done.acquire(timeout=3)
+
+    def _wait(self, context: Context, event: Mapping[str, Any] | None = None) -> LockWait:
+        return LockWait(
+            self,
+            context,
+            self._open(),
+            timeout=self._patience(),
+            method_name="execute_complete",
+            event=event,
+            poll=self.poll_interval,
+        )
+
+    def _keep(self, lease: Lease) -> dict[str, Any]:
+        self._lease = lease
+        if self._killed:
+            self._open().release(lease)
+            raise CancelledError("The task was told to stop; the lock was given back.")
+        self.log.info(
+            "Took the lock at %s (generation %d); it expires %s after its last renewal.",
+            lease.path,
+            lease.generation,
+            timedelta(seconds=lease.ttl),
+        )
+        return lease.to_json()
+
+    def _stay(self, wait: LockWait) -> Lease:
+        """Wait on the worker."""
+        try:
+            return self._open().acquire(
+                wait.holder,
+                timeout=timedelta(seconds=wait.left),
+                poll=self.poll_interval,
+                holder_is_over=wait.is_over,
+                on_wait=self._say,
+            )
+        except LockTimeoutError as error:
+            # Another try would wait as long.
+            raise AirflowFailException(str(error)) from None
+
+    def _open(self) -> RunLock:
+        if self._lock is None:
+            directory = staging_path(self.path, self.output_conn_id or None)
+            self._lock = RunLock(directory, ttl=self.ttl, clocks=Clocks(sleep=self._nap))
+        return self._lock
+
+    def _nap(self, seconds: float) -> None:
+        # In short naps: a signal handler cannot wake a sleeper, nor may it take the lock of an event.
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.5))
+            if self._killed:
+                raise CancelledError("The task was told to stop while it waited for the lock.")
+
+    def _say(self, record: LeaseRecord) -> None:
+        self.log.info("Waiting: the lock at %s is %s.", self._open().path, record.describe())
+
+    def _patience(self) -> timedelta:
+        limits = [self.timeout]
+        if self.execution_timeout is not None:
+            # Airflow does not end a deferred task by its execution_timeout.
+            limits.append(self.execution_timeout)
+        return min(limits)
+
+    def _let_go(self, done: _thread.LockType) -> None:
+        with contextlib.suppress(Exception):
+            if self._lock is not None and self._lease is not None:
+                self._lock.release(self._lease)
+        done.release()
+
+
 class ReleaseLockOperator(BaseOperator):
     """Give the run lock back; may be repeated.
 
@@ -112,12 +291,11 @@ class ReleaseLockOperator(BaseOperator):
     def execute(self, context: Context) -> bool:
         """Release the lease and no other."""
         with airflow_errors():
-            stored = rendered_mapping("lease", self.lease)  # type: ignore[arg-type]  # rendered by now
-            if stored is None:
+            lease = lease_of(self.lease)  # type: ignore[arg-type]  # rendered by now
+            if lease is None:
                 self.log.info("There is no lease to give back.")
                 return False
-            lease = Lease.from_json(stored)
-            lock = RunLock(staging_path(lease.path), ttl=timedelta(seconds=lease.ttl))
+            lock = lock_of(lease)
             released = lock.release(lease)
             if released:
                 self.log.info("The lock at %s (generation %d) is given back.", lease.path, lease.generation)

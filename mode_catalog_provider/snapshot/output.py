@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
-from mode_catalog_provider.storage import is_local
+from mode_catalog_provider.storage import create_object, is_local
 
 #: Bytes gathered before they are hashed and written: rows are small, and calls into a store are dear.
 _CHUNK = 1 << 20
@@ -94,10 +94,13 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
 
     :param path: file to create.
     :param content: never empty: object stores treat the creation of an empty object as a mere touch.
+    :raises ConfigurationError: the object store cannot do this, may not, or has no such bucket or container.
+    :raises ServiceUnavailableError: it gave no useful answer.
     """
+    if not is_local(path):
+        return create_object(path.fs, path.path, content, place=path.parent)
     try:
-        file = _open_local(path, "xb") if is_local(path) else path.open("xb")
-        with file:
+        with _open_local(path, "xb") as file:
             file.write(content)
     except FileExistsError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,23 +9,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.errors import (
-    ConfigurationError,
-    LockError,
-    LockHeldError,
-    LockLostError,
-)
-from mode_catalog_provider.lock import Lease, LeaseKeeper, Observation, RunLock, Watch
-from mode_catalog_provider.operators.acquire_lock import holder_of
+from mode_catalog_provider.errors import LockHeldError, LockLostError
+from mode_catalog_provider.lock import Lease, LeaseKeeper, RunLock
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.lock_wait import LockWait
 from mode_catalog_provider.tasks.rendered import rendered_mapping
-from mode_catalog_provider.triggers.lock import RunLockTrigger, run_is_over
-
-_POLL_SECONDS = 30.0
-
-# The trigger ends the wait itself; Airflow's own limit is for a triggerer that is not there.
-_TRIGGER_GRACE = timedelta(minutes=15)
 
 
 @contextmanager
@@ -39,30 +26,27 @@ def held_lease(
     :param on_lost: called, from another thread, as soon as the lease is known to be lost.
     :raises LockLostError: when another run holds the lock by now.
     """
-    stored = rendered_mapping("lease", lease)
-    if stored is None:
+    held = lease_of(lease)
+    if held is None:
         yield lambda: None
         return
-    held = Lease.from_json(stored)
-    with LeaseKeeper(held, _lock_of(held), on_lost=on_lost) as keeper:
+    with LeaseKeeper(held, lock_of(held), on_lost=on_lost) as keeper:
         yield keeper.check
 
 
 def give_back(lease: Mapping[str, Any] | str | None) -> None:
     """Release a lease before the task waits for a person, so that nobody waits for both."""
-    stored = rendered_mapping("lease", lease)
-    if stored is not None:
-        held = Lease.from_json(stored)
-        _lock_of(held).release(held)
+    held = lease_of(lease)
+    if held is not None:
+        lock_of(held).release(held)
 
 
 def was_given_back(lease: Mapping[str, Any] | str | None) -> bool:
     """Return whether the lease was released; ``False`` when it holds, or was lost to somebody else."""
-    stored = rendered_mapping("lease", lease)
-    if stored is None:
+    held = lease_of(lease)
+    if held is None:
         return False
-    held = Lease.from_json(stored)
-    lock = _lock_of(held)
+    lock = lock_of(held)
     try:
         lock.check(held)
     except LockLostError:
@@ -94,18 +78,16 @@ def retaken_lease(
     :param on_lost: called, from another thread, as soon as the new lease is known to be lost.
     :raises AirflowFailException: the lock did not become free in time.
     """
-    stored = rendered_mapping("lease", lease)
-    if stored is None:
+    given_back = lease_of(lease)
+    if given_back is None:
         yield lambda: None
         return
-    lock = _lock_of(Lease.from_json(stored))
-    seen = (event or {}).get("seen")
-    watch = Watch(seen=None if seen is None else Observation.from_json(seen))
+    lock = lock_of(given_back)
+    wait = LockWait(operator, context, lock, timeout=timeout, method_name=method_name, event=event)
     try:
-        held = lock.try_acquire(holder_of(context), holder_is_over=run_is_over, watch=watch)
+        held = wait.take()
     except LockHeldError as error:
-        _defer_until_free(operator, lock, error, event, timeout, method_name)
-        raise
+        wait.defer(error)
     try:
         with LeaseKeeper(held, lock, on_lost=on_lost) as keeper:
             yield keeper.check
@@ -114,35 +96,15 @@ def retaken_lease(
         lock.release(held)
 
 
-def _defer_until_free(
-    operator: BaseOperator,
-    lock: RunLock,
-    held: LockHeldError,
-    event: Mapping[str, Any] | None,
-    timeout: timedelta,
-    method_name: str,
-) -> None:
-    if event is not None and event["status"] == "blind":
-        kind = ConfigurationError if event["permanent"] else LockError
-        raise kind(f"{event['message']} {held}") from held
-    deadline = time.time() + timeout.total_seconds() if event is None else float(event["deadline"])
-    left = deadline - time.time()
-    if left <= 0:
-        # Another try would wait as long.
-        raise AirflowFailException(f"{held} It did not become free within {timeout}.") from held
-    operator.log.info("%s Waiting for %s at most.", held, timedelta(seconds=round(left)))
-    operator.defer(
-        trigger=RunLockTrigger(
-            path=lock.path,
-            ttl=lock.ttl,
-            generation=held.state.generation if held.state else 0,
-            deadline=deadline,
-            poll_interval=_POLL_SECONDS,
-        ),
-        method_name=method_name,
-        timeout=timedelta(seconds=left) + _TRIGGER_GRACE,
-    )
+def lease_of(lease: Mapping[str, Any] | str | None) -> Lease | None:
+    """Return a rendered ``lease`` argument, ``None`` for work without a lock.
+
+    :raises ConfigurationError: it is no lease.
+    """
+    stored = rendered_mapping("lease", lease)
+    return None if stored is None else Lease.from_json(stored)
 
 
-def _lock_of(lease: Lease) -> RunLock:
+def lock_of(lease: Lease) -> RunLock:
+    """Return the lock that a lease was taken from."""
     return RunLock(staging_path(lease.path), ttl=timedelta(seconds=lease.ttl))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.errors import ModeCatalogError
-from mode_catalog_provider.lock import Holder, LeaseRecord, RunLock, Watch
+from mode_catalog_provider.lock import LeaseRecord, RunLock, Watch
 from mode_catalog_provider.staging import staging_path
-
-log = logging.getLogger(__name__)
+from mode_catalog_provider.tasks.lock_holder import run_is_over
 
 #: Looks that may fail in a row before a worker is asked to look into it.
 TOLERATED_ERRORS = 5
@@ -41,10 +42,19 @@ class RunLockTrigger(BaseTrigger):
     :param generation: number of the lease that is waited for; a triggerer that sees less looks elsewhere.
     :param deadline: when waiting ends, in seconds since 1970.
     :param poll_interval: seconds between two looks, and up to a tenth more.
+    :param installation: mark of the Airflow that waits; only of its own runs can it tell whether they are
+        over. Default ``None``: not known.
     """
 
     def __init__(
-        self, *, path: str, ttl: float, generation: int, deadline: float, poll_interval: float
+        self,
+        *,
+        path: str,
+        ttl: float,
+        generation: int,
+        deadline: float,
+        poll_interval: float,
+        installation: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.path = path
@@ -52,6 +62,7 @@ class RunLockTrigger(BaseTrigger):
         self.generation = generation
         self.deadline = deadline
         self.poll_interval = poll_interval
+        self.installation = installation
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments, all of them JSON scalars."""
@@ -63,26 +74,25 @@ class RunLockTrigger(BaseTrigger):
                 "generation": self.generation,
                 "deadline": self.deadline,
                 "poll_interval": self.poll_interval,
+                "installation": self.installation,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the lock from time to time, until there is something to tell, once."""
         watch = Watch()
+        thread = OwnThread("run-lock-trigger")
         errors = 0
         while True:
             pause = self.poll_interval
             asked_at = watch.monotonic()
             try:
-                # Not asyncio.to_thread: from its threads Airflow before 3.3 cannot be asked for connections
-                # and runs. Not thread-sensitive: a disk that hangs must not hold up other triggers.
-                look = sync_to_async(self._look, thread_sensitive=False)
-                lock, record = await asyncio.wait_for(look(), timeout=LOOK_SECONDS)
-                reason = await self._why_free(lock, record, watch, asked_at)
+                lock, record = await self._in(thread, self._look)
+                reason = await self._why_free(lock, record, watch, asked_at, thread)
                 errors = 0
             except Exception as error:
                 errors += 1
-                message = f"The lock at {self.path} cannot be watched: {error or type(error).__name__}"
+                message = f"The lock at {self.path} cannot be watched: {_told(error)}"
                 permanent = isinstance(error, ModeCatalogError) and error.permanent
                 if permanent or errors > TOLERATED_ERRORS:
                     yield self._event("blind", message, watch, permanent=permanent)
@@ -102,12 +112,23 @@ class RunLockTrigger(BaseTrigger):
                 return
             await asyncio.sleep(min(left, pause * random.uniform(1.0, 1.1)))  # noqa: S311 - no secret
 
+    async def _in(self, thread: OwnThread, look: Callable[..., Any], *arguments: Any) -> Any:
+        # Through asgiref and not asyncio.to_thread: from that one's threads Airflow before 3.3 cannot be
+        # asked for connections and runs. In a thread of its own: the loop's threads belong to all triggers.
+        call = sync_to_async(look, thread_sensitive=False, executor=thread)  # type: ignore[call-overload]
+        try:
+            return await asyncio.wait_for(call(*arguments), timeout=LOOK_SECONDS)
+        except TimeoutError as error:
+            if str(error):
+                raise
+            raise TimeoutError(f"no answer within {LOOK_SECONDS:.0f} s") from None
+
     def _look(self) -> tuple[RunLock, LeaseRecord | None]:
         lock = RunLock(staging_path(self.path), ttl=timedelta(seconds=self.ttl))
         return lock, lock.state()
 
     async def _why_free(
-        self, lock: RunLock, record: LeaseRecord | None, watch: Watch, asked_at: float
+        self, lock: RunLock, record: LeaseRecord | None, watch: Watch, asked_at: float, thread: OwnThread
     ) -> str | None:
         watch.note(record, asked_at=asked_at)
         if watch.changed and record is not None and not record.released:
@@ -115,10 +136,12 @@ class RunLockTrigger(BaseTrigger):
         if record is None:
             return None
         reason = lock.expiry.why_free(record, seen=watch.seen)
-        if reason is None and record.claim is not None:
-            over = sync_to_async(run_is_over, thread_sensitive=False)
-            if await asyncio.wait_for(over(record.claim.holder), timeout=LOOK_SECONDS):
-                return "its holder's run is over"
+        if (
+            reason is None
+            and record.claim is not None
+            and await self._in(thread, run_is_over, record.claim.holder, self.installation)
+        ):
+            return "its holder's run is over"
         return reason
 
     def _elsewhere(self) -> str:
@@ -134,25 +157,50 @@ class RunLockTrigger(BaseTrigger):
         return TriggerEvent(payload)
 
 
-def run_is_over(holder: Holder) -> bool:
-    """Ask Airflow whether the holder's DAG run has ended, from a task or from a trigger.
+class OwnThread(Executor):
+    """Runs one job at a time in a thread of its own, and takes no second one while the first hangs.
 
-    A run that this Airflow does not know (deleted, or of another installation), a holder without a run, and
-    an Airflow that gives no answer count as not over: the ttl decides then.
+    A disk that hangs keeps the thread that asked it, whatever its waiter does. In the loop's own pool a few
+    such looks would stop every other trigger of the process; here they cost one thread, which does not keep
+    the process from ending either.
 
-    :param holder: who holds the lock.
+    :param name: of the thread, for who looks at a stack.
     """
-    if holder.dag_id is None or holder.run_id is None:
-        return False
-    # Imported here: it loads the whole task runner, which parsing a DAG must not.
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    try:
-        # A count is 0 for an unknown run, where asking for its state is an error that differs by version.
-        ended = RuntimeTaskInstance.get_dr_count(
-            dag_id=holder.dag_id, run_ids=[holder.run_id], states=["success", "failed"]
-        )
-    except Exception as error:
-        log.warning("Airflow does not say whether the run of %s is over: %s", holder.describe(), error)
-        return False
-    return ended > 0
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._begun: float | None = None
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start a job.
+
+        :raises TimeoutError: the last one has not ended.
+        """
+        if self._begun is not None:
+            since = time.monotonic() - self._begun
+            raise TimeoutError(f"the last look has been hanging for {since:.0f} s")
+        self._begun = time.monotonic()
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                result = fn(*args, **kwargs) if future.set_running_or_notify_cancel() else None
+            except BaseException as error:
+                tell: Callable[[], None] = partial(future.set_exception, error)
+            else:
+                tell = partial(future.set_result, result)
+            # First, as the receiver may start the next job at once.
+            self._begun = None
+            if not future.cancelled():
+                tell()
+
+        threading.Thread(target=work, name=self._name, daemon=True).start()
+        return future
+
+
+def _told(error: Exception) -> str:
+    """Return an error as a person should read it: many have no text, and ours need no name."""
+    if isinstance(error, ModeCatalogError):
+        return str(error)
+    name = type(error).__name__
+    return f"{name}: {error}" if str(error) else name

@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +22,17 @@ from mode_catalog_provider.errors import CancelledError, LockError, ModeCatalogE
 from mode_catalog_provider.lock import Clocks, Holder, Lease, RunLock
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
+from mode_catalog_provider.triggers import lock as lock_trigger
 from mode_catalog_provider.triggers.lock import RunLockTrigger
 
 HOUR = timedelta(hours=1)
+VARIABLE = "AIRFLOW_VAR_MODE_CATALOG_INSTALLATION"
+
+
+@pytest.fixture(autouse=True)
+def _this_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tasks run without an Airflow that could be asked for its mark."""
+    monkeypatch.setenv(VARIABLE, "this one")
 
 
 @pytest.fixture
@@ -83,6 +92,29 @@ def test_the_lease_that_is_returned_is_json_and_holds(directory, lock):
 def test_a_repeated_try_of_the_same_task_takes_over_its_own_earlier_lease(directory):
     acquiring(directory).execute(context())
     assert acquiring(directory).execute(context())["generation"] == 2
+
+
+def test_the_same_task_and_run_of_another_airflow_keep_the_lock(directory, lock, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "another one")
+    lease = acquiring(directory).execute(context())
+    monkeypatch.setenv(VARIABLE, "this one")
+    with pytest.raises(AirflowFailException, match="held by DAG 'sync', run 'this-run'"):
+        acquiring(directory, conflict="fail").execute(context())
+    lock.check(Lease.from_json(lease))
+
+
+def test_an_airflow_that_does_not_tell_its_mark_takes_nothing_over_early(directory, lock, monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    lease = acquiring(directory).execute(context())
+    with pytest.raises(AirflowFailException, match="held by DAG 'sync', run 'this-run'"):
+        acquiring(directory, conflict="fail").execute(context())
+    lock.check(Lease.from_json(lease))
+
+
+def test_a_refusal_says_how_to_free_the_lock(directory, lock):
+    lock.try_acquire(Holder.here("mode-catalog"))
+    with pytest.raises(AirflowFailException, match=f"mode-catalog unlock --lock {directory}$"):
+        acquiring(directory, conflict="fail").execute(context())
 
 
 def test_a_mapped_task_does_not_take_the_lease_of_its_sibling(directory):
@@ -200,7 +232,7 @@ def test_the_two_tasks_are_setup_and_teardown_and_unpack():
 
 def test_the_trigger_is_rebuilt_from_json_scalars(directory):
     path, arguments = trigger(directory).serialize()
-    assert all(isinstance(value, str | int | float) for value in arguments.values())
+    assert all(value is None or isinstance(value, str | int | float) for value in arguments.values())
     rebuilt = import_string(path)(**json.loads(json.dumps(arguments)))
     assert rebuilt.serialize() == (path, arguments)
 
@@ -252,6 +284,56 @@ def test_brief_errors_while_watching_are_tolerated(directory, lock, monkeypatch)
 
     monkeypatch.setattr(RunLockTrigger, "_look", flaky)
     assert event_of(trigger(directory))["status"] == "free"
+
+
+class HungDisk:
+    """Answers nobody until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.threads: set[threading.Thread] = set()
+        self._over = threading.Event()
+
+    def look(self, _trigger: RunLockTrigger) -> Any:
+        self.asked += 1
+        self.threads.add(threading.current_thread())
+        self._over.wait()
+        raise OSError("the disk is back")
+
+    def come_back(self) -> None:
+        self._over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture
+def hung_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HungDisk]:
+    disk = HungDisk()
+    monkeypatch.setattr(RunLockTrigger, "_look", lambda self: disk.look(self))
+    monkeypatch.setattr(lock_trigger, "LOOK_SECONDS", 0.01)
+    yield disk
+    disk.come_back()
+
+
+def test_a_disk_that_hangs_is_asked_once_and_said_to_hang(directory, hung_disk):
+    event = event_of(trigger(directory))
+    assert (event["status"], event["permanent"]) == ("blind", False)
+    assert "TimeoutError: the last look has been hanging for" in event["message"]
+    assert hung_disk.asked == 1
+
+
+def test_a_disk_that_hangs_leaves_the_loops_threads_to_others(directory, hung_disk):
+    async def waiters_and_another() -> str:
+        async def wait() -> None:
+            async for _ in trigger(directory).run():
+                return
+
+        await asyncio.gather(*(wait() for _ in range(40)))
+        return await asyncio.to_thread(lambda: "served")
+
+    assert asyncio.run(waiters_and_another()) == "served"
+    assert len(hung_disk.threads) == 40
+    assert all(thread.daemon for thread in hung_disk.threads)
 
 
 def test_errors_that_go_on_send_the_task_to_a_worker_that_may_be_retried(directory, lock, monkeypatch):

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mode_catalog_provider.lock import Clocks, Holder, RunLock
+from mode_catalog_provider.tasks.lock_holder import INSTALLATION
 
 ALL_GREEN = {"acquire_lock": "success", "work": "success", "release_lock": "success"}
 
@@ -35,6 +37,19 @@ def run(run_dag: Callable, directory: Path) -> Callable:
         return run_dag("lock_probe", {"path": str(directory), **conf}, env, logical_date=next(dates))
 
     return start
+
+
+def left_by(run_id: str) -> Holder:
+    """A holder that is a task of this Airflow, after a first run has made its mark."""
+    from airflow.models.variable import Variable
+
+    return Holder.here(
+        "airflow",
+        installation=Variable.get(INSTALLATION),
+        dag_id="lock_probe",
+        run_id=run_id,
+        task_id="acquire_lock",
+    )
 
 
 class TaskLog:
@@ -119,10 +134,28 @@ def test_a_dead_holder_is_taken_over_when_its_lease_stood_still_for_its_ttl(run,
 
 def test_a_lock_left_behind_by_a_run_that_is_over_is_taken_at_once(run, lock):
     over = run()
-    lock.try_acquire(Holder.here("airflow", dag_id="lock_probe", run_id=over.run_id, task_id="acquire_lock"))
+    lock.try_acquire(left_by(over.run_id))
     finished = run({"LOCK_TIMEOUT": "0"})
     assert finished.tasks == ALL_GREEN
     assert finished.result("acquire_lock")["generation"] == 3
+
+
+def test_all_tasks_of_one_airflow_carry_its_mark_and_the_first_makes_it(run, lock, airflow_home):
+    from airflow.models.variable import Variable
+
+    Variable.delete(INSTALLATION)
+    run()
+    first = lock.state().claim.holder.installation
+    run()
+    assert first == lock.state().claim.holder.installation == Variable.get(INSTALLATION)
+
+
+def test_another_airflow_keeps_the_lock_although_its_run_has_the_name_of_one_that_is_over_here(run, lock):
+    over = run()
+    lease = lock.try_acquire(replace(left_by(over.run_id), installation="another one"))
+    finished = run({"LOCK_TIMEOUT": "0"})
+    assert finished.tasks["acquire_lock"] == "failed"
+    lock.check(lease)
 
 
 def test_a_lock_of_a_run_that_ends_while_we_wait_is_taken_then(run, lock, task_log, airflow_home):
@@ -132,7 +165,7 @@ def test_a_lock_of_a_run_that_ends_while_we_wait_is_taken_then(run, lock, task_l
     holding = run().run_id
     with create_session() as session:
         session.query(DagRun).filter(DagRun.run_id == holding).update({"state": "running"})
-    lock.try_acquire(Holder.here("airflow", dag_id="lock_probe", run_id=holding, task_id="acquire_lock"))
+    lock.try_acquire(left_by(holding))
 
     def end_the_run() -> None:
         with create_session() as session:

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mode_catalog_provider.lock import generations
+from mode_catalog_provider.lock import store
 from mode_catalog_provider.lock.store import StoredFile
 from tests.object_store import S3Server
 from tests.unit.lock.world import World
@@ -36,7 +36,7 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.world = self.new_world()
         # So that numbers are deleted, and could come again, within one example.
-        self.kept = mock.patch.object(generations, "KEPT", 2)
+        self.kept = mock.patch.object(store, "KEPT", 2)
         self.kept.start()
 
     def new_world(self) -> World:

@@ -10,7 +10,7 @@ import pytest
 from mode_catalog_provider.errors import CancelledError, LockLostError
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock, Watch
 from mode_catalog_provider.lock.lease import Lease
-from mode_catalog_provider.lock.watch import Observation
+from mode_catalog_provider.lock.takeover import Observation
 
 HOLDER = Holder.here("mode-catalog extract")
 SOON = 10.0  # seconds after which a test gives up waiting for an event

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.lock import generations
+from mode_catalog_provider.lock import store
 from tests.unit.lock.world import TTL, Worker, World
 
 LONG_AFTER = 2 * TTL.total_seconds()
@@ -142,7 +142,7 @@ def test_a_crash_anywhere_leaves_a_lock_that_others_get_in_time(tmp_path, task):
 @pytest.mark.parametrize("task", ["acquire", "renew"])
 def test_who_sleeps_through_many_generations_holds_nothing_afterwards(tmp_path, task, monkeypatch):
     """Its number may have been used and deleted meanwhile, so that the store lets it be created again."""
-    monkeypatch.setattr(generations, "KEPT", 2)
+    monkeypatch.setattr(store, "KEPT", 2)
 
     def prepare(world: World) -> None:
         worker = world.workers[0]

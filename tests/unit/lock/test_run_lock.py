@@ -12,7 +12,7 @@ from mode_catalog_provider.errors import ConfigurationError, LockHeldError, Lock
 from mode_catalog_provider.lock import Lease, LeaseRecord, Observation, RunLock, Watch
 from mode_catalog_provider.lock.store import open_store
 
-RUN = {"dag_id": "sync", "run_id": "r1", "task_id": "acquire_lock"}
+RUN = {"installation": "blue", "dag_id": "sync", "run_id": "r1", "task_id": "acquire_lock"}
 
 
 # -- taking, holding, giving back ---
@@ -217,11 +217,27 @@ def test_another_try_of_the_same_task_takes_its_own_lease_over_at_once(machine, 
     machine("b").check(second)
 
 
-@pytest.mark.parametrize("other", [{}, {**RUN, "task_id": "other"}, {**RUN, "run_id": "r2"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {**RUN, "task_id": "other"},
+        {**RUN, "run_id": "r2"},
+        {**RUN, "installation": "green"},
+        {key: value for key, value in RUN.items() if key != "installation"},
+    ],
+)
 def test_another_task_or_run_does_not(machine, holder, other):
     machine("a").try_acquire(holder(**RUN))
     with pytest.raises(LockHeldError):
         machine("a").try_acquire(holder(**other))
+
+
+def test_the_same_task_of_an_installation_that_is_not_known_is_another(machine, holder):
+    ids = {key: value for key, value in RUN.items() if key != "installation"}
+    machine("a").try_acquire(holder(**ids))
+    with pytest.raises(LockHeldError):
+        machine("b").try_acquire(holder(host="b", **ids))
 
 
 def test_two_commands_without_a_run_are_not_the_same_task(machine, holder):
@@ -347,7 +363,63 @@ def test_a_path_that_other_machines_do_not_share_is_explained(tmp_path, holder):
         RunLock(Path("/nonexistent/there"), ttl=timedelta(hours=1)).check(lease)
 
 
-@pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-1)])
-def test_a_ttl_that_is_not_above_zero_is_refused(tmp_path, ttl):
-    with pytest.raises(ValueError, match="above zero"):
+@pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-1), timedelta(days=32), timedelta.max])
+def test_a_ttl_out_of_range_is_refused(tmp_path, ttl):
+    with pytest.raises(ConfigurationError, match="above 0 and at most 31 days"):
         RunLock(tmp_path, ttl=ttl)
+
+
+def test_a_record_that_claims_a_hundred_years_holds_no_longer_than_one_that_cannot_be_read(
+    machine, holder, directory, time
+):
+    machine("a").try_acquire(holder())
+    store = open_store(directory)
+    claim = json.loads(store.read("000000000001.lease").content)
+    store.replace("000000000001.lease", json.dumps({**claim, "ttl": 100 * 365 * 86400}).encode())
+    waiter = machine("b")
+    time.now = wall()
+    started = time.now
+    assert waiter.acquire(holder(), timeout=timedelta(hours=1)).generation == 2
+    assert time.now - started == 60
+
+
+def test_a_record_of_another_version_is_not_read_even_where_it_looks_alike(machine, holder, directory):
+    lock = machine()
+    lease = lock.try_acquire(holder())
+    store = open_store(directory)
+    claim = json.loads(store.read("000000000001.lease").content)
+    store.replace("000000000001.lease", json.dumps({**claim, "version": 2}).encode())
+    assert lock.state().claim is None
+    with pytest.raises(LockLostError):
+        lock.check(lease)
+
+
+def test_a_record_from_before_installations_were_told_apart_is_read(machine, holder, directory):
+    lock = machine()
+    lease = lock.try_acquire(holder(dag_id="sync", run_id="r1", task_id="acquire_lock"))
+    store = open_store(directory)
+    claim = json.loads(store.read("000000000001.lease").content)
+    for name in ("installation", "process"):
+        del claim["holder"][name]
+    store.replace("000000000001.lease", json.dumps(claim).encode())
+    lock.check(lease)
+    assert lock.state().claim.holder.run_id == "r1"
+
+
+def test_what_a_later_version_adds_to_a_holder_does_not_make_it_unreadable(machine, holder, directory):
+    lock = machine()
+    lease = lock.try_acquire(holder())
+    store = open_store(directory)
+    claim = json.loads(store.read("000000000001.lease").content)
+    claim["holder"]["moon"] = "full"
+    store.replace("000000000001.lease", json.dumps(claim).encode())
+    lock.check(lease)
+
+
+def test_a_refusal_for_good_says_how_to_free_the_lock(tmp_path, holder):
+    place = tmp_path / "two words"
+    lock = RunLock(place, ttl=timedelta(hours=1))
+    lock.try_acquire(holder())
+    with pytest.raises(LockTimeoutError) as refused:
+        lock.acquire(holder(), timeout=timedelta(0))
+    assert str(refused.value).endswith(f"free the lock: mode-catalog unlock --lock '{place}'")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import stat
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from upath import UPath
 
-from mode_catalog_provider.errors import ConfigurationError, LockHeldError
+from mode_catalog_provider import storage
+from mode_catalog_provider.errors import ConfigurationError, LockHeldError, ServiceUnavailableError
 from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.lock.store import LocalStore, ObjectStore, open_store
 
@@ -146,6 +148,45 @@ def test_a_listing_that_lags_hides_neither_a_holder_nor_a_release_nor_a_takeover
 # -- a directory that cannot be used ---
 
 
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _link(path: Path) -> None:
+    other = path.with_name("elsewhere")
+    other.write_bytes(b"{}")
+    path.symlink_to(other)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [_pipe, _loop, _link, _socket, _device, Path.mkdir])
+def test_what_is_no_file_is_no_lease_and_is_told_at_once(tmp_path, make):
+    path = tmp_path / "000000000003.lease"
+    make(path)
+    with pytest.raises(ConfigurationError, match=f"{path} cannot be a lease: it is no file"):
+        RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER)
+
+
+def test_a_renewal_that_fails_leaves_no_half_written_file_behind(tmp_path):
+    store = LocalStore(tmp_path)
+    (tmp_path / "000000000001.lease").mkdir()
+    with pytest.raises(ConfigurationError):
+        store.replace("000000000001.lease", b"{}")
+    assert store.names() == ["000000000001.lease"]
+
+
 def test_a_path_that_is_a_file_is_explained(tmp_path):
     (tmp_path / "lock").write_text("not a directory")
     for path in (tmp_path / "lock", tmp_path / "lock" / "below"):
@@ -191,3 +232,110 @@ def test_a_bucket_that_does_not_exist_is_explained():
     directory._fs_cached = NoBucket()
     with pytest.raises(ConfigurationError, match="bucket or container does not exist"):
         RunLock(directory, ttl=HOUR).try_acquire(HOLDER)
+
+
+# -- answers of object stores, as their client libraries wrap them ---
+
+
+class ServiceAnswerError(Exception):
+    """As azure-core's and gcsfs' errors carry the answer."""
+
+    def __init__(self, status: int, word: str) -> None:
+        super().__init__(word)
+        self.status_code = status
+        self.error_code = word
+
+
+class BotoError(Exception):
+    """As botocore's errors carry the answer."""
+
+    def __init__(self, status: int, word: str) -> None:
+        super().__init__(word)
+        self.response = {"Error": {"Code": word}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def answering(*errors: Exception) -> UPath:
+    """A lock's place on a store that answers its creates with these errors, then as it should."""
+    queue = list(errors)
+
+    class Store(MemoryFileSystem):
+        def open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+            if "x" in mode and queue:
+                raise queue.pop(0)
+            return super().open(path, mode, **more)
+
+    directory = UPath(f"memory://{uuid.uuid4().hex}/lock")
+    directory._fs_cached = Store()
+    return directory
+
+
+def wrapped(outer: Exception, cause: Exception) -> Exception:
+    outer.__cause__ = cause
+    return outer
+
+
+PRECONDITION = wrapped(
+    OSError(errno.EINVAL, "a pre-condition did not hold"), BotoError(412, "PreconditionFailed")
+)
+CONFLICT = wrapped(OSError(errno.EIO, "conflict"), BotoError(409, "ConditionalRequestConflict"))
+NOT_IMPLEMENTED = wrapped(OSError(errno.ENOSYS, "not implemented"), BotoError(501, "NotImplemented"))
+
+
+@pytest.mark.parametrize("error", [PRECONDITION, ServiceAnswerError(412, "ConditionNotMet")])
+def test_a_condition_that_was_not_met_means_that_the_file_exists_whatever_the_library_makes_of_it(error):
+    assert ObjectStore(answering(error)).create("000000000001.lease", b"x") is False
+
+
+def test_a_conflict_with_another_create_under_way_is_tried_again():
+    assert RunLock(answering(CONFLICT, CONFLICT), ttl=HOUR).try_acquire(HOLDER).generation == 1
+
+
+def test_a_conflict_that_does_not_end_is_the_services_failure(monkeypatch):
+    monkeypatch.setattr(storage, "_CONFLICT_PAUSES", (0.0, 0.0))
+    with pytest.raises(ServiceUnavailableError, match="conflict") as failed:
+        RunLock(answering(*[CONFLICT] * 3), ttl=HOUR).try_acquire(HOLDER)
+    assert failed.value.status == 409
+
+
+@pytest.mark.parametrize(
+    "error", [NOT_IMPLEMENTED, OSError(errno.ENOSYS, "no"), ServiceAnswerError(501, "no")]
+)
+def test_a_store_that_does_not_know_the_condition_is_refused(error):
+    with pytest.raises(ConfigurationError, match="cannot create a file exclusively"):
+        RunLock(answering(error), ttl=HOUR).try_acquire(HOLDER)
+
+
+@pytest.mark.parametrize(
+    "cause", [ServiceAnswerError(404, "ContainerNotFound"), BotoError(404, "NoSuchBucket")]
+)
+def test_a_container_that_does_not_exist_is_explained_whatever_the_library_makes_of_it(cause):
+    error = wrapped(RuntimeError("Failed to upload block: The specified container does not exist"), cause)
+    with pytest.raises(ConfigurationError, match="bucket or container does not exist"):
+        RunLock(answering(error), ttl=HOUR).try_acquire(HOLDER)
+
+
+@pytest.mark.parametrize("cause", [ServiceAnswerError(403, "AuthorizationFailure"), BotoError(401, "no")])
+def test_a_store_that_refuses_the_user_is_a_matter_of_configuration(cause):
+    error = wrapped(RuntimeError("Failed to upload block"), cause)
+    with pytest.raises(ConfigurationError, match="may not read or write"):
+        RunLock(answering(error), ttl=HOUR).try_acquire(HOLDER)
+
+
+@pytest.mark.parametrize("operation", ["names", "read", "replace", "delete"])
+def test_whatever_a_library_raises_becomes_one_of_our_errors(operation):
+    directory = UPath(f"memory://{uuid.uuid4().hex}/lock")
+
+    class Unreachable(MemoryFileSystem):
+        def invalidate_cache(self, path: str | None = None) -> None:
+            raise ConnectionError("refused")
+
+        def pipe_file(self, path: str, value: bytes, **more: Any) -> None:
+            raise ConnectionError("refused")
+
+        def rm_file(self, path: str) -> None:
+            raise ConnectionError("refused")
+
+    directory._fs_cached = Unreachable()
+    arguments = {"names": (), "replace": ("x", b"y")}.get(operation, ("x",))
+    with pytest.raises(ServiceUnavailableError, match=r"no useful answer \(ConnectionError: refused"):
+        getattr(ObjectStore(directory), operation)(*arguments)

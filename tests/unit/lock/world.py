@@ -145,7 +145,13 @@ class World:
         if task != "acquire":
             return lambda: getattr(lock, task)(worker.subject)
         holder = Holder(
-            program="test", host=host, pid=1, dag_id="sync", run_id=worker.run_id, task_id="acquire_lock"
+            program="test",
+            host=host,
+            pid=1,
+            installation="one",
+            dag_id="sync",
+            run_id=worker.run_id,
+            task_id="acquire_lock",
         )
 
         def is_over(other: Holder) -> bool:
