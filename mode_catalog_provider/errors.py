@@ -81,6 +81,10 @@ class ResponseTruncatedError(MalformedResponseError):
     """The connection closed in the middle of the answer; the next attempt usually gets it whole."""
 
 
+class ResponseGarbledError(MalformedResponseError):
+    """The bytes of the answer are broken: its compression, its head, or it is no HTTP at all."""
+
+
 class ResponseTooLargeError(MalformedResponseError):
     """The answer is larger than the limit; asking again gives the same."""
 
@@ -89,6 +93,10 @@ class ResponseTooLargeError(MalformedResponseError):
 
 class UnreachableError(ServiceUnavailableError):
     """No connection could be made, so nothing was sent: even a request that must not be repeated may be."""
+
+
+class UnknownHostError(UnreachableError):
+    """The name of the host, or of the proxy, cannot be resolved, and was never so far: probably mistyped."""
 
 
 class RequestRefusedError(ServiceError):

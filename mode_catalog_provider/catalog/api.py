@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from mode_catalog_provider.catalog.credential import CatalogCredential
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
-from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.responses import raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.catalog.zones import resolve
 from mode_catalog_provider.errors import (
@@ -21,7 +21,7 @@ from mode_catalog_provider.errors import (
     WrongHostError,
 )
 from mode_catalog_provider.http.response import Answer, read_json
-from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.retry import RARELY_PASSING, RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
@@ -68,11 +68,14 @@ class CatalogApi:
         self.zone = resolve(endpoint.zone, api_url=endpoint.api_url)
         self.connection = endpoint.connection
         self.statistics = RequestStatistics()
-        self._url = base_url(self.zone.api_url, what="Catalog's api_url", allow_http=endpoint.allow_http)
-        self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
-        self._policy = RetryPolicy(
-            budget=endpoint.retry_budget, few_for=(MalformedResponseError, _EmptyAnswerError)
+        self._url = base_url(
+            self.zone.api_url,
+            what="Catalog's api_url",
+            allow_http=endpoint.allow_http,
+            example="https://api.castordoc.com",
         )
+        self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
+        self._policy = RetryPolicy(budget=endpoint.retry_budget, few_for=(*RARELY_PASSING, _EmptyAnswerError))
         self._stop = endpoint.stop or StopSignal()
         self._session = HttpSession(
             endpoint,
@@ -113,7 +116,6 @@ class CatalogApi:
             lambda: self._ask(document, variables, field),
             stop=self._stop,
             statistics=self.statistics,
-            on_wait=log_wait,
         )
 
     def sources(self, type: str | None = None, *, with_deleted: bool = True) -> Iterator[CatalogSource]:
@@ -131,9 +133,7 @@ class CatalogApi:
         walk = _SourcesWalk(self, _SOURCES % scope)
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
-            rows, total = self._policy.call(
-                walk.next_page, stop=self._stop, statistics=self.statistics, on_wait=log_wait
-            )
+            rows, total = self._policy.call(walk.next_page, stop=self._stop, statistics=self.statistics)
             for source in map(CatalogSource.from_graphql, rows):
                 if source.id not in seen:
                     seen.add(source.id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mode_catalog_provider.errors import CatalogAuthenticationError, ConfigurationError
+from mode_catalog_provider.http.credential_text import credential_text
+from mode_catalog_provider.http.endpoint import place
 
 TokenSource = Callable[[], str]
 DEFAULT_CONNECTION = "coalesce_catalog_default"
@@ -53,16 +55,11 @@ class CatalogCredential:
         )
 
     def _read(self) -> str:
-        token = (self._source() or "").strip()
+        # `requests` would quote an impossible header, token and all, in its own error.
+        token = credential_text(self._source(), what=f"The Catalog API token in {place(self.connection)}")
         if not token:
             raise ConfigurationError(
                 f"Connection '{self.connection}' has no Catalog API token. Make one in Catalog under "
                 f"Settings > API (Read & Write for uploads) and put it into the password field."
-            )
-        # requests would quote an impossible header, token and all, in its own error
-        if not (token.isascii() and token.isprintable()):
-            raise ConfigurationError(
-                f"The Catalog API token in connection '{self.connection}' contains a line break or another "
-                f"character that no token has. Paste it again."
             )
         return token

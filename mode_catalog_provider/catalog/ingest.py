@@ -12,7 +12,7 @@ from urllib.parse import quote
 from mode_catalog_provider.catalog.credential import CatalogCredential
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.multipart import FileBody
-from mode_catalog_provider.catalog.responses import log_wait, raise_passing, raise_redirect, said
+from mode_catalog_provider.catalog.responses import raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.catalog.zones import other_zone, resolve
 from mode_catalog_provider.errors import (
@@ -81,7 +81,10 @@ class CatalogIngest:
         self.connection = endpoint.connection
         self.statistics = RequestStatistics()
         self._root = base_url(
-            self.zone.ingest_url, what="Catalog's ingest_url", allow_http=endpoint.allow_http
+            self.zone.ingest_url,
+            what="Catalog's ingest_url",
+            allow_http=endpoint.allow_http,
+            example="https://ingest.castordoc.com",
         )
         self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
         self._retry_budget = endpoint.retry_budget
@@ -143,7 +146,7 @@ class CatalogIngest:
                 answer = self._send(file, before_attempt, deadline=self._deadline + time_needed)
             return self._outcome(file, answer)
 
-        return policy.call(attempt, stop=self._stop, statistics=self.statistics, on_wait=log_wait)
+        return policy.call(attempt, stop=self._stop, statistics=self.statistics)
 
     def _send(self, file: OutgoingFile, before_attempt: Callable[[], None], *, deadline: float) -> Answer:
         before_attempt()

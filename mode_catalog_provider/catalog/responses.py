@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 from mode_catalog_provider.errors import (
     RateLimitedError,
-    ServiceError,
     ServiceUnavailableError,
     WrongHostError,
 )
 from mode_catalog_provider.http.response import Answer, excerpt
 from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
-
-logger = logging.getLogger(__name__)
 
 # 408: a load balancer lost patience with a slow connection; nothing was carried out
 _PASSING_REFUSAL = 408
@@ -47,8 +43,3 @@ def said(answer: Answer, hide: Iterable[str]) -> str:
     """Return what the service said as the end of a sentence, empty when it said nothing."""
     text = excerpt(answer, hide=hide)
     return f" Catalog says: {text}" if text else ""
-
-
-def log_wait(error: ServiceError, seconds: float) -> None:
-    """Announce another attempt."""
-    logger.warning("%s Next attempt in %.1f s.", error, seconds)

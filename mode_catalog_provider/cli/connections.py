@@ -134,10 +134,11 @@ def mode_client(arguments: argparse.Namespace) -> ModeClient:
     """Build the Mode client; the secret's file is read again when Mode refuses the credential."""
     workspace = required(arguments, "workspace", "-w/--workspace")
     token = required(arguments, "mode_token", "-t/--token")
-    mode_secret(arguments)
 
     def credentials() -> ModeCredentials:
         return ModeCredentials(token=token, secret=mode_secret(arguments))
+
+    credentials()
 
     return ModeClient(
         ModeEndpoint(
@@ -238,15 +239,24 @@ def _secret(value: str | None, file: str | None, *, variable: str) -> str:
     :raises ConfigurationError: the file cannot be read, or is empty.
     """
     if file:
-        try:
-            value = Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"Cannot read the secret file {file}: {type(error).__name__}."
-            ) from error
+        value = _text_of(file).strip()
         if not value:
             raise ConfigurationError(f"The secret file {file} is empty.")
         return value
     if not value:
         raise UsageError(f"The secret is missing; set {variable}, or name a file that holds it.")
     return value
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a secret's file; editors and shells of Windows mark the encoding at its start."""
+    try:
+        content = Path(file).expanduser().read_bytes()
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"The secret file {file} is not text in UTF-8. Save it again as UTF-8."
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(f"Cannot read the secret file {file}: {reason}.") from error

@@ -14,15 +14,18 @@ from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, ModeCatalogError
+from mode_catalog_provider.hooks.connection import connection_of, refuse_standard_fields
 from mode_catalog_provider.hooks.connection_fields import (
-    DeclaredForm,
     ExtraFields,
+    field_behaviour,
+    form_widgets,
     wire_settings,
     without_test_name,
 )
+from mode_catalog_provider.http.credential_text import credential_text
 
 
-class CatalogHook(DeclaredForm, BaseHook):
+class CatalogHook(BaseHook):
     """Talk to Coalesce Catalog.
 
     The connection holds password (the API token) and in its extra optionally ``source_id`` (UUID of the
@@ -42,6 +45,17 @@ class CatalogHook(DeclaredForm, BaseHook):
     def __init__(self, catalog_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.catalog_conn_id = catalog_conn_id
+
+    # Airflow 3.1 looks for these two in the class itself only, not in what it inherits from.
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields as ``wtforms`` fields, for Airflow 3.1."""
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return hidden fields, labels and placeholders, for Airflow 3.1."""
+        return field_behaviour(cls.conn_type)
 
     def get_conn(self) -> CatalogApi:
         """Return a new client of the GraphQL API; the same as :meth:`get_api`."""
@@ -101,8 +115,11 @@ class CatalogHook(DeclaredForm, BaseHook):
     def read_token(self) -> str:
         """Read the read-only token as the connection holds it now, else the token for uploads."""
         connection = self._connection()
-        token = ExtraFields.of(connection).text("read_token")
-        if token is None:
+        token = credential_text(
+            ExtraFields.of(connection).text("read_token"),
+            what=f"The read-only token (read_token) of connection '{self.catalog_conn_id}'",
+        )
+        if not token:
             return connection.password or ""
         # Airflow masks the whole extra as one text, so its parts would be printed.
         mask_secret(token)
@@ -135,7 +152,11 @@ class CatalogHook(DeclaredForm, BaseHook):
         return True, f"Catalog ({api.zone.name}) accepts the token; Mode source {source} is there."
 
     def _connection(self) -> Connection:
-        connection: Connection = self.get_connection(self.catalog_conn_id)
+        connection = connection_of(self, self.catalog_conn_id)
+        refuse_standard_fields(
+            connection,
+            instead="Catalog's own addresses are known; others belong into 'ingest_url' and 'api_url'.",
+        )
         return connection
 
     def _endpoint(self, zone: str | None, overrides: Mapping[str, Any]) -> CatalogEndpoint:

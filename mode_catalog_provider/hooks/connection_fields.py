@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,10 @@ class ExtraFields:
         :raises ConfigurationError: when the extra is not a JSON object.
         """
         try:
-            fields = json.loads(connection.extra) if connection.extra else {}
-        except ValueError:
+            # Airflow itself writes an extra that was never given as null.
+            fields = json.loads(connection.extra or "null")
+            fields = {} if fields is None else fields
+        except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):
             raise ConfigurationError(f"The extra of connection '{connection.conn_id}' is not a JSON object.")
@@ -71,19 +74,34 @@ class ExtraFields:
             raise self._refused(name, WORDS) from None
 
     def verify(self) -> bool | str:
-        """Return ``verify``: whether to check certificates, or the path of a certificate authority."""
-        value = self._given("verify")
-        if isinstance(value, str) and "/" in value:
-            return value
-        return self.truth("verify", default=True)
+        """Return ``verify``: whether to check certificates, or the path of a bundle of authorities."""
+        try:
+            return truth(self.fields.get("verify"), default=True)
+        except ValueError:
+            path = self.text("verify") or ""
+        # Anything that looks like a path is one; what stands there is looked at when it is needed.
+        if isinstance(self.fields["verify"], str) and re.search(
+            r"[/\\~]|\.(pem|crt|cer|ca|bundle)$", path, re.I
+        ):
+            return path
+        raise self._refused("verify", f"{WORDS}, or the path of a bundle such as /etc/ssl/ours.pem")
 
     def proxies(self) -> dict[str, str] | None:
-        """Return ``proxies``: a mapping of scheme to proxy URL; ``None`` leaves it to the environment."""
+        """Return ``proxies``: scheme to proxy URL, ``""`` for none; ``None`` leaves it to the environment."""
         value = self._given("proxies")
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                value = False
         if value is None:
             return None
-        if isinstance(value, dict) and all(isinstance(item, str) for item in (*value, *value.values())):
-            return value
+        if isinstance(value, dict):
+            proxies = {name: "" if url is None else url for name, url in value.items()}
+            if all(isinstance(url, str) for url in proxies.values()):
+                return {
+                    name.strip().lower().removesuffix("://"): url.strip() for name, url in proxies.items()
+                }
         raise self._refused("proxies", 'an object such as {"https": "http://proxy.example.com:3128"}')
 
     def _given(self, name: str) -> Any:
@@ -111,53 +129,50 @@ def wire_settings(extra: ExtraFields) -> dict[str, Any]:
 
 def without_test_name(error: Exception, conn_id: str) -> str:
     """Return what a test of a connection says: Airflow tests it under a random name that nobody knows."""
-    return (
-        str(error)
-        .replace(f"connection '{conn_id}'", "this connection")
-        .replace(f"Connection '{conn_id}'", "This connection")
+    said = str(error)
+    for named in (f"connection '{conn_id}'", f"Connection '{conn_id}'", f"'{conn_id}'"):
+        said = said.replace(named, "This connection" if named[0] == "C" else "this connection")
+    # There is no task yet that could be cleared.
+    return said.replace(" and clear this task", "")
+
+
+def form_widgets(conn_type: str) -> dict[str, Any]:
+    """Return the extra fields of a type of connection as ``wtforms`` fields, which Airflow 3.1 asks for.
+
+    Later versions read the declaration itself.
+    """
+    # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.
+    from wtforms import (  # type: ignore[import-untyped]
+        BooleanField,
+        IntegerField,
+        PasswordField,
+        StringField,
     )
+    from wtforms.validators import any_of  # type: ignore[import-untyped]
 
-
-class DeclaredForm:
-    """A hook that gives Airflow 3.1 the declared form by methods; later ones read the declaration."""
-
-    conn_type: str
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the extra fields as ``wtforms`` fields."""
-        # Airflow 3.1 puts stand-ins in its place when it is not installed, and takes these four classes only.
-        from wtforms import (  # type: ignore[import-untyped]
-            BooleanField,
-            IntegerField,
-            PasswordField,
-            StringField,
+    kinds = {
+        "string": StringField,
+        "integer": IntegerField,
+        "number": StringField,
+        "boolean": BooleanField,
+    }
+    widgets: dict[str, Any] = {}
+    for name, field in _declared(conn_type)["conn-fields"].items():
+        schema = field["schema"]
+        kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
+        widgets[name] = kind(
+            field["label"],
+            validators=[any_of(schema["enum"])] if "enum" in schema else None,
+            default=schema.get("default"),
+            description=field["description"],
         )
-        from wtforms.validators import any_of  # type: ignore[import-untyped]
+    return widgets
 
-        kinds = {
-            "string": StringField,
-            "integer": IntegerField,
-            "number": StringField,
-            "boolean": BooleanField,
-        }
-        widgets: dict[str, Any] = {}
-        for name, field in _declared(cls.conn_type)["conn-fields"].items():
-            schema = field["schema"]
-            kind = PasswordField if schema.get("format") == "password" else kinds[schema["type"][0]]
-            widgets[name] = kind(
-                field["label"],
-                validators=[any_of(schema["enum"])] if "enum" in schema else None,
-                default=schema.get("default"),
-                description=field["description"],
-            )
-        return widgets
 
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return hidden fields, labels and placeholders."""
-        behaviour = _declared(cls.conn_type)["ui-field-behaviour"]
-        return {key.replace("-", "_"): value for key, value in behaviour.items()}
+def field_behaviour(conn_type: str) -> dict[str, Any]:
+    """Return hidden fields, labels and placeholders of a type of connection, for Airflow 3.1."""
+    behaviour = _declared(conn_type)["ui-field-behaviour"]
+    return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
 
 def _declared(conn_type: str) -> dict[str, Any]:

@@ -8,16 +8,19 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
+from mode_catalog_provider.hooks.connection import address_of, connection_of
 from mode_catalog_provider.hooks.connection_fields import (
-    DeclaredForm,
     ExtraFields,
+    field_behaviour,
+    form_widgets,
     wire_settings,
     without_test_name,
 )
+from mode_catalog_provider.http.credential_text import credential_text
 from mode_catalog_provider.mode.client import DEFAULT_HOST, ModeClient, ModeCredentials, ModeEndpoint
 
 
-class ModeHook(DeclaredForm, BaseHook):
+class ModeHook(BaseHook):
     """Talk to one Mode workspace.
 
     The connection holds host (base URL, default ``https://modeanalytics.com``), login (the API token),
@@ -37,6 +40,17 @@ class ModeHook(DeclaredForm, BaseHook):
         super().__init__()
         self.mode_conn_id = mode_conn_id
 
+    # Airflow 3.1 looks for these two in the class itself only, not in what it inherits from.
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extra fields as ``wtforms`` fields, for Airflow 3.1."""
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return hidden fields, labels and placeholders, for Airflow 3.1."""
+        return field_behaviour(cls.conn_type)
+
     def get_conn(self) -> ModeClient:
         """Return a new client; the same as :meth:`get_client`."""
         return self.get_client()
@@ -50,7 +64,7 @@ class ModeHook(DeclaredForm, BaseHook):
         :param overrides: replace fields of :class:`~mode_catalog_provider.mode.endpoint.ModeEndpoint`.
         :raises ConfigurationError: when a field is missing or cannot be right.
         """
-        connection = self.get_connection(self.mode_conn_id)
+        connection = connection_of(self, self.mode_conn_id)
         extra = ExtraFields.of(connection)
         workspace = extra.text("workspace")
         if workspace is None:
@@ -62,7 +76,7 @@ class ModeHook(DeclaredForm, BaseHook):
             **wire_settings(extra),
             "workspace": workspace,
             "credentials": self.credentials,
-            "host": (connection.host or "").strip() or DEFAULT_HOST,
+            "host": address_of(connection) or DEFAULT_HOST,
             "requests_per_second": extra.number("requests_per_second"),
             "on_secret": mask_secret,
         }
@@ -73,8 +87,11 @@ class ModeHook(DeclaredForm, BaseHook):
 
         :raises ConfigurationError: when one of them is missing.
         """
-        connection: Connection = self.get_connection(self.mode_conn_id)
-        token, secret = (connection.login or "").strip(), (connection.password or "").strip()
+        connection = connection_of(self, self.mode_conn_id)
+        token, secret = (
+            self._part(connection.login, "API token (login)", refuse=":"),
+            self._part(connection.password, "API secret (password)"),
+        )
         if not token or not secret:
             missing = "API token (login)" if not token else "API secret (password)"
             raise ConfigurationError(
@@ -87,10 +104,11 @@ class ModeHook(DeclaredForm, BaseHook):
 
     def _successor(self, connection: Connection) -> ModeCredentials | None:
         extra = ExtraFields.of(connection)
-        token, secret = extra.text("next_token"), extra.text("next_secret")
-        if token is None and secret is None:
+        token = self._part(extra.text("next_token"), "next API token (next_token)", refuse=":")
+        secret = self._part(extra.text("next_secret"), "next API secret (next_secret)")
+        if not token and not secret:
             return None
-        if token is None or secret is None:
+        if not token or not secret:
             raise ConfigurationError(
                 f"Connection '{self.mode_conn_id}' has only one half of the next API key: give both "
                 "next_token and next_secret, or neither."
@@ -98,6 +116,10 @@ class ModeHook(DeclaredForm, BaseHook):
         for part in (token, secret):
             mask_secret(part)
         return ModeCredentials(token=token, secret=secret)
+
+    def _part(self, text: str | None, what: str, *, refuse: str = "") -> str:
+        named = f"The {what} of connection '{self.mode_conn_id}'"
+        return credential_text(text, what=named, refuse=refuse)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask Mode who the credentials belong to, and say in one sentence what is wrong, if anything."""

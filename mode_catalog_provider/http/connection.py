@@ -8,6 +8,7 @@ the socket from outside, so the connections made here tell the running exchange 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import socket
 import threading
@@ -16,8 +17,8 @@ from time import monotonic
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 _of_this_thread = threading.local()
 
@@ -119,10 +120,26 @@ def _running() -> Exchange | None:
 class _BreakableConnection(HTTPConnection):
     """Tells the running exchange which socket it uses, and when that took the request."""
 
-    def connect(self) -> None:
-        super().connect()
+    _twin: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
         if exchange := _running():
-            exchange.uses(self.sock)
+            # A proxy may drip its answer to CONNECT, and a server its half of the handshake, which takes this
+            # socket over, so that only a twin of it can still be shut down.
+            self._twin = sock.dup()
+            exchange.uses(self._twin)
+        return sock
+
+    def connect(self) -> None:
+        self._twin = None
+        try:
+            super().connect()
+            if exchange := _running():
+                exchange.uses(self.sock)
+        finally:
+            if self._twin is not None:
+                self._twin.close()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange, is_kept = _running(), self.sock is not None
@@ -134,16 +151,17 @@ class _BreakableConnection(HTTPConnection):
             exchange.sent_at = monotonic()
 
 
-class _SecureConnection(_BreakableConnection, HTTPSConnection):
-    pass
+def _make_breakable(manager: Any) -> None:
+    """Have a pool manager of any kind (direct, proxy, SOCKS) make connections that can be broken off."""
+    manager.pool_classes_by_scheme = {
+        scheme: _breakable(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _BreakableConnection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+@functools.cache
+def _breakable(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    connection = type("BreakableConnection", (_BreakableConnection, pool.ConnectionCls), {})
+    return type("BreakablePool", (pool,), {"ConnectionCls": connection})
 
 
 class BreakableAdapter(HTTPAdapter):
@@ -155,10 +173,12 @@ class BreakableAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make direct connections breakable."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        _make_breakable(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make connections through a proxy breakable."""
+        is_new = proxy not in self.proxy_manager
         proxy_manager = super().proxy_manager_for(proxy, **kwargs)
-        proxy_manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        if is_new:
+            _make_breakable(proxy_manager)
         return proxy_manager

@@ -12,15 +12,23 @@ import requests
 
 from mode_catalog_provider.errors import (
     MalformedResponseError,
+    ResponseGarbledError,
     ResponseTooLargeError,
     ResponseTruncatedError,
 )
+from mode_catalog_provider.text import visible
 
 DEFAULT_MAX_BYTES = 128 * 1024 * 1024
 """A page of 30 reports with their whole HTML layouts is a few MB; one answer beyond this is not a listing."""
 
 CHUNK_BYTES = 64 * 1024
 EXCERPT_CHARACTERS = 200
+
+UNREADABLE = (ValueError, RecursionError, OverflowError)
+"""What a parser raises over text that is not what it should be: too deep, too large, not UTF-8."""
+
+#: More digits than any count or size that a header tells.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -54,10 +62,10 @@ def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> byt
 
     :raises ResponseTooLargeError: the body is, or says it is, larger than ``max_bytes``.
     :raises ResponseTruncatedError: the connection closed before the announced end.
-    :raises MalformedResponseError: the compression is broken.
+    :raises ResponseGarbledError: the compression is broken.
     """
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) > max_bytes:
+    announced = whole_number(response.headers.get("Content-Length"))
+    if announced is not None and announced > max_bytes:
         raise _too_large(response, max_bytes, asked)
     body = bytearray()
     try:
@@ -66,7 +74,7 @@ def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> byt
             if len(body) > max_bytes:
                 raise _too_large(response, max_bytes, asked)
     except requests.exceptions.ContentDecodingError as error:
-        raise MalformedResponseError(
+        raise ResponseGarbledError(
             f"{asked}: the compressed answer cannot be unpacked.", status=response.status_code
         ) from error
     except requests.exceptions.ChunkedEncodingError as error:
@@ -93,7 +101,7 @@ def read_json(answer: Answer) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except UNREADABLE as error:
         if text[:1] in (b"{", b"[") and text[-1:] not in (b"}", b"]"):
             raise ResponseTruncatedError(
                 f"{answer.asked}: the answer breaks off after {len(answer.body)} bytes.", status=answer.status
@@ -116,16 +124,25 @@ def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
         return "a web page, not an answer of the API"
     try:
         said = json.loads(answer.body) if answer.body.strip() else ""
-    except ValueError:
+    except UNREADABLE:
         said = answer.body[: 20 * EXCERPT_CHARACTERS].decode("utf-8", "replace")
     if isinstance(said, Mapping):
         said = next((said[key] for key in ("message", "errors", "error") if said.get(key)), "")
     if not isinstance(said, str):
-        said = json.dumps(said, ensure_ascii=False)
+        try:
+            said = json.dumps(said, ensure_ascii=False)
+        except RecursionError:
+            said = ""
     for text in sorted(filter(None, hide), key=len, reverse=True):
         said = said.replace(text, "…")
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", said).strip()
-    return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1] + "…"
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", said[: 20 * EXCERPT_CHARACTERS])
+    return visible(line, EXCERPT_CHARACTERS)
+
+
+def whole_number(text: str | None) -> int | None:
+    """Read a header that holds a whole number, ``None`` when it does not."""
+    digits = (text or "").strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS else None
 
 
 def _too_large(response: requests.Response, max_bytes: int, asked: str) -> ResponseTooLargeError:

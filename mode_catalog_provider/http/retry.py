@@ -13,9 +13,11 @@ from typing import TypeVar
 from mode_catalog_provider.errors import (
     MalformedResponseError,
     RateLimitedError,
+    ResponseGarbledError,
     ResponseTruncatedError,
     ServiceError,
     ServiceUnavailableError,
+    UnknownHostError,
 )
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
@@ -26,6 +28,17 @@ T = TypeVar("T")
 
 PASSING: tuple[type[ServiceError], ...] = (RateLimitedError, ServiceUnavailableError, ResponseTruncatedError)
 """Failures that pass by themselves: retried as long as the budget lasts."""
+
+RARELY_PASSING: tuple[type[ServiceError], ...] = (
+    MalformedResponseError,
+    ResponseGarbledError,
+    UnknownHostError,
+)
+"""Failures (exact types) that mostly do not pass: an answer that is not the documented one, such as a sign-in
+page, and a name that nobody knows. A few attempts tell."""
+
+LONGEST_RETRY_AFTER = 366 * 86_400.0
+"""Seconds; who asks callers to come back later than this is taken to have asked for this."""
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
@@ -45,9 +58,9 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
         moment = parse_http_date(text)
         if moment is None:
             return None
-        return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+        seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
     # float() also reads "inf" and "nan".
-    return seconds if 0 <= seconds < float("inf") else None
+    return min(seconds, LONGEST_RETRY_AFTER) if 0 <= seconds < float("inf") else None
 
 
 def parse_http_date(value: str | None) -> datetime | None:
@@ -56,9 +69,9 @@ def parse_http_date(value: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -69,15 +82,14 @@ class RetryPolicy:
         service that asks for a longer wait than is left is not waited for.
     :param first_wait: ceiling in seconds of the first wait; it doubles with each attempt.
     :param longest_wait: ceiling in seconds of any wait that the service did not ask for.
-    :param few_for: failures (exact types) that rarely pass, given up after ``few`` attempts; default: an
-        answer that is not the documented JSON, such as a sign-in page.
+    :param few_for: failures (exact types) that are given up after ``few`` attempts.
     :param few: attempts for those.
     """
 
     budget: float = 300.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
-    few_for: tuple[type[ServiceError], ...] = (MalformedResponseError,)
+    few_for: tuple[type[ServiceError], ...] = RARELY_PASSING
     few: int = 4
 
     def call(
@@ -112,7 +124,9 @@ class RetryPolicy:
                 seconds = self._wait(error, attempts, passing, jitter)
                 if seconds is None or stop.now() - started + seconds > self.budget:
                     raise _given_up(error, attempts, stop.now() - started) from error
-                log.info("%s Trying again in %.1f s.", error, seconds)
+                # A refusal by the rate limit is daily business; all else somebody may want to know.
+                level = logging.INFO if isinstance(error, RateLimitedError) else logging.WARNING
+                log.log(level, "%s Trying again in %.1f s.", error, seconds)
                 counted.count(retries=1)
                 if isinstance(error, RateLimitedError):
                     counted.count(throttled_seconds=seconds)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,35 +15,39 @@ from urllib.request import Request
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ResponseTruncatedError,
     ServiceUnavailableError,
-    UnreachableError,
 )
+from mode_catalog_provider.http.certificates import bundle_for
 from mode_catalog_provider.http.connection import BreakableAdapter, Exchanges
 from mode_catalog_provider.http.endpoint import Endpoint
+from mode_catalog_provider.http.failures import Attempt
+from mode_catalog_provider.http.proxies import Proxy, proxy_for
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
+from mode_catalog_provider.text import visible
+
+log = logging.getLogger(__name__)
 
 USER_AGENT = f"mode-catalog-provider/{__version__}"
 
+#: What the libraries below raise for what goes wrong on the wire.
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError)
 
-def base_url(url: str, *, what: str, allow_http: bool = False) -> str:
+
+def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "https://example.com") -> str:
     """Check the address of a service and bring it into one form.
 
     :param url: as configured, scheme required.
     :param what: what it is in a message, such as ``"Mode host"``.
     :param allow_http: accept plain http to any host; without it only to this machine.
+    :param example: an address of this service, for messages.
     :return: scheme and host (port, path) in lower case where case does not matter, no trailing slash.
     :raises ConfigurationError: when it cannot be right. The message never repeats user name or password.
     """
@@ -49,19 +56,19 @@ def base_url(url: str, *, what: str, allow_http: bool = False) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"{what}: this is not a URL; it looks like https://example.com.") from None
+        raise ConfigurationError(f"{what}: this is not a URL; it looks like {example}.") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(
             f"{what}: the URL carries a user name or password; credentials have fields of their own."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"{what} '{text}' needs a scheme and a host, such as https://app.mode.com.")
+        raise ConfigurationError(f"{what} '{visible(text)}' needs a scheme and a host, such as {example}.")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{what}: the URL must not have a query or a fragment.")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise ConfigurationError(
-            f"{what} '{text}' is plain http: the credential would travel unencrypted. Use https, or allow "
-            "it: --allow-http on the command line, 'allow_http' in a connection of Airflow."
+            f"{what} '{visible(text)}' is plain http: the credential would travel unencrypted. Use https, or "
+            "allow it: --allow-http on the command line, 'allow_http' in a connection of Airflow."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
@@ -103,27 +110,23 @@ class _NoCookies(DefaultCookiePolicy):
         return False
 
 
-class _Session(requests.Session):
-    """Asks the environment for proxies and certificates once per host, where ``requests`` asks each time."""
+@dataclass(frozen=True)
+class _Route:
+    """How requests reach one address.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._of_host: dict[str, Any] = {}
+    :param proxy: what they go through.
+    :param verify: what certificates are checked against.
+    """
 
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Add to the settings of a request, which are the same for all of this session."""
-        parts = urlsplit(url)
-        host = f"{parts.scheme}://{parts.netloc}"
-        if host not in self._of_host:
-            self._of_host[host] = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return dict(self._of_host[host])
+    proxy: Proxy | None
+    verify: bool | str
 
 
 class HttpSession:
     """Sends requests of one service and returns whole answers. Thread-safe.
 
     Redirects are not followed, cookies not kept, ``~/.netrc`` not read, nothing is retried. Proxies and
-    certificate bundles of the environment are honoured unless given here.
+    certificate bundles of the environment are honoured unless the endpoint has some.
 
     :param endpoint: timeouts, proxies and what certificates are checked against.
     :param service: name of the service in messages, such as ``"Mode"``.
@@ -147,13 +150,14 @@ class HttpSession:
         self.stop = stop or StopSignal()
         self.statistics = statistics or RequestStatistics()
         self._endpoint = endpoint
-        self._timeout = (endpoint.connect_timeout, endpoint.read_timeout)
-        self._verify = endpoint.verify
         self._max_bytes = max_bytes
         self._exchanges = Exchanges()
-        self._session = _Session()
+        self._routes: dict[str, _Route] = {}
+        self._answered: set[str] = set()
+        self._session = requests.Session()
+        # What the environment says is asked here, once per address, and may be overruled by the endpoint.
+        self._session.trust_env = False
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        self._session.proxies.update(endpoint.proxies or {})
         self._session.cookies.set_policy(_NoCookies())
         adapter = BreakableAdapter(pool_size=pool_size)
         self._session.mount("https://", adapter)
@@ -187,8 +191,17 @@ class HttpSession:
         self.stop.check()
         deadline = self._endpoint.deadline if deadline is None else deadline
         parts = urlsplit(url)
-        asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
-        where = f"{self.service} at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        route = self._route(origin)
+        attempt = Attempt(
+            asked=f"{self.service} {method} {shown_as or parts.path or '/'}",
+            where=f"{self.service} at {origin}",
+            url=url,
+            endpoint=self._endpoint,
+            proxy=route.proxy,
+            is_known=origin in self._answered,
+        )
+        asked = attempt.asked
         self.statistics.count(requests=1)
         with self._exchanges.begin(deadline=deadline) as exchange:
             try:
@@ -200,14 +213,14 @@ class HttpSession:
                     params=params,
                     json=json,
                     data=data,
-                    timeout=self._timeout,
-                    # Given per request: `requests` prefers REQUESTS_CA_BUNDLE to a session's own setting.
-                    verify=self._verify,
+                    timeout=(self._endpoint.connect_timeout, self._endpoint.read_timeout),
+                    proxies=route.proxy.for_requests if route.proxy else {},
+                    verify=route.verify,
                     allow_redirects=False,
                     stream=True,
                 ) as response:
                     body = read_body(response, max_bytes=self._max_bytes, asked=asked)
-            except (requests.RequestException, OSError, ResponseTruncatedError) as error:
+            except (*_FAILURES, ResponseTruncatedError) as error:
                 self.stop.check()
                 if exchange.overdue:
                     raise ServiceUnavailableError(
@@ -215,13 +228,14 @@ class HttpSession:
                     ) from error
                 if isinstance(error, ResponseTruncatedError):
                     raise
-                ours = self._in_our_words(error, asked, where)
+                ours = attempt.failed(error)
                 # The library's complaint about an address repeats it, with a proxy's password if it has one.
                 raise ours from (None if isinstance(ours, ConfigurationError) else error)
             # Without an announced end, a body that was cut looks like a whole one.
             if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
                 self.stop.check()
                 raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
+        self._answered.add(origin)
         self.statistics.count(bytes_received=len(body))
         return Answer(
             status=response.status_code,
@@ -235,30 +249,16 @@ class HttpSession:
         """Close the connections that are not in use."""
         self._session.close()
 
-    def _in_our_words(
-        self, error: Exception, asked: str, where: str
-    ) -> ServiceUnavailableError | ConfigurationError:
-        # Only the kind of a failure is told: the library's own texts can hold a proxy's password.
-        beneath = error.args[0] if error.args else None
-        cause = getattr(beneath, "reason", None)
-        if isinstance(error, requests.exceptions.ProxyError):
-            return UnreachableError(
-                f"{where} cannot be reached through the proxy (check the proxy's address and rights)."
-            )
-        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return ConfigurationError(
-                f"{where} shows a certificate that this machine does not trust. Give the authority's bundle "
-                "as `verify`."
-            )
-        if isinstance(error, requests.exceptions.InvalidProxyURL):
-            return ConfigurationError("The proxy's URL cannot be used.")
-        if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-            return ConfigurationError(f"{where}: this address cannot be used.")
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-            unknown = isinstance(cause, NameResolutionError)
-            reason = "its name cannot be resolved" if unknown else "no connection could be made"
-            return UnreachableError(f"{where} cannot be reached: {reason}. Check the host and the network.")
-        # A silence in the middle of a body comes as a plain ConnectionError.
-        if isinstance(error, requests.exceptions.Timeout) or isinstance(beneath, ReadTimeoutError):
-            return ServiceUnavailableError(f"{asked}: no answer within {self._timeout[1]:g} s.")
-        return ServiceUnavailableError(f"{asked}: the connection broke ({type(error).__name__}).")
+    def _route(self, origin: str) -> _Route:
+        if origin not in self._routes:
+            route = _Route(proxy_for(origin, self._endpoint), bundle_for(origin, self._endpoint))
+            if route.verify is False and origin.startswith("https:"):
+                log.warning(
+                    "%s at %s is talked to without checking certificates (`verify` of %s is off): whoever is "
+                    "in between can read the credential.",
+                    self.service,
+                    origin,
+                    self._endpoint.place,
+                )
+            self._routes[origin] = route
+        return self._routes[origin]

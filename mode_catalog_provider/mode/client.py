@@ -15,10 +15,11 @@ from mode_catalog_provider.errors import (
     NotFoundError,
     RateLimitedError,
     ServiceUnavailableError,
+    UnknownHostError,
     UnreachableError,
     WrongHostError,
 )
-from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.retry import RARELY_PASSING, RetryPolicy
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.mode.credentials import (
@@ -96,12 +97,13 @@ class ModeClient:
         :raises ServiceUnavailableError: the host cannot be reached.
         """
         # A mistyped host will not come up however long one waits.
-        policy = RetryPolicy(
-            budget=self._retries.budget, few_for=(MalformedResponseError, UnreachableError), few=3
-        )
+        policy = RetryPolicy(budget=self._retries.budget, few_for=(*RARELY_PASSING, UnreachableError), few=3)
         try:
             body = self._read("/api/verify", policy=policy)
         except (NotFoundError, MalformedResponseError) as error:
+            # What was cut off, broken or too large says nothing about who sent it.
+            if type(error) not in (NotFoundError, MalformedResponseError):
+                raise
             raise self._not_mode() from error
         workspace = body.get("workspace")
         if not isinstance(workspace, str):
@@ -198,7 +200,7 @@ class ModeClient:
                     status=error.status,
                 ) from error
 
-        policy = RetryPolicy(budget=self._retries.budget, few_for=())
+        policy = RetryPolicy(budget=self._retries.budget, few_for=(UnknownHostError,))
         return self._with_retries(attempt, policy, passing=(RateLimitedError, UnreachableError))
 
     @property

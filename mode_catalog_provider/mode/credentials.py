@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError
+from mode_catalog_provider.http.credential_text import credential_text
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class ModeCredentials:
     :param secret: never shown.
     :param successor: the key that takes over once this one is refused, so that a rotation can be prepared;
         default ``None``.
-    :raises ConfigurationError: when one of them is empty.
+    :raises ConfigurationError: when one of them is empty, or holds a character that none has.
     """
 
     token: str = field(repr=False)
@@ -46,9 +47,14 @@ class ModeCredentials:
     successor: ModeCredentials | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.token or not self.secret:
-            missing = "token" if not self.token else "secret"
-            raise ConfigurationError(f"Mode's API key is not complete: its {missing} is empty.")
+        for name in ("token", "secret"):
+            if not getattr(self, name):
+                raise ConfigurationError(f"Mode's API key is not complete: its {name} is empty.")
+            # A colon ends the token where both are sent.
+            text = credential_text(
+                getattr(self, name), what=f"Mode's API {name}", refuse=":" if name == "token" else ""
+            )
+            object.__setattr__(self, name, text)
 
     def __str__(self) -> str:
         return self.suffix
@@ -132,5 +138,5 @@ class CredentialKeeper:
             cure = f"put the new token into connection '{self._kept_in}' and clear this task."
         refused = " and ".join(one.suffix for one in self._refused)
         return ModeAuthenticationError(
-            f"Mode refused API token {refused} (401). It was rotated or has expired; {cure}"
+            f"Mode refused API token {refused} (401). It was mistyped, rotated or has expired; {cure}"
         )

@@ -8,6 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError, WrongHostError
 from mode_catalog_provider.http.session import base_url
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class Address:
     """
 
     def __init__(self, host: str, *, workspace: str, allow_http: bool, kept_in: str) -> None:
-        self.configured = base_url(host, what="Mode host", allow_http=allow_http)
+        self.configured = base_url(
+            host, what="Mode host", allow_http=allow_http, example="https://app.mode.com"
+        )
         self.current = self.configured
         self._workspace = workspace
         self._kept_in = kept_in
@@ -67,8 +70,10 @@ class Address:
         :raises MalformedResponseError: the path would lead elsewhere. Its parts are tokens that Mode sent.
         """
         route = path if path.startswith("/") else f"/api/{self._workspace}/{path}"
-        if re.search(r"[?#\\\s]|//|/\.{1,2}(/|$)|/$", route):
-            raise MalformedResponseError(f"Mode gave a token that cannot be part of a route: '{path}'.")
+        if re.search(r"[?#\\\s\ud800-\udfff]|//|/\.{1,2}(/|$)|/$", route):
+            raise MalformedResponseError(
+                f"Mode gave a token that cannot be part of a route: '{visible(path)}'."
+            )
         return self.current + route
 
     def follow(self, asked: str, location: str) -> str:
@@ -78,19 +83,25 @@ class Address:
         :param location: the ``Location`` header.
         :raises WrongHostError: it leads to another host, or from https to http.
         """
-        target = urlsplit(urljoin(asked, location))
         source = urlsplit(asked)
+        try:
+            target = urlsplit(urljoin(asked, location))
+            port = target.port
+        except ValueError:
+            raise MalformedResponseError(
+                f"{self.current} sends its callers to an address that is none: {visible(location)}."
+            ) from None
         same_host = target.netloc.lower() == source.netloc.lower()
         secure = target.scheme == "https" or target.scheme == source.scheme
         if same_host and secure:
             pass
-        elif _default_https(target.scheme, target.port) and target.username is None and target.hostname:
+        elif _default_https(target.scheme, port) and target.username is None and target.hostname:
             moved_by_mode = target.hostname in CLOUD_HOSTS and source.hostname in CLOUD_HOSTS
             made_secure = target.hostname == source.hostname and source.scheme == "http"
             if not (moved_by_mode or made_secure):
-                raise self._elsewhere(target.scheme, target.hostname, target.port)
+                raise self._elsewhere(target.scheme, target.hostname, port)
         else:
-            raise self._elsewhere(target.scheme, target.hostname or "", target.port)
+            raise self._elsewhere(target.scheme, target.hostname or "", port)
         origin = f"{target.scheme}://{target.netloc}"
         # A redirect of this one call (to a sign-in page, say) must not move all the others.
         moved = origin + urlsplit(self.current).path
@@ -105,7 +116,7 @@ class Address:
         place = (
             "the host field" if " " in self._kept_in else f"the host field of connection '{self._kept_in}'"
         )
-        there = f"{scheme}://{hostname}{'' if port is None else f':{port}'}"
+        there = f"{scheme}://{visible(hostname)}{'' if port is None else f':{port}'}"
         return WrongHostError(
             f"{self.current} sends its callers to {there}; the credentials were not sent there. If that is "
             f"your Mode, put it into {place}; if it is a sign-in page, the API must be let past it."

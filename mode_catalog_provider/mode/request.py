@@ -16,7 +16,7 @@ from mode_catalog_provider.errors import (
     ServiceError,
     ServiceUnavailableError,
 )
-from mode_catalog_provider.http.response import Answer, excerpt, read_json
+from mode_catalog_provider.http.response import Answer, excerpt, read_json, whole_number
 from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
 from mode_catalog_provider.http.session import HttpSession
 from mode_catalog_provider.http.statistics import RequestStatistics
@@ -199,8 +199,4 @@ def refusal(answer: Answer, authority: Authority) -> ServiceError:
 def rate_headers(answer: Answer) -> tuple[int | None, int | None]:
     """Return ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining``, each where it was sent and is a number."""
     limit, remaining = (answer.headers.get(f"X-RateLimit-{name}", "") for name in ("Limit", "Remaining"))
-    return _number(limit), _number(remaining)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.strip().isdecimal() else None
+    return whole_number(limit), whole_number(remaining)

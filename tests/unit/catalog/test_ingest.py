@@ -188,10 +188,11 @@ def test_an_endpoint_that_does_not_take_the_bytes_is_given_up_after_the_timeout(
     assert not file.maybe_stored
 
 
-def test_each_retry_is_announced(catalog, new_ingest, caplog):
+def test_each_retry_is_announced_once(catalog, new_ingest, caplog):
     catalog.fault(UPLOADS, status=503)
     new_ingest().push(outgoing())
-    assert "failed (503). Next attempt in" in caplog.text
+    assert [record.levelname for record in caplog.records if "failed (503)" in record.message] == ["WARNING"]
+    assert "failed (503). Trying again in" in caplog.text
 
 
 # -- refusals -----------------------------------------------------------------------------------------------

@@ -84,7 +84,10 @@ class RawServer:
         with connection:
             request = b""
             while b"\r\n\r\n" not in request:
-                block = connection.recv(65536)
+                try:
+                    block = connection.recv(65536)
+                except OSError:  # of TLS 1.3, a refusal of our certificate arrives as late as this
+                    return
                 if not block:
                     return
                 request += block

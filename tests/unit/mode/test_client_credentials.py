@@ -76,8 +76,8 @@ def test_a_refused_key_says_which_one_where_it_is_kept_and_what_to_do(
     with pytest.raises(ModeAuthenticationError) as caught:
         connect().verify()
     assert str(caught.value) == (
-        f"Mode refused API token …{token[-4:]} (401). It was rotated or has expired; put the new token into "
-        "connection 'mode_default' and clear this task."
+        f"Mode refused API token …{token[-4:]} (401). It was mistyped, rotated or has expired; put the new "
+        "token into connection 'mode_default' and clear this task."
     )
     assert len(sandbox.mode.requests) == 1
 

@@ -1,0 +1,98 @@
+"""The connection that a hook reads: found, or told how to make it; its standard fields obeyed or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook, Connection
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.text import visible
+
+try:  # Airflow 3.2+
+    from airflow.sdk.exceptions import AirflowNotFoundException
+except ImportError:
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+
+
+def connection_of(hook: BaseHook, conn_id: str) -> Connection:
+    """Read a hook's connection.
+
+    :param hook: says which type of connection it wants.
+    :param conn_id: id of the connection.
+    :raises ConfigurationError: there is none, or what there is cannot be read.
+    """
+    kind: Any = hook
+    try:
+        connection: Connection = hook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"There is no Airflow connection '{conn_id}'. Create one of type {kind.hook_name} "
+            f"({kind.conn_type}) with this id under Admin > Connections, or set the environment variable "
+            f"AIRFLOW_CONN_{conn_id.upper()} for every worker and the triggerer."
+        ) from None
+    except ValueError:
+        # A text in the environment that is neither a URL nor JSON; the error would quote it.
+        raise ConfigurationError(
+            f"The Airflow connection '{conn_id}' cannot be read: its text is neither a URL nor JSON."
+        ) from None
+    return connection
+
+
+def address_of(connection: Connection) -> str:
+    """Return the base URL that a connection's host, port and schema make together; ``""`` for none.
+
+    Airflow's own URL form of a connection takes a port out of the host, and what follows it is the schema.
+
+    :raises ConfigurationError: they contradict each other, or the schema means nothing here.
+    """
+    host = (connection.host or "").strip()
+    schema = (connection.schema or "").strip().strip("/").lower()
+    # Airflow's form sends 0 for a port that was left empty.
+    port = connection.port or None
+    named = f"Connection '{connection.conn_id}'"
+    if schema not in ("", "http", "https"):
+        raise ConfigurationError(
+            f"{named} has a schema, '{visible(schema)}', that means nothing here; it can be http or https. "
+            "The workspace belongs into the extra field 'workspace'."
+        )
+    if not host:
+        if port or schema:
+            raise ConfigurationError(
+                f"{named} has a {'port' if port else 'schema'} but no host. Give the host as well, such as "
+                "https://app.mode.com."
+            )
+        return ""
+    if schema and "://" not in host:
+        host = f"{schema}://{host}"
+    try:
+        parts = urlsplit(host)
+        given = parts.port
+    except ValueError:
+        return host  # the client says what is wrong with it
+    if schema and parts.scheme.lower() != schema:
+        raise ConfigurationError(
+            f"{named} says {schema} as its schema and {parts.scheme} in its host. Leave the schema empty."
+        )
+    if port is None or given == port or "://" not in host:
+        return host if port is None or given == port else f"{host}:{port}"
+    if given is not None:
+        raise ConfigurationError(
+            f"{named} names two ports, {given} in its host and {port} as its port. Leave one of them out."
+        )
+    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
+
+
+def refuse_standard_fields(connection: Connection, *, instead: str) -> None:
+    """Refuse host, port and schema of a connection that has its addresses elsewhere.
+
+    :param instead: where they belong, as the end of a sentence.
+    :raises ConfigurationError: one of them is filled, and would be ignored.
+    """
+    given = [name for name in ("host", "schema", "port") if getattr(connection, name, None)]
+    if given:
+        raise ConfigurationError(
+            f"Connection '{connection.conn_id}' has a {' and a '.join(given)}, which mean nothing here. "
+            f"{instead}"
+        )

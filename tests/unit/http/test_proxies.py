@@ -1,0 +1,178 @@
+"""A proxy: the connection's word before the environment's, and its trouble told as its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import traceback
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import (
+    CancelledError,
+    ConfigurationError,
+    ServiceUnavailableError,
+    UnknownHostError,
+    UnreachableError,
+)
+from mode_catalog_provider.http.retry import RetryPolicy
+from mode_catalog_provider.http.stop import StopSignal
+from tests.unit.http.conftest import RawServer, session
+
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+MODE = "http://mode.internal.example/api/verify"
+NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def other() -> Any:
+    running = RawServer()
+    running.answers(OK)
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_the_connections_proxy_wins_over_the_environments(
+    server: RawServer, other: RawServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    server.answers(OK)
+    monkeypatch.setenv(variable, other.url)
+    session(proxies={"http": server.url}).exchange("GET", MODE)
+    assert len(server.received) == 1
+    assert other.received == []
+
+
+@pytest.mark.parametrize("proxies", [{"http": ""}, {"all": ""}, {}])
+def test_the_connection_can_switch_the_environments_proxy_off(
+    server: RawServer, other: RawServer, monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str]
+) -> None:
+    server.answers(OK)
+    monkeypatch.setenv("http_proxy", other.url)
+    session(proxies=proxies).exchange("GET", server.url)
+    assert len(server.received) == 1
+    assert other.received == []
+
+
+def test_without_a_word_of_the_connection_the_environment_is_asked(
+    other: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", other.url)
+    session().exchange("GET", MODE)
+    assert other.received[0].startswith(b"GET http://mode.internal.example/api/verify ")
+
+
+def test_no_proxy_of_the_environment_is_obeyed(
+    server: RawServer, other: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers(OK)
+    monkeypatch.setenv("http_proxy", other.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    session().exchange("GET", server.url)
+    assert other.received == []
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://user:pr0xy-secret@proxy.example.com:99999", "cannot be used"),
+        ("ftp://user:pr0xy-secret@proxy.example.com", "cannot be used"),
+        ("http://user:pr0xy-secret@:3128", "cannot be used"),
+        ("http://[::1", "cannot be used"),
+        ("socks5h://user:pr0xy-secret@proxy.example.com", r"pip install 'requests\[socks\]'"),
+    ],
+)
+@pytest.mark.parametrize("origin", ["connection", "environment"])
+def test_a_proxy_that_cannot_be_used_is_told_as_the_proxy_and_by_its_place(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, said: str, origin: str
+) -> None:
+    monkeypatch.setattr("mode_catalog_provider.http.proxies.importlib.util.find_spec", lambda name: None)
+    if origin == "environment":
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        asking, place = session(), "in HTTP_PROXY"
+    else:
+        asking, place = session(proxies={"http": proxy}), "`proxies` of connection 'mode_default'"
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        asking.exchange("GET", MODE)
+    assert place in str(caught.value)
+    assert "pr0xy-secret" not in "".join(traceback.format_exception(caught.value))
+    assert asking.statistics.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        ("407 Proxy Authentication Required", ConfigurationError, "user name and password"),
+        ("403 Forbidden", ConfigurationError, "does not let this machine through"),
+        ("502 Bad Gateway", UnreachableError, "it answers 502"),
+    ],
+)
+def test_a_proxy_that_refuses_the_tunnel_is_told_with_its_reason(
+    server: RawServer, answer: str, kind: type[Exception], said: str
+) -> None:
+    server.answers(f"HTTP/1.1 {answer}\r\n\r\n".encode())
+    asking = session(proxies={"https": server.url})
+    with pytest.raises(kind, match=said) as caught:
+        asking.exchange("GET", "https://mode.internal.example/api/verify")
+    assert server.url in str(caught.value)
+
+
+def test_a_proxy_that_is_not_there_is_told_as_the_proxy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(UnreachableError, match=f"proxy http://127.0.0.1:{port} .*takes no connection"):
+        session(proxies={"https": f"http://127.0.0.1:{port}"}).exchange("GET", "https://mode.example/")
+
+
+def test_a_proxy_whose_name_nobody_knows_is_given_up_after_few_attempts() -> None:
+    asking = session(proxies={"http": "http://proxy.invalid:3128"})
+    with pytest.raises(UnknownHostError, match="the proxy's name cannot be resolved"):
+        RetryPolicy(first_wait=0.001).call(lambda: asking.exchange("GET", MODE), stop=StopSignal())
+    assert asking.statistics.requests <= 4
+
+
+def _dripping_tunnel(server: RawServer) -> None:
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: a")
+            server.reached.set()
+            while not server.released.wait(0.02):
+                connection.sendall(b"x")
+
+    server.script = drip
+
+
+def test_a_tunnel_that_drips_ends_at_the_deadline(server: RawServer) -> None:
+    _dripping_tunnel(server)
+    asking = session(proxies={"https": server.url}, timeout=20)
+    with pytest.raises(ServiceUnavailableError, match=r"not complete after 0\.3 s"):
+        asking.exchange("GET", "https://mode.internal.example/", deadline=0.3)
+
+
+def test_a_tunnel_that_drips_ends_when_somebody_cancels(server: RawServer) -> None:
+    _dripping_tunnel(server)
+    stop = StopSignal()
+    asking = session(proxies={"https": server.url}, timeout=20, stop=stop)
+    ended: list[type[BaseException]] = []
+
+    def ask() -> None:
+        try:
+            asking.exchange("GET", "https://mode.internal.example/", deadline=60)
+        except CancelledError as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert server.reached.wait(10)
+    stop.set()
+    thread.join(10)
+    assert ended == [CancelledError]
