@@ -8,6 +8,7 @@ from airflow.sdk import get_current_context, task
 
 from mode_catalog_provider.operators.extract import COVERED_BY
 from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.errors import airflow_errors
 
 
 @task
@@ -34,4 +35,5 @@ def confirm_outcome() -> None:
             why = f"{one} failed: see its log"
         case _:
             why = f"{', '.join(failed[:-1])} and {failed[-1]} failed: see their logs"
-    raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")
+    with airflow_errors():
+        raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")

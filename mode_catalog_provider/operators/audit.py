@@ -121,7 +121,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             "compared_with": report.compared_with,
             "first": [finding.to_json() for finding in shown],
         }
-        self._fail(fail_on, report, context, result)
+        with airflow_errors(context):
+            self._fail(fail_on, report, context, result)
         return result
 
     def _fail_on(self) -> tuple[str, ...]:

@@ -187,7 +187,11 @@ class ModeCacheRefreshOperator(BaseOperator):
             policy = RefreshPolicy.of(self)
             selection = selection_of(self)
             if selection.empty and policy.refresh != ENDPOINT:
-                raise AirflowSkipException("There is nothing to refresh: nothing was selected.")
+                raise AirflowSkipException(
+                    "There is nothing to refresh: nothing was selected. Give reports, datasets, collections "
+                    "or data_sources. For the ready DAGs they stand in the form, and in Airflow's section "
+                    "[mode_catalog] as reports, datasets, refresh_collections and refresh_data_sources."
+                )
             with killable_client(self.hook, switch, cancel=policy.cancel_on_kill) as client:
                 if policy.refresh == ENDPOINT:
                     return call_endpoint(client, policy)

@@ -78,13 +78,13 @@ class SourceIngestedSensor(BaseSensorOperator):
         with airflow_errors():
             if rendered_truth("skip_when", self.skip_when):
                 raise AirflowSkipException("This run was asked not to wait for Catalog.")
-        if not self.deferrable:
-            return super().execute(context)
-        try:
-            state = self._look(context)
-        except AirflowFailException as error:
-            self._give_up(error)
-        return state_result(state) if state.ready else self._wait(context)
+            if not self.deferrable:
+                return super().execute(context)
+            try:
+                state = self._look(context)
+            except AirflowFailException as error:
+                self._give_up(error)
+            return state_result(state) if state.ready else self._wait(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
@@ -93,6 +93,10 @@ class SourceIngestedSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Turn the trigger's event into the result of the task."""
+        with airflow_errors():
+            return self._judged(event)
+
+    def _judged(self, event: dict[str, Any] | None) -> dict[str, Any]:
         match event:
             case {"status": "ingested", "message": message, "sources": sources}:
                 self.log.info("%s", message)

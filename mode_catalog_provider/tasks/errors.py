@@ -1,43 +1,128 @@
-"""The border between our errors and Airflow's vocabulary, crossed in one place."""
+"""The border between our errors and Airflow's vocabulary, crossed in one place.
+
+Airflow's page of a task's log does not wrap its lines, and puts a stack after an error. So what happened and
+what to do stands before it, in lines that fit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Context
 
 from mode_catalog_provider.errors import AuthenticationError, ModeCatalogError
-from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
+from mode_catalog_provider.text import printable
+
+log = logging.getLogger(__name__)
+
+#: Characters of a line that are seen without scrolling.
+WIDTH = 100
+
+#: Where one sentence ends and the next begins.
+_SENTENCE = re.compile(r"(?<=[.!?;:]) (?=[A-Z'\"])")
+
+#: Schedules by name that have no days to bring back; the same kinds as timetables.
+_WITHOUT_DAYS = {"@once", "@continuous"}
+_TIMETABLES_WITHOUT_DAYS = ("Null", "Once", "Continuous", "Asset", "Partition")
 
 
 @contextmanager
 def airflow_errors(context: Context | None = None) -> Iterator[None]:
     """Fail the task at once on a permanent error; let everything else pass, so that Airflow retries it.
 
-    Errors that may pass stay what they are: a retry policy reads their type and, on a rate limit,
-    ``retry_after``.
+    What ends the task, also as skipped, is told in the log before it is raised, once and without the errors
+    that led to it. Errors that may pass stay what they are: a retry policy reads their type and, on a rate
+    limit, ``retry_after``.
 
-    :param context: of the running task; with it a refused credential is answered with the two commands that
-        bring back what was missed. Default ``None``.
+    :param context: of the running task; with it a refused credential is answered with the commands that bring
+        back what was missed, as far as the DAG's schedule knows them. Default ``None``.
     :raises AirflowFailException: with the same sentence, when a retry cannot help.
     """
     try:
         yield
     except ModeCatalogError as error:
-        if not error.permanent:
-            raise
-        message = str(error)
+        message, commands = str(error), []
         if context is not None and isinstance(error, AuthenticationError):
-            message += _recovery(context)
-        raise AirflowFailException(message) from error
+            commands = _recovery(context)
+        if not error.permanent:
+            tell_failure(error)
+            raise error.with_traceback(None) from None
+        failure = AirflowFailException(" ".join([message, *(f"{why}: {how}" for why, how in commands)]))
+        tell_failure(failure, message=message, commands=commands)
+        raise failure from None
+    except (AirflowFailException, AirflowSensorTimeout) as error:
+        tell_failure(error)
+        raise error.with_traceback(None) from None
+    except AirflowSkipException as skip:
+        tell_skip(skip)
+        raise skip.with_traceback(None) from None
 
 
-def _recovery(context: Context) -> str:
+def tell_failure(
+    error: BaseException, *, message: str | None = None, commands: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Log what ends a task: each sentence, and each command, on lines of their own.
+
+    :param error: what will be raised; told once, however many doors it goes through.
+    :param message: what to tell, default the error's own.
+    :param commands: what can be typed, each with the words that lead to it.
+    """
+    if getattr(error, "was_told", False):
+        return
+    error.was_told = True  # type: ignore[attr-defined]
+    for line in lines_of(message if message is not None else str(error), commands):
+        log.error("%s", line)
+
+
+def tell_skip(skip: AirflowSkipException) -> None:
+    """Log why a task is skipped."""
+    if getattr(skip, "was_told", False):
+        return
+    skip.was_told = True  # type: ignore[attr-defined]
+    for line in lines_of(str(skip)):
+        log.warning("%s", line)
+
+
+def lines_of(message: str, commands: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """Return a message as lines that fit on the page of a log."""
+    lines: list[str] = []
+    for sentence in _SENTENCE.split(" ".join(message.split())):
+        lines += textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False)
+    for why, how in commands:
+        lines += [*textwrap.wrap(f"{why}:", WIDTH), *_typed(how)]
+    return lines
+
+
+def _typed(command: str) -> list[str]:
+    """Return a command as lines that a shell takes as one, each with whole flags."""
+    lines, line = [], ""
+    for part in re.split(r" (?=--)", command):
+        # Two characters for the backslash, as many for the indent.
+        if line and len(line) + 1 + len(part) > WIDTH - 4:
+            lines.append(f"{line} \\")
+            line = f"  {part}"
+        else:
+            line = f"{line} {part}" if line else part
+    return [f"  {one}" for one in [*lines, line]]
+
+
+def _recovery(context: Context) -> list[tuple[str, str]]:
     dag_run = context.get("dag_run")
     if dag_run is None:
-        return ""
+        return []
+    trigger = f"airflow dags trigger {dag_run.dag_id}"
+    if not _has_days(getattr(context.get("dag"), "schedule", None)):
+        return [("Then start one run of now", trigger)]
     first = dag_run.logical_date or dag_run.run_after
     try:
         succeeded = context["ti"].get_previous_dagrun(state="success")
@@ -46,8 +131,21 @@ def _recovery(context: Context) -> str:
         succeeded = None
     if succeeded is not None and succeeded.logical_date is not None:
         first = succeeded.logical_date
-    return (
-        f" Then bring back the days that were missed: airflow backfill create --dag-id {dag_run.dag_id} "
-        f"--from-date {first:%Y-%m-%d} --to-date {datetime.now(UTC):%Y-%m-%d} --reprocess-behavior failed "
-        f"(one snapshot serves them all); or start one run of now: airflow dags trigger {dag_run.dag_id}"
+    backfill = (
+        f"airflow backfill create --dag-id {dag_run.dag_id} --from-date {first:%Y-%m-%d} "
+        f"--to-date {datetime.now(UTC):%Y-%m-%d} --reprocess-behavior failed"
     )
+    return [
+        ("Then bring back the days that were missed (one snapshot serves them all)", backfill),
+        ("Or start one run of now", trigger),
+    ]
+
+
+def _has_days(schedule: object) -> bool:
+    """Return whether Airflow takes a backfill for a schedule: it refuses those that have no period."""
+    if isinstance(schedule, str):
+        return schedule not in _WITHOUT_DAYS
+    if isinstance(schedule, timedelta) or type(schedule).__name__ == "relativedelta":
+        return True
+    name = type(schedule).__name__
+    return name.endswith(("Timetable", "Schedule")) and not name.startswith(_TIMETABLES_WITHOUT_DAYS)

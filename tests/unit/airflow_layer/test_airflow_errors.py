@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import shlex
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import Asset
 
 from mode_catalog_provider.errors import ConfigurationError, ModeAuthenticationError, RateLimitedError
-from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks import errors
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.tasks.errors import airflow_errors
 
 
@@ -15,7 +18,8 @@ def test_a_permanent_error_fails_the_task_at_once_with_the_same_sentence():
     with pytest.raises(AirflowFailException) as caught, airflow_errors():
         raise error
     assert str(caught.value) == "Put the new token into connection 'mode_default'."
-    assert caught.value.__cause__ is error
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_an_error_that_may_pass_stays_what_it_is_for_retry_policies():
@@ -29,23 +33,89 @@ def test_errors_that_are_not_ours_pass_through():
         raise KeyError("unexpected")
 
 
-def test_a_refused_credential_names_the_commands_that_bring_the_missed_days_back():
+def refused(schedule):
     succeeded = SimpleNamespace(logical_date=datetime(2026, 11, 15, tzinfo=UTC))
     context = {
+        "dag": SimpleNamespace(schedule=schedule),
         "dag_run": SimpleNamespace(dag_id="sync", logical_date=None, run_after=datetime.now(UTC)),
         "ti": SimpleNamespace(get_previous_dagrun=lambda state: succeeded),
     }
     with pytest.raises(AirflowFailException) as caught, airflow_errors(context):
         raise ModeAuthenticationError("Mode refused it.")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("schedule", ["@daily", "30 5 * * *", timedelta(hours=6)])
+def test_a_refused_credential_names_the_commands_that_bring_the_missed_days_back(schedule):
+    said = refused(schedule)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     assert (
         f"airflow backfill create --dag-id sync --from-date 2026-11-15 --to-date {today} "
         "--reprocess-behavior failed"
-    ) in str(caught.value)
-    assert str(caught.value).endswith("airflow dags trigger sync")
+    ) in said
+    assert said.endswith("airflow dags trigger sync")
+
+
+@pytest.mark.parametrize("schedule", [None, "@once", "@continuous", [Asset("loaded")], Asset("loaded")])
+def test_where_airflow_refuses_a_backfill_none_is_named(schedule):
+    said = refused(schedule)
+    assert "backfill" not in said
+    assert said.endswith("airflow dags trigger sync")
 
 
 def test_any_other_error_says_nothing_of_missed_days():
     context = {"dag_run": SimpleNamespace(dag_id="sync")}
     with pytest.raises(AirflowFailException, match=r"^No workspace\.$"), airflow_errors(context):
         raise ConfigurationError("No workspace.")
+
+
+def told(caplog):
+    return [record.message for record in caplog.records if record.name == errors.__name__]
+
+
+def test_before_it_fails_a_task_says_what_happened_and_what_to_type_in_lines_that_fit(caplog):
+    dag_id = "mode_catalog_sync_of_the_second_workspace"
+    context = {
+        "dag": SimpleNamespace(schedule="@daily"),
+        "dag_run": SimpleNamespace(dag_id=dag_id, logical_date=None, run_after=datetime.now(UTC)),
+    }
+    cure = (
+        "Put the new token into connection 'mode_default' and clear this task, or " + "look " * 30 + "again."
+    )
+    with pytest.raises(AirflowFailException), airflow_errors(context):
+        raise ModeAuthenticationError(f"Mode refused API token ...4f2a (401). {cure}")
+    lines = told(caplog)
+    assert lines[0] == "Mode refused API token ...4f2a (401)."
+    assert lines[1].startswith("Put the new token into connection 'mode_default'")
+    assert max(map(len, lines)) <= 100
+    typed = "\n".join(lines)
+    assert f"\n  airflow dags trigger {dag_id}" in typed
+    start = typed.index("  airflow backfill create")
+    command = shlex.split(typed[start : typed.index("Or start")])
+    assert command[:5] == ["airflow", "backfill", "create", "--dag-id", dag_id]
+    assert command[-2:] == ["--reprocess-behavior", "failed"]
+
+
+def test_what_may_pass_is_told_before_it_is_raised_and_comes_without_what_led_to_it(caplog):
+    def look():
+        try:
+            raise OSError("reset")
+        except OSError as error:
+            raise RateLimitedError("Still 429.", status=429) from error
+
+    with pytest.raises(RateLimitedError) as caught, airflow_errors():
+        look()
+    assert told(caplog) == ["Still 429."]
+    assert caught.value.__cause__ is None
+
+
+def test_a_skipped_task_says_why(caplog):
+    with pytest.raises(AirflowSkipException), airflow_errors():
+        raise AirflowSkipException("There is nothing to refresh.")
+    assert told(caplog) == ["There is nothing to refresh."]
+
+
+def test_an_error_that_goes_through_two_doors_is_told_once(caplog):
+    with pytest.raises(AirflowFailException), airflow_errors(), airflow_errors():
+        raise ConfigurationError("No workspace.")
+    assert told(caplog) == ["No workspace."]
