@@ -58,8 +58,8 @@ def create_object(fs: Any, key: str, content: bytes, *, place: object) -> bool:
     :param content: never empty: object stores treat the creation of an empty object as a mere touch.
     :param place: what messages call the folder.
     :return: whether this call created it; also ``False`` when an earlier try of it did whose answer was lost.
-    :raises ConfigurationError: the store cannot do this, may not, or has no such bucket or container.
-    :raises ServiceUnavailableError: it gave no useful answer.
+    :raises ConfigurationError: the store cannot do this, or has no such bucket or container. Other errors are
+        those of the file system; :func:`store_error` knows what they mean.
     """
     for pause in (*_CONFLICT_PAUSES, None):
         try:
@@ -76,14 +76,13 @@ def create_object(fs: Any, key: str, content: bytes, *, place: object) -> bool:
             cannot = status == 501 or code in _CANNOT or getattr(error, "errno", None) == errno.ENOSYS
             if cannot or (type(error) in {ValueError, NotImplementedError} and status is None):
                 raise no_exclusive_create(place) from error
-            translated = store_error(error, place)
-            if isinstance(translated, FileNotFoundError):
+            if isinstance(store_error(error, place), FileNotFoundError):
                 raise ConfigurationError(
                     f"{place} cannot be written: its bucket or container does not exist. Create it, or "
                     "correct the path."
                 ) from error
             if status != 409 or pause is None:
-                raise translated from error
+                raise
             # Another conditional write to the same name was under way, and this one did nothing.
             time.sleep(pause)
     raise AssertionError("the last turn returns or raises")

@@ -94,8 +94,7 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
 
     :param path: file to create.
     :param content: never empty: object stores treat the creation of an empty object as a mere touch.
-    :raises ConfigurationError: the object store cannot do this, may not, or has no such bucket or container.
-    :raises ServiceUnavailableError: it gave no useful answer.
+    :raises ConfigurationError: the object store cannot do this, or has no such bucket or container.
     """
     if not is_local(path):
         return create_object(path.fs, path.path, content, place=path.parent)
