@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,6 +94,18 @@ class Output:
             self._print(_as_json(result))
         elif not self.quiet:
             self._print("\n".join(printable(line) for line in lines))
+
+    def pieces(self, pieces: Iterable[str]) -> None:
+        """Print a result piece by piece, for one that may be longer than what fits into memory."""
+        if self.quiet and not self.as_json:
+            return
+        self._answered = True
+        try:
+            for piece in pieces:
+                sys.stdout.write(piece)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def error(self, error: BaseException, message: str | None = None) -> None:
         """Print what ended the command as JSON, where JSON was asked for and nothing was printed yet.

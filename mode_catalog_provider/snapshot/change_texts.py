@@ -1,0 +1,165 @@
+"""What changed between two snapshots, told to people: in lines for a log, and as Markdown for a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mode_catalog_provider.moments import of_second
+from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
+from mode_catalog_provider.snapshot.changes import Change
+from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.sql.difference import difference
+from mode_catalog_provider.text import first_of, markdown, visible
+
+#: Changes of one word that a text names; the kept file has all.
+NAMED = 10
+
+#: Lines in which a change of a query's text is shown.
+SQL_LINES = 6
+
+#: Reports that are named as the most used.
+MOST_USED = 5
+
+_PLURAL = {
+    "collection": "collections",
+    "report": "reports",
+    "query": "queries",
+    "datasource": "connections",
+    "member": "members",
+}
+_SINGULAR = {**{asset: asset for asset in _PLURAL}, "datasource": "connection"}
+
+
+def log_lines(diff: SnapshotDiff, *, named: int = NAMED) -> Iterator[str]:
+    """Yield what changed in short lines, each safe to show.
+
+    :param named: how many changes of one word are named, default :data:`NAMED`.
+    """
+    yield f"Workspace '{visible(diff.after.workspace)}', {_between(diff)}:"
+    yield from _remarks(diff)
+    counts = diff.counts
+    if not counts:
+        yield "Nothing changed."
+    for asset, words in counts.items():
+        yield f"{_PLURAL[asset]}: " + ", ".join(f"{count} {_spaced(word)}" for word, count in words.items())
+    for asset, words in counts.items():
+        for word, count in words.items():
+            for change in diff.changes(asset=asset, change=word, limit=named):
+                yield from _lines(change)
+            if count > named:
+                yield f"  and {count - named} more {_PLURAL[asset]} {_spaced(word)}"
+    most = list(diff.usage(by="views", limit=MOST_USED))
+    if most:
+        names = [f"{one['name']} ({one['views']})" for one in most if one["views"]]
+        if names:
+            yield f"Most viewed: {first_of(names, MOST_USED)}"
+
+
+def as_markdown(diff: SnapshotDiff, *, named: int = NAMED) -> str:
+    """Return what changed as Markdown, short enough for a mail or a chat.
+
+    :param named: how many changes of one word are named, default :data:`NAMED`.
+    """
+    lines = [f"**Mode workspace {markdown(diff.after.workspace)}**: what changed, {_between(diff)}", ""]
+    remarks = [f"*{markdown(remark, 400)}*" for remark in _remarks(diff)]
+    if remarks:
+        lines += [*remarks, ""]
+    counts = diff.counts
+    if not counts:
+        lines.append("Nothing changed.")
+    for asset, words in counts.items():
+        for word, count in words.items():
+            lines.append(
+                f"- **{count} {_PLURAL[asset] if count > 1 else _SINGULAR[asset]} {_spaced(word)}**: "
+                + "; ".join(map(_short, diff.changes(asset=asset, change=word, limit=named)))
+                + (f"; and {count - named} more" if count > named else "")
+            )
+    most = [one for one in diff.usage(by="views", limit=MOST_USED) if one["views"]]
+    if most:
+        lines += ["", "| most viewed | views | a day |", "| --- | ---: | ---: |"]
+        lines += [
+            f"| {markdown(one['name'])} | {one['views']} | {_number(one['views_per_day'])} |" for one in most
+        ]
+    return "\n".join(lines)
+
+
+def _between(diff: SnapshotDiff) -> str:
+    times = [of_second(each.timestamp) for each in (diff.before, diff.after)]
+    days = f"{diff.days:.1f} days" if abs(diff.days) >= 0.95 else f"{diff.days * 24:.1f} hours"
+    return f"from {times[0]:%Y-%m-%d %H:%M} to {times[1]:%Y-%m-%d %H:%M} UTC ({days})"
+
+
+def _remarks(diff: SnapshotDiff) -> Iterator[str]:
+    if diff.mixed:
+        yield (
+            "One of the two sets was made by another tool, which may hold less of the workspace: what came "
+            "and went is then no news from Mode."
+        )
+    if diff.options:
+        told = "; ".join(
+            f"{name} was {_option(was)} and is {_option(now)}" for name, (was, now) in diff.options.items()
+        )
+        yield (
+            f"The two were extracted with different options ({told}): what came or went by that is called "
+            "now extracted or not extracted, and not created or deleted."
+        )
+    if diff.days < 0:
+        yield "The first snapshot is the newer one: everything is told backwards."
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return first_of(value, 5) or "empty"
+    return "unset" if value is None else visible(value)
+
+
+def _lines(change: Change) -> Iterator[str]:
+    token = f" ({visible(change.token)})" if change.token and change.token != change.name else ""
+    what = f"{_SINGULAR[change.asset]} '{visible(change.name)}'{token} {_spaced(change.change)}"
+    if change.change == "sql_changed":
+        yield f"{what}:"
+        yield from (f"    {line}" for line in _sql_difference(change, SQL_LINES))
+    else:
+        values = _values(change, visible)
+        yield f"{what}: {values}" if values else what
+
+
+def _short(change: Change) -> str:
+    """Return a change as Markdown, without its word."""
+    name = markdown(change.name)
+    if change.change == "sql_changed":
+        return f"{name} ({markdown(_sql_difference(change, 1)[0], 200)})"
+    values = _values(change, markdown)
+    return f"{name} ({values})" if values else name
+
+
+def _sql_difference(change: Change, lines: int) -> list[str]:
+    told = difference(change.before, change.after, lines=lines)
+    return told.splitlines() or ["only space, comments or the case of words"]
+
+
+def _values(change: Change, shown: Callable[[object], str]) -> str:
+    if change.before is None and change.after is None:
+        return ""
+    was, now = (shown(_value(value)) or "none" for value in (change.before, change.after))
+    return f"{was} -> {now}"
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return " ".join(str(one) for one in value.values() if one is not None)
+    return value
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def legend() -> Iterator[str]:
+    """Yield the words for changes and what they mean, one a line."""
+    yield from (f"{word:<20} {meaning}" for word, meaning in CHANGE_WORDS.items())

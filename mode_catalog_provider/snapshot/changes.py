@@ -1,0 +1,253 @@
+"""What happened to a workspace between two snapshots: a merge of the sorted files, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from mode_catalog_provider.contract import DATASET
+from mode_catalog_provider.errors import SnapshotMismatchError
+from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.snapshot.change_words import differences, name_of
+from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts, rows_with_facts, side_by_side
+
+#: The assets in the order in which changes are told: what holds others comes before them.
+ORDER = ("collection", "report", "query", "datasource", "member")
+
+#: Options that decide which objects an extraction holds.
+FILTERS = ("include_collections", "exclude_collections", "include_personal", "include_archived")
+
+# KiB of the table that remembers which objects came and went.
+_CACHE = 2 * 1024
+
+#: What Mode refused, by asset and token; ``None`` stands for a whole listing.
+_LeftOut: TypeAlias = dict[str, dict[str | None, Mapping[str, Any]]]
+
+_PERSONAL = "private"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One thing that happened to one object.
+
+    Names and texts are as Mode has them; they pass :mod:`mode_catalog_provider.text` where they are shown.
+
+    :param asset: kind of the object: one of the five data assets.
+    :param token: of the object; ``None`` when a whole listing is meant.
+    :param name: as people know it, the newer one where it changed.
+    :param change: one of :data:`~mode_catalog_provider.snapshot.change_words.CHANGE_WORDS`.
+    :param before: the value before, ``None`` where there is none. For ``sql_changed`` the whole text.
+    :param after: the value after.
+    """
+
+    asset: str
+    token: str | None
+    name: str
+    change: str
+    before: Any = None
+    after: Any = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
+        return asdict(self)
+
+
+def changes_between(before: Snapshot, after: Snapshot) -> Iterator[Change]:
+    """Yield what happened between two snapshots, by asset in :data:`ORDER` and by token; refusals come last.
+
+    Queries of reports that came or went are not told one by one. What Mode refuses is never called deleted,
+    nor is what the options of the two extractions account for.
+
+    :param before: the earlier one; both of one workspace.
+    :param after: the later one.
+    :raises SnapshotMismatchError: when they are of different workspaces.
+    :raises SnapshotError: when a file is gone or altered.
+    """
+    check_same_workspace(before.manifest, after.manifest)
+    with _Fates(before.manifest, after.manifest) as fates:
+        for asset in ORDER:
+            pairs = side_by_side(rows_with_facts(before, asset), rows_with_facts(after, asset))
+            for old, new in pairs:
+                yield from _changes(fates, asset, old, new)
+            yield from fates.refusals(asset)
+
+
+def differing_options(before: Manifest, after: Manifest) -> dict[str, tuple[Any, Any]]:
+    """Return the filters in which two extractions differ, each before and after.
+
+    A set of another tool does not say how it was made; then nothing is known to differ.
+    """
+    if not before.options or not after.options:
+        return {}
+    return {
+        name: (before.options.get(name), after.options.get(name))
+        for name in FILTERS
+        if before.options.get(name) != after.options.get(name)
+    }
+
+
+def check_same_workspace(before: Manifest, after: Manifest) -> None:
+    """Refuse to compare two workspaces.
+
+    :raises SnapshotMismatchError: when both name their workspace, and not the same.
+    """
+    if before.workspace and after.workspace and before.workspace.lower() != after.workspace.lower():
+        raise SnapshotMismatchError(
+            f"Snapshot {before.timestamp} is of workspace '{before.workspace}' and {after.timestamp} of "
+            f"'{after.workspace}': what changed can only be told within one workspace."
+        )
+
+
+def _changes(
+    fates: _Fates, asset: str, old: RowWithFacts | None, new: RowWithFacts | None
+) -> Iterator[Change]:
+    fates.saw(asset, (old or new or ({}, {}))[0]["token"], before=old is not None, after=new is not None)
+    if old is not None and new is not None:
+        name, token = name_of(new[0]), new[0]["token"]
+        for change, before, after in differences(asset, old, new):
+            yield Change(asset=asset, token=token, name=name, change=change, before=before, after=after)
+        return
+    row = (old or new or ({}, {}))[0]
+    word = fates.gone(asset, row) if new is None else fates.come(asset, row)
+    if word is not None:
+        yield Change(asset=asset, token=row["token"], name=name_of(row), change=word)
+
+
+class _Fates:
+    """Why an object is in one of two snapshots only."""
+
+    def __init__(self, before: Manifest, after: Manifest) -> None:
+        self._left_out = _by_asset(before), _by_asset(after)
+        self._newly_refused = _without(self._left_out[1], self._left_out[0])
+        self._newly_shown = _without(self._left_out[0], self._left_out[1])
+        self._had: set[tuple[str, str]] = set()
+        self._has: set[tuple[str, str]] = set()
+        self._gone: set[tuple[str, str]] = set()
+        self._options = differing_options(before, after)
+        self._without_archived = after.options.get("include_archived") is False
+        self._database = private_database(cache=_CACHE)
+        self._database.execute("CREATE TABLE fate (asset TEXT, token BLOB, word TEXT)")
+        self._database.execute("CREATE UNIQUE INDEX by_token ON fate (asset, token)")
+
+    def __enter__(self) -> _Fates:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def saw(self, asset: str, token: str, *, before: bool, after: bool) -> None:
+        """Take note which snapshot has a row of an object that either of them could not read."""
+        if before and token in self._newly_refused.get(asset, {}):
+            self._had.add((asset, token))
+        if after and token in self._newly_shown.get(asset, {}):
+            self._has.add((asset, token))
+
+    def refusals(self, asset: str) -> Iterator[Change]:
+        """Yield what is newly refused, or shown, and was not told by the rows that came and went."""
+        for token, entry in sorted(self._newly_refused.get(asset, {}).items(), key=_by_token):
+            had = token is None or (asset, token) in self._had
+            # A report without its queries is left out, so its row is gone and was told. The row of a
+            # collection stays when its reports are refused, and that of a member when the profile is.
+            if had and token is not None and (asset != "collection" or (asset, token) in self._gone):
+                continue
+            if asset in ("collection", "report") or token is None:
+                word = "access_lost" if had else "refused"
+                yield _of_entry(asset, token, entry, word, after=entry.get("reason"))
+        for token, entry in sorted(self._newly_shown.get(asset, {}).items(), key=_by_token):
+            if token is None or (asset == "collection" and (asset, token) in self._has):
+                yield _of_entry(asset, token, entry, "access_gained", before=entry.get("reason"))
+
+    def gone(self, asset: str, row: Mapping[str, Any]) -> str | None:
+        """Return the word for an object that only the earlier snapshot has, ``None`` if it is not told."""
+        if row["token"] in self._newly_refused.get(asset, {}):
+            self._gone.add((asset, row["token"]))
+        word = self._why(asset, row, self._left_out[1], "access_lost", "not_extracted", narrowed=True)
+        if word is None:
+            word = "deleted"
+            if asset == "report" and self._without_archived and row.get("type") != DATASET:
+                word = "archived_or_deleted"
+        return self._kept(asset, row, word)
+
+    def come(self, asset: str, row: Mapping[str, Any]) -> str | None:
+        """Return the word for an object that only the later snapshot has, ``None`` if it is not told."""
+        word = self._why(asset, row, self._left_out[0], "access_gained", "now_extracted", narrowed=False)
+        return self._kept(asset, row, word or "created")
+
+    def _why(
+        self,
+        asset: str,
+        row: Mapping[str, Any],
+        left_out: _LeftOut,
+        refused: str,
+        filtered: str,
+        *,
+        narrowed: bool,
+    ) -> str | None:
+        missing = left_out.get(asset, {})
+        if row["token"] in missing:
+            return refused
+        if asset == "member" and None in missing:
+            return refused
+        if asset == "report":
+            if row.get("space_token") in left_out.get("collection", {}):
+                return refused
+            if None in missing and row.get("type") == DATASET:
+                return refused
+            if self._filtered("include_archived", narrowed=narrowed) and row.get("archived") is True:
+                return filtered
+            fate = self._fate("collection", row.get("space_token"))
+            return fate if fate in (refused, filtered) else None
+        if asset == "collection":
+            personal = row.get("space_type") == _PERSONAL
+            if personal and self._filtered("include_personal", narrowed=narrowed):
+                return filtered
+            if not personal and self._options.keys() & {"include_collections", "exclude_collections"}:
+                return filtered
+        return None
+
+    def _filtered(self, option: str, *, narrowed: bool) -> bool:
+        return self._options.get(option) == ((True, False) if narrowed else (False, True))
+
+    def _kept(self, asset: str, row: Mapping[str, Any], word: str) -> str | None:
+        if asset == "query":
+            return word if self._fate("report", row.get("report_token")) is None else None
+        if asset in ("collection", "report"):
+            self._database.execute(
+                "INSERT OR REPLACE INTO fate VALUES (?, ?, ?)", (asset, token_bytes(row["token"]), word)
+            )
+        return word
+
+    def _fate(self, asset: str, token: object) -> str | None:
+        if not isinstance(token, str):
+            return None
+        found = self._database.execute(
+            "SELECT word FROM fate WHERE asset = ? AND token = ?", (asset, token_bytes(token))
+        ).fetchone()
+        return found[0] if found else None
+
+
+def _without(some: _LeftOut, others: _LeftOut) -> _LeftOut:
+    return {
+        asset: {token: entry for token, entry in entries.items() if token not in others.get(asset, {})}
+        for asset, entries in some.items()
+    }
+
+
+def _by_token(item: tuple[str | None, Any]) -> str:
+    return item[0] or ""
+
+
+def _of_entry(asset: str, token: str | None, entry: Mapping[str, Any], word: str, **values: Any) -> Change:
+    name = str(entry.get("name") or token or "the whole listing")
+    return Change(asset=asset, token=token, name=name, change=word, **values)
+
+
+def _by_asset(manifest: Manifest) -> _LeftOut:
+    found: _LeftOut = {}
+    for entry in manifest.left_out:
+        if entry.get("reason") in ("forbidden", "gone"):
+            found.setdefault(entry["asset"], {}).setdefault(entry.get("token"), entry)
+    return found

@@ -1,0 +1,84 @@
+"""Finds the snapshots that a person means: the latest, the one before, a timestamp, a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mode_catalog_provider.errors import SnapshotNotFoundError
+from mode_catalog_provider.snapshot.layout import (
+    StoragePath,
+    entries,
+    manifest_name,
+    parse_directory_name,
+    parse_manifest_name,
+)
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.text import first_of, visible
+
+LATEST, PREVIOUS = "latest", "previous"
+
+
+def kept_snapshots(folder: StoragePath) -> dict[int, StoragePath]:
+    """Return the manifests of the complete snapshots in a folder, by timestamp, the oldest first.
+
+    :param folder: the folder of a workspace, one with the files themselves, or an output directory that
+        holds one workspace.
+    :raises SnapshotNotFoundError: when there is none, or it holds several workspaces.
+    """
+    found = _manifests(folder) or _in_workspaces(folder)
+    if not found:
+        raise SnapshotNotFoundError(
+            f"There is no complete snapshot in {folder}. Name the output directory of the extraction, or the "
+            "folder of a workspace in it."
+        )
+    return dict(sorted(found.items()))
+
+
+def chosen_snapshot(
+    word: str, kept: Mapping[int, StoragePath], *, earlier_than: int | None = None
+) -> Snapshot:
+    """Open the snapshot that a word means.
+
+    :param word: ``latest``; ``previous`` (the last one before ``earlier_than``, or before the latest); or a
+        timestamp.
+    :param kept: what there is, see :func:`kept_snapshots`.
+    :param earlier_than: timestamp that ``previous`` refers to; default: the latest.
+    :raises SnapshotNotFoundError: when there is no such snapshot; names those there are.
+    """
+    if word == LATEST:
+        wanted: int | None = max(kept)
+    elif word == PREVIOUS:
+        limit = max(kept) if earlier_than is None else earlier_than
+        wanted = max((timestamp for timestamp in kept if timestamp < limit), default=None)
+        if wanted is None:
+            raise SnapshotNotFoundError(
+                f"There is no snapshot before {limit} to compare it with: the first difference can be told "
+                "after the next extraction."
+            )
+    else:
+        wanted = parse_directory_name(word)
+    if wanted is None or wanted not in kept:
+        there = first_of([str(timestamp) for timestamp in sorted(kept, reverse=True)])
+        raise SnapshotNotFoundError(f"There is no complete snapshot {visible(word)}. There are {there}.")
+    return open_snapshot(kept[wanted])
+
+
+def _manifests(folder: StoragePath) -> dict[int, StoragePath]:
+    found: dict[int, StoragePath] = {}
+    for name, path in entries(folder).items():
+        if (timestamp := parse_manifest_name(name)) is not None:
+            found[timestamp] = path
+        elif (timestamp := parse_directory_name(name)) is not None:
+            manifest = path / manifest_name(timestamp)
+            if manifest.exists():
+                found[timestamp] = manifest
+    return found
+
+
+def _in_workspaces(folder: StoragePath) -> dict[int, StoragePath]:
+    inside = {name: found for name, path in entries(folder).items() if (found := _manifests(path))}
+    if len(inside) > 1:
+        raise SnapshotNotFoundError(
+            f"{folder} holds more than one workspace ({first_of(sorted(inside))}): name the folder of one."
+        )
+    return next(iter(inside.values()), {})

@@ -1,0 +1,410 @@
+"""What happened between two days."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotMismatchError, SnapshotNotFoundError
+from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
+from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
+from mode_catalog_provider.snapshot.changes import changes_between
+from mode_catalog_provider.snapshot.diff import KEPT, SnapshotDiff, kept_changes
+from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory
+from tests.unit.snapshot.days import Object, day, refused
+from tests.unit.snapshot.sets import lay, vendor_files
+
+COLLECTION = {"name": "Finance", "space_type": "custom", "state": "active", "default_access_level": "view"}
+REPORT = {"name": "Sales", "space_token": "c1", "archived": False, "creator": "ann", "type": "Report"}
+
+
+def told(before: Snapshot, after: Snapshot) -> list[tuple[Any, ...]]:
+    return [
+        (one.asset, one.token, one.change, one.before, one.after) for one in changes_between(before, after)
+    ]
+
+
+def test_two_days_with_every_kind_of_change_are_told_exactly(tmp_path: Path) -> None:
+    before = day(
+        tmp_path,
+        0,
+        [
+            ("collection", "c1", COLLECTION),
+            ("collection", "c2", {**COLLECTION, "name": "Sales", "creator": "ann"}),
+            ("collection", "c3", {**COLLECTION, "name": "Gone"}),
+            ("collection", "c4", {**COLLECTION, "name": "Locked"}),
+            ("collection", "c5", {**COLLECTION, "name": "Opened"}),
+            ("report", "r01", REPORT),
+            ("report", "r02", {**REPORT, "name": "Old name"}),
+            ("report", "r03", REPORT),
+            ("report", "r04", REPORT),
+            ("report", "r05", {**REPORT, "archived": True}),
+            ("report", "r06", REPORT),
+            ("report", "r07", {**REPORT, "published_at": "2026-01-01T00:00:00Z"}),
+            ("report", "r08", REPORT),
+            ("report", "r09", {**REPORT, "public": False, "is_embedded": False, "description": "a"}),
+            ("report", "r10", REPORT),
+            ("report", "r11", {**REPORT, "space_token": "c4"}),
+            ("report", "r12", REPORT),
+            ("report", "r13", {**REPORT, "view_count": 5, "updated_at": "2026-01-01", "id": 13}),
+            ("query", "q1", {"report_token": "r01", "raw_query": "select a from t", "data_source_id": 1}),
+            ("query", "q2", {"report_token": "r01", "name": "Main", "data_source_id": 1}),
+            ("query", "q3", {"report_token": "r01"}),
+            ("query", "q4", {"report_token": "r12"}),
+            ("query", "q6", {"report_token": "r10"}),
+            ("datasource", "d1", {"name": "wh", "host": "a", "adapter": "jdbc:snowflake", "queryable": True}),
+            ("datasource", "d2", {"name": "old"}),
+            ("datasource", "d4", {"name": "x", "public": False}),
+            ("member", "m1", {"username": "ann", "name": "Ann", "email": "ann@a.example"}),
+            ("member", "m2", {"username": "bob"}),
+            ("member", "m4", {"username": "dan"}),
+            ("member", "m5", {"username": "eve"}),
+        ],
+        facts=[
+            ("member", "m4", {"state": "active", "admin": False}),
+            ("member", "m5", {"state": "inactive", "admin": True}),
+            ("collection", "c1", {"restricted": False}),
+        ],
+        left_out=[refused("collection", "c5", "Opened"), refused("report", "r14", "Hidden")],
+    )
+    after = day(
+        tmp_path,
+        1,
+        [
+            ("collection", "c1", {**COLLECTION, "description": "money"}),
+            ("collection", "c2", {**COLLECTION, "name": "Revenue", "creator": "bob", "state": "archived"}),
+            ("collection", "c4", {**COLLECTION, "name": "Locked", "default_access_level": "query"}),
+            ("collection", "c5", {**COLLECTION, "name": "Opened"}),
+            ("collection", "c6", {**COLLECTION, "name": "New"}),
+            ("report", "r01", REPORT),
+            ("report", "r02", {**REPORT, "name": "New name"}),
+            ("report", "r03", {**REPORT, "space_token": "c2"}),
+            ("report", "r04", {**REPORT, "archived": True}),
+            ("report", "r05", REPORT),
+            ("report", "r06", {**REPORT, "published_at": "2026-02-02T00:00:00Z"}),
+            ("report", "r07", REPORT),
+            ("report", "r08", {**REPORT, "creator": "bob"}),
+            ("report", "r09", {**REPORT, "public": True, "is_embedded": True, "description": "b"}),
+            ("report", "r13", {**REPORT, "view_count": 9, "updated_at": "2026-01-02", "id": "13"}),
+            ("report", "r14", REPORT),
+            ("report", "r15", {**REPORT, "space_token": "c5"}),
+            ("report", "r16", {**REPORT, "type": "DatasetReport"}),
+            ("query", "q1", {"report_token": "r01", "raw_query": "select b from t", "data_source_id": "1"}),
+            ("query", "q2", {"report_token": "r01", "name": "Side", "data_source_id": 2}),
+            ("query", "q3", {"report_token": "r02"}),
+            ("query", "q5", {"report_token": "r16"}),
+            ("query", "q7", {"report_token": "r01"}),
+            (
+                "datasource",
+                "d1",
+                {"name": "wh", "host": "b", "adapter": "jdbc:snowflake", "queryable": False},
+            ),
+            ("datasource", "d3", {"name": "new"}),
+            ("datasource", "d4", {"name": "x", "public": True}),
+            ("member", "m1", {"username": "anna", "name": "Ann", "email": "anna@a.example"}),
+            ("member", "m3", {"username": "cyd"}),
+            ("member", "m4", {"username": "dan"}),
+            ("member", "m5", {"username": "eve"}),
+        ],
+        facts=[
+            ("member", "m4", {"state": "inactive", "admin": True}),
+            ("member", "m5", {"state": "active", "admin": False}),
+            ("collection", "c1", {"restricted": True}),
+        ],
+        left_out=[
+            refused("collection", "c4", "Locked"),
+            refused("report", "r12", "Sales", "gone"),
+            refused("report", "r17", "Never seen"),
+        ],
+    )
+
+    address = {"adapter": "jdbc:snowflake", "vendor": None, "provider": None, "host": "a", "database": None}
+    assert told(before, after) == [
+        ("collection", "c1", "description_changed", None, "money"),
+        ("collection", "c1", "unshared", False, True),
+        ("collection", "c2", "renamed", "Sales", "Revenue"),
+        ("collection", "c2", "owner_changed", "ann", "bob"),
+        ("collection", "c2", "archived", "active", "archived"),
+        ("collection", "c3", "deleted", None, None),
+        ("collection", "c4", "access_changed", "view", "query"),
+        ("collection", "c6", "created", None, None),
+        ("collection", "c4", "access_lost", None, "forbidden"),
+        ("collection", "c5", "access_gained", "forbidden", None),
+        ("report", "r02", "renamed", "Old name", "New name"),
+        ("report", "r03", "moved", "c1", "c2"),
+        ("report", "r04", "archived", False, True),
+        ("report", "r05", "unarchived", True, False),
+        ("report", "r06", "published", None, "2026-02-02T00:00:00Z"),
+        ("report", "r07", "unpublished", "2026-01-01T00:00:00Z", None),
+        ("report", "r08", "owner_changed", "ann", "bob"),
+        ("report", "r09", "description_changed", "a", "b"),
+        ("report", "r09", "shared", False, True),
+        ("report", "r09", "embedded", False, True),
+        ("report", "r10", "deleted", None, None),
+        ("report", "r11", "access_lost", None, None),
+        ("report", "r12", "access_lost", None, None),
+        ("report", "r14", "access_gained", None, None),
+        ("report", "r15", "access_gained", None, None),
+        ("report", "r16", "created", None, None),
+        ("report", "r17", "refused", None, "forbidden"),
+        ("query", "q1", "sql_changed", "select a from t", "select b from t"),
+        ("query", "q2", "renamed", "Main", "Side"),
+        ("query", "q2", "connection_changed", 1, 2),
+        ("query", "q3", "moved", "r01", "r02"),
+        ("query", "q7", "created", None, None),
+        ("datasource", "d1", "connection_changed", address, {**address, "host": "b"}),
+        ("datasource", "d1", "unqueryable", True, False),
+        ("datasource", "d2", "deleted", None, None),
+        ("datasource", "d3", "created", None, None),
+        ("datasource", "d4", "shared", False, True),
+        ("member", "m1", "renamed", "ann", "anna"),
+        ("member", "m1", "email_changed", "ann@a.example", "anna@a.example"),
+        ("member", "m2", "deleted", None, None),
+        ("member", "m3", "created", None, None),
+        ("member", "m4", "deactivated", "active", "inactive"),
+        ("member", "m4", "admin_granted", False, True),
+        ("member", "m5", "activated", "inactive", "active"),
+        ("member", "m5", "admin_revoked", True, False),
+    ]
+
+
+def test_a_day_compared_with_itself_has_no_changes(tmp_path: Path) -> None:
+    one = day(tmp_path, 0, [("report", "r1", REPORT)], left_out=[refused("report", "r2", "x")])
+    assert told(one, one) == []
+
+
+def test_a_query_that_is_gone_from_a_report_that_stays_is_told(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("report", "r1", REPORT), ("query", "q1", {"report_token": "r1"})])
+    after = day(tmp_path, 1, [("report", "r1", REPORT)])
+    assert told(before, after) == [("query", "q1", "deleted", None, None)]
+
+
+def test_what_the_side_files_of_one_day_do_not_say_is_no_change(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
+    after = day(
+        tmp_path,
+        1,
+        [("member", "m1", {"username": "a"})],
+        facts=[("member", "m1", {"state": "inactive", "admin": True})],
+    )
+    assert told(before, after) == []
+
+
+def test_a_listing_of_members_that_is_refused_deletes_nobody(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
+    after = day(tmp_path, 1, [], left_out=[refused("member", None, None)])
+    assert told(before, after) == [
+        ("member", "m1", "access_lost", None, None),
+        ("member", None, "access_lost", None, "forbidden"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "lost"),
+    [
+        ({"include_archived": False}, {("report", "r2")}),
+        ({"include_personal": False}, {("collection", "p1"), ("report", "r3")}),
+        ({"exclude_collections": ["F*"]}, {("collection", "c1"), ("report", "r1"), ("report", "r2")}),
+    ],
+)
+def test_what_the_options_account_for_is_not_called_deleted(
+    tmp_path: Path, options: dict[str, Any], lost: set[tuple[str, str]]
+) -> None:
+    objects: list[Object] = [
+        ("collection", "c1", COLLECTION),
+        ("collection", "p1", {"name": "Personal", "space_type": "private"}),
+        ("report", "r1", REPORT),
+        ("report", "r2", {**REPORT, "archived": True}),
+        ("report", "r3", {**REPORT, "space_token": "p1"}),
+        ("query", "q2", {"report_token": "r2"}),
+    ]
+    kept = [one for one in objects if one[:2] not in lost]
+    before = day(tmp_path, 0, objects, include_personal=True)
+    after = day(tmp_path, 1, kept, **{"include_personal": True, **options})
+    assert {one[:3] for one in told(before, after)} == {
+        (*one, "not_extracted") for one in lost if one[0] != "query"
+    }
+    assert {one[:3] for one in told(after, before)} == {(*one, "now_extracted") for one in lost}
+    with SnapshotDiff(before, after) as diff:
+        assert set(diff.options) == set(options)
+        assert "different options" in "\n".join(log_lines(diff))
+        assert "different options" in as_markdown(diff)
+
+
+def test_a_report_that_is_really_deleted_is_told_as_that_though_the_options_differ(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("collection", "c1", COLLECTION), ("report", "r1", REPORT)])
+    after = day(tmp_path, 1, [("collection", "c1", COLLECTION)], include_personal=True)
+    assert told(before, after) == [("report", "r1", "deleted", None, None)]
+
+
+def test_without_archived_reports_nobody_can_tell_archived_from_deleted(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("report", "r1", REPORT)], include_archived=False)
+    after = day(tmp_path, 1, [], include_archived=False)
+    assert told(before, after) == [("report", "r1", "archived_or_deleted", None, None)]
+
+
+def test_two_workspaces_are_not_compared(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotMismatchError, match=r"'acme'.*'other'"):
+        SnapshotDiff(day(tmp_path, 0, []), day(tmp_path, 1, [], workspace="other"))
+
+
+def test_sets_of_the_vendors_tool_are_compared_in_whatever_order_their_rows_are(tmp_path: Path) -> None:
+    files = vendor_files()
+    one = adopt_directory(lay(tmp_path / "one", files))
+    (name,) = (name for name in files if name.endswith("report.json"))
+    rows = list(reversed(json.loads(files[name])))
+    rows[0]["name"] = "Renamed"
+    two = adopt_directory(lay(tmp_path / "two", {**files, name: json.dumps(rows).encode()}))
+    assert [(one.asset, one.change, one.after) for one in changes_between(one, two)] == [
+        ("report", "renamed", "Renamed")
+    ]
+
+
+def test_a_set_of_the_vendors_tool_beside_one_of_ours_is_told_with_a_warning(tmp_path: Path) -> None:
+    vendors = adopt_directory(lay(tmp_path / "vendor", vendor_files()))
+    with SnapshotDiff(vendors, day(tmp_path, 1, [])) as diff:
+        assert "another tool" in "\n".join(log_lines(diff))
+
+
+def test_a_file_that_is_gone_or_altered_is_refused(tmp_path: Path) -> None:
+    before, after = (
+        day(tmp_path, 0, []),
+        day(tmp_path, 1, [("report", "r1", REPORT), ("report", "r2", REPORT)]),
+    )
+    path = Path(str(after.directory)) / f"{after.manifest.timestamp}-report.json"
+    content = json.loads(path.read_bytes())
+    path.write_text(json.dumps(content[::-1]))
+    with pytest.raises(SnapshotAlteredError, match="order"):
+        SnapshotDiff(before, after)
+    path.write_text("[{")
+    with pytest.raises(SnapshotAlteredError, match="not a whole report file"):
+        SnapshotDiff(before, after)
+    path.unlink()
+    with pytest.raises(SnapshotNotFoundError):
+        SnapshotDiff(before, after)
+
+
+def test_counters_become_usage(tmp_path: Path) -> None:
+    def reports(**views: Any) -> list[Object]:
+        return [("report", token, {**REPORT, "view_count": count}) for token, count in views.items()]
+
+    before = day(
+        tmp_path,
+        0,
+        reports(a=5, b="7", c=3, d=9, e=None, f=1),
+        facts=[("report", "a", {"runs_count": 10}), ("report", "f", {"runs_count": 1})],
+    )
+    after = day(
+        tmp_path,
+        2,
+        reports(a=9, b="8", c=3, d=2, e=4, f=1, g=50),
+        facts=[("report", "a", {"runs_count": 13}), ("report", "f", {"runs_count": 5})],
+    )
+    with SnapshotDiff(before, after) as diff:
+        assert [
+            (one["token"], one["views"], one["runs"], one["views_per_day"], one["runs_per_day"])
+            for one in diff.usage()
+        ] == [("a", 4, 3, 2.0, 1.5), ("b", 1, None, 0.5, None), ("f", 0, 4, 0.0, 2.0)]
+        assert [one["token"] for one in diff.usage(by="runs", limit=2)] == ["f", "a"]
+
+
+def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("report", "r1", {**REPORT, "view_count": 1})])
+    after = day(tmp_path, 1, [("report", "r1", {**REPORT, "name": "\ud800 é", "view_count": 3})])
+    with SnapshotDiff(before, after) as diff:
+        document = json.loads("".join(diff.to_json()))
+    assert (document["from"], document["to"]) == (before.manifest.timestamp, after.manifest.timestamp)
+    assert document["changes"] == [
+        {
+            "asset": "report",
+            "token": "r1",
+            "name": "\ud800 é",
+            "change": "renamed",
+            "before": "Sales",
+            "after": "\ud800 é",
+        }
+    ]
+    assert document["usage"][0]["views"] == 2
+    assert {one["change"] for one in document["changes"]} <= CHANGE_WORDS.keys()
+
+
+def test_it_is_kept_one_folder_above_the_snapshot_and_the_oldest_go(tmp_path: Path) -> None:
+    first = day(tmp_path, 0, [])
+    home = Path(str(first.directory)).parent
+    for number in range(1, KEPT + 3):
+        with SnapshotDiff(first, day(tmp_path, number, [])) as diff:
+            path = diff.keep()
+            assert path is not None
+            assert json.loads(path.read_bytes())["changes"] == []
+    assert len(kept_changes(home)) == KEPT
+    assert path.parent == home
+
+
+def test_nothing_is_written_beside_a_set_of_another_tool(tmp_path: Path) -> None:
+    vendors = adopt_directory(lay(tmp_path / "vendor", vendor_files()))
+    with SnapshotDiff(vendors, vendors) as diff:
+        assert diff.keep() is None
+    assert len(list((tmp_path / "vendor").iterdir())) == 6
+
+
+def test_the_log_names_the_first_of_many_and_shows_how_sql_changed(tmp_path: Path) -> None:
+    sql = "select a, b from orders where status = 'paid'"
+    queries: list[Object] = [
+        ("query", f"q{n:02}", {"raw_query": sql, "report_token": "r"}) for n in range(12)
+    ]
+    changed: list[Object] = [
+        (asset, token, {**row, "raw_query": sql.replace("paid", "sent")}) for asset, token, row in queries
+    ]
+    with SnapshotDiff(day(tmp_path, 0, queries), day(tmp_path, 1, changed)) as diff:
+        lines = list(log_lines(diff, named=2))
+        text = as_markdown(diff, named=2)
+    assert "queries: 12 sql changed" in lines
+    assert "  and 10 more queries sql changed" in lines
+    assert any("filter" in line and "paid" in line for line in lines)
+    assert "**12 queries sql changed**" in text
+    assert "and 10 more" in text
+
+
+def test_strangers_names_are_nothing_but_text(tmp_path: Path) -> None:
+    name = "\x1b[2J\u202e](https://evil.example) <img src=x>\n# big"
+    before = day(tmp_path, 0, [("report", "r1", {**REPORT, "view_count": 0})])
+    after = day(
+        tmp_path,
+        1,
+        [
+            ("report", "r1", {**REPORT, "name": name, "view_count": 9}),
+            ("report", "r2", {**REPORT, "name": name}),
+        ],
+    )
+    with SnapshotDiff(before, after) as diff:
+        lines = list(log_lines(diff))
+        text = as_markdown(diff)
+    assert all(line.isprintable() for line in lines)
+    assert "https://" not in text
+    assert "<img" not in text
+    assert "\n# big" not in text
+
+
+def test_memory_does_not_grow_with_the_workspace(tmp_path: Path) -> None:
+    def reports(count: int, name: str) -> list[Object]:
+        text = "x" * 4_000
+        return [("report", f"{n:08}", {"name": f"{name} {n}", "description": text}) for n in range(count)]
+
+    def peak(count: int) -> int:
+        home = tmp_path / str(count)
+        before = day(home, 0, reports(count, "old"))
+        after = day(home, 1, reports(count, "new")[: count // 2])
+        tracemalloc.start()
+        with SnapshotDiff(before, after) as diff:
+            diff.keep()
+            as_markdown(diff)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    small, large = peak(700), peak(2_800)
+    assert large < small * 1.3
