@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from mode_catalog_provider.catalog.credential import CatalogCredential
@@ -18,6 +19,7 @@ from mode_catalog_provider.errors import (
     MalformedResponseError,
     RequestRefusedError,
     ServiceUnavailableError,
+    UnreachableError,
     WrongHostError,
 )
 from mode_catalog_provider.http.response import Answer, read_json
@@ -53,7 +55,7 @@ query getDashboards($sourceId: String!) {
 """
 
 
-class _EmptyAnswerError(MalformedResponseError):
+class EmptyAnswerError(MalformedResponseError):
     """2xx with neither data nor errors: Catalog gives up on a heavy read without saying so."""
 
 
@@ -75,7 +77,7 @@ class CatalogApi:
             example="https://api.castordoc.com",
         )
         self._credential = CatalogCredential(endpoint.token, connection=endpoint.connection)
-        self._policy = RetryPolicy(budget=endpoint.retry_budget, few_for=(*RARELY_PASSING, _EmptyAnswerError))
+        self._policy = RetryPolicy(budget=endpoint.retry_budget, few_for=(*RARELY_PASSING, EmptyAnswerError))
         self._stop = endpoint.stop or StopSignal()
         self._session = HttpSession(
             endpoint,
@@ -100,29 +102,47 @@ class CatalogApi:
         """Break off what is under way: the asking thread raises ``CancelledError``."""
         self._stop.set()
 
-    def query(self, document: str, variables: Mapping[str, Any] | None = None, *, field: str) -> Any:
+    def query(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        field: str,
+        budget: float | None = None,
+        again_if_empty: bool = True,
+    ) -> Any:
         """Run one query and return the value of its root field.
 
         :param document: the GraphQL document; a query, since it may be sent more than once.
         :param variables: values of its variables.
         :param field: its only root field.
+        :param budget: seconds for all attempts, default ``None``: those of the client.
+        :param again_if_empty: ask again after an answer with neither data nor errors; default ``True``.
         :raises GraphQLError: Catalog answered with errors, even if some of the data came along.
         :raises ServiceUnavailableError: still failing when the retry budget was spent.
         :raises ForbiddenError: the token lacks the right to read this.
         :raises CatalogAuthenticationError: the token was refused, and asking for it again gave the same.
-        :raises MalformedResponseError: neither data nor errors, still after some attempts.
+        :raises EmptyAnswerError: neither data nor errors, still after some attempts.
+        :raises MalformedResponseError: the answer is not the documented JSON.
         """
-        return self._policy.call(
-            lambda: self._ask(document, variables, field),
+        policy = self._hurried(budget)
+        if not again_if_empty:
+            few_for = tuple(kind for kind in policy.few_for if kind is not EmptyAnswerError)
+            policy = replace(policy, few_for=few_for)
+        return policy.call(
+            lambda: self._ask(document, variables, field, budget),
             stop=self._stop,
             statistics=self.statistics,
         )
 
-    def sources(self, type: str | None = None, *, with_deleted: bool = True) -> Iterator[CatalogSource]:
+    def sources(
+        self, type: str | None = None, *, with_deleted: bool = True, budget: float | None = None
+    ) -> Iterator[CatalogSource]:
         """Yield the sources of the tenant, each once.
 
         :param type: only sources of this type, such as ``WAREHOUSE``; ``None`` = all.
         :param with_deleted: include deleted ones; default ``True``.
+        :param budget: seconds for all attempts of one request, default ``None``: those of the client.
         :raises MalformedResponseError: the listing does not end.
         """
         scope = f"withDeleted: {'true' if with_deleted else 'false'}"
@@ -130,10 +150,11 @@ class CatalogApi:
             if not _ENUM_VALUE.fullmatch(type):
                 raise ConfigurationError(f"{type!r} is not a type of Catalog sources, such as WAREHOUSE.")
             scope += f", type: {type}"
-        walk = _SourcesWalk(self, _SOURCES % scope)
+        walk = _SourcesWalk(self, _SOURCES % scope, deadline=budget)
+        policy = self._hurried(budget)
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
-            rows, total = self._policy.call(walk.next_page, stop=self._stop, statistics=self.statistics)
+            rows, total = policy.call(walk.next_page, stop=self._stop, statistics=self.statistics)
             for source in map(CatalogSource.from_graphql, rows):
                 if source.id not in seen:
                     seen.add(source.id)
@@ -146,21 +167,35 @@ class CatalogApi:
             f"sources were listed."
         )
 
-    def dashboards_count(self, source_id: str) -> int:
-        """Return how many dashboards Catalog shows for a source.
+    def dashboards_count(self, source_id: str, *, budget: float | None = None) -> int:
+        """Return how many dashboards Catalog shows for a source, tiles and the like included.
 
         :param source_id: UUID of the source.
+        :param budget: as for :meth:`query`.
         """
-        answer = self.query(_DASHBOARDS_COUNT, {"sourceId": source_id}, field="getDashboards")
+        answer = self.query(_DASHBOARDS_COUNT, {"sourceId": source_id}, field="getDashboards", budget=budget)
         count = answer.get("totalCount") if isinstance(answer, dict) else None
         if not isinstance(count, int):
             raise MalformedResponseError("Catalog's getDashboards gave no totalCount.")
         return count
 
-    def _ask(self, document: str, variables: Mapping[str, Any] | None, field: str) -> Any:
-        answer = self._send(document, variables, field)
+    def _hurried(self, budget: float | None) -> RetryPolicy:
+        """Return the policy for a question that must not hold up other work for longer than ``budget``."""
+        if budget is None:
+            return self._policy
+        few_for = (*self._policy.few_for, UnreachableError)
+        return replace(self._policy, budget=min(budget, self._policy.budget), few_for=few_for)
+
+    def _ask(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None,
+        field: str,
+        deadline: float | None = None,
+    ) -> Any:
+        answer = self._send(document, variables, field, deadline)
         if answer.status == 401 and self._credential.renew():
-            answer = self._send(document, variables, field)
+            answer = self._send(document, variables, field, deadline)
         raise_passing(answer)
         raise_redirect(answer, setting="api_url")
         if answer.status == 401:
@@ -178,7 +213,9 @@ class CatalogApi:
             )
         return self._value(answer, field)
 
-    def _send(self, document: str, variables: Mapping[str, Any] | None, field: str) -> Answer:
+    def _send(
+        self, document: str, variables: Mapping[str, Any] | None, field: str, deadline: float | None
+    ) -> Answer:
         return self._session.exchange(
             "POST",
             self._url,
@@ -186,6 +223,7 @@ class CatalogApi:
             headers={"Accept": "application/json"},
             params={"op": field},
             json={"query": document, **({"variables": dict(variables)} if variables else {})},
+            deadline=deadline,
         )
 
     def _value(self, answer: Answer, field: str) -> Any:
@@ -204,7 +242,7 @@ class CatalogApi:
             raise RequestRefusedError(f"Catalog refused {field} (400).{self._said(answer)}", status=400)
         fields = envelope.get("data") if isinstance(envelope, dict) else None
         if not isinstance(fields, dict) or fields.get(field) is None:
-            raise _EmptyAnswerError(
+            raise EmptyAnswerError(
                 f"Catalog answered {field} with neither data nor errors ({answer.status}).",
                 status=answer.status,
             )
@@ -232,8 +270,9 @@ class CatalogApi:
 class _SourcesWalk:
     """The place in the listing of sources; an answer with nothing in it starts again with smaller pages."""
 
-    def __init__(self, api: CatalogApi, document: str) -> None:
+    def __init__(self, api: CatalogApi, document: str, *, deadline: float | None = None) -> None:
         self._api = api
+        self._deadline = deadline
         self._document = document
         self._sizes = iter(_PAGE_SIZES[1:])
         self._page = 0
@@ -243,9 +282,9 @@ class _SourcesWalk:
         """Return the rows of the next page and the announced total, if any."""
         try:
             answer = self._api._ask(
-                self._document, {"nbPerPage": self.size, "page": self._page}, "getSources"
+                self._document, {"nbPerPage": self.size, "page": self._page}, "getSources", self._deadline
             )
-        except _EmptyAnswerError:
+        except EmptyAnswerError:
             self.size, self._page = next(self._sizes, self.size), 0
             raise
         rows = answer.get("data") if isinstance(answer, dict) else None

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.catalog.push_record import OpenQuestion, PushRecord
 from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.snapshot.layout import Layout, manifest_name, push_record_name
 from mode_catalog_provider.snapshot.manifest import Manifest
@@ -52,11 +53,14 @@ class Answer:
     """A snapshot that answers a run.
 
     :param manifest: the snapshot.
-    :param refused: why it was not pushed, because of what had shrunk; ``None``: it was pushed in full.
+    :param refused: why it was not pushed, because of what had shrunk; ``None``: it was not refused.
+    :param asked: the question that a person is being asked about it, or whose answer is being acted on;
+        ``None``: there is none, and unless ``refused`` it was pushed in full.
     """
 
     manifest: Manifest
-    refused: str | None
+    refused: str | None = None
+    asked: OpenQuestion | None = None
 
 
 def answer_to(
@@ -67,10 +71,11 @@ def answer_to(
     host: str,
     options: Mapping[str, Any],
     started_at: datetime | None,
+    now: datetime | None = None,
 ) -> Answer | None:
     """Return the newest snapshot that answers a request, ``None`` when there is none; ask under the run lock.
 
-    One that was pushed goes before one that was refused.
+    One that was pushed goes before one that a person is asked about, and that before one that was refused.
 
     :param request: the run that asks.
     :param layout: where the snapshots of its workspace lie.
@@ -80,13 +85,15 @@ def answer_to(
     :param options: the options it would extract with; a snapshot of other content does not count.
     :param started_at: when Airflow started the run; used only where nobody wrote down how often it had been
         cleared.
+    :param now: the current time; a question that nobody acts on any more answers nothing.
     """
-    refused = None
+    now = now or datetime.now(UTC)
+    asked = refused = None
     for timestamp in sorted(layout.timestamps(), reverse=True):
         directory = layout.directory(timestamp)
         try:
             record = push_record.read(directory / push_record_name(timestamp, source_id))
-            if record is None or (record.completed_at is None and (refused or record.refused is None)):
+            if record is None or not (record.completed_at or record.refused or _is_open(record, now)):
                 continue
             manifest = open_snapshot(directory / manifest_name(timestamp)).manifest
         except SnapshotError:
@@ -96,9 +103,16 @@ def answer_to(
         )
         if same and any(_answers(entry, request, manifest, started_at) for entry in manifest.answers):
             if record.completed_at is not None:
-                return Answer(manifest=manifest, refused=None)
-            refused = Answer(manifest=manifest, refused=record.refused)
-    return refused
+                return Answer(manifest=manifest)
+            if _is_open(record, now):
+                asked = asked or Answer(manifest=manifest, asked=record.asked)
+            else:
+                refused = refused or Answer(manifest=manifest, refused=record.refused)
+    return asked or refused
+
+
+def _is_open(record: PushRecord, now: datetime) -> bool:
+    return record.asked is not None and now < datetime.fromisoformat(record.asked.until)
 
 
 def _answers(

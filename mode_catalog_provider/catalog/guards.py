@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.manifest import Manifest
 
 
+#: Assets of which every workspace in use has some.
+NEVER_EMPTY = ("datasource", "collection", "report")
+
+
 def refuse_unsuitable(
     manifest: Manifest,
     previous: tuple[StoragePath, PushRecord] | None,
@@ -33,15 +37,18 @@ def refuse_unsuitable(
     :param now: the current time.
     :raises SnapshotMismatchError: the source was fed from another workspace or host.
     :raises SnapshotStaleError: a newer snapshot was pushed already, or this one is too old.
-    :raises SnapshotShrunkError: too many rows disappeared.
+    :raises SnapshotShrunkError: too many rows disappeared, or there are none of what every workspace has.
     """
     if previous is not None:
         _refuse_other_workspace(manifest, *previous)
         _refuse_older(manifest, previous[1])
     if max_age is not None:
         _refuse_aged(manifest, max_age, now)
-    if previous is not None and max_shrink is not None:
-        _refuse_shrunk(manifest, previous[1], max_shrink)
+    if max_shrink is not None:
+        if previous is not None:
+            _refuse_shrunk(manifest, previous[1], max_shrink)
+        else:
+            _refuse_empty(manifest)
 
 
 def _refuse_other_workspace(manifest: Manifest, path: StoragePath, pushed: PushRecord) -> None:
@@ -95,6 +102,45 @@ def _refuse_shrunk(manifest: Manifest, pushed: PushRecord, max_shrink: float) ->
         f"rows are really gone, push once with accept_shrink (command line: --accept-shrink).",
         shrunk=shrunk,
         since=pushed.timestamp,
+    )
+
+
+def _refuse_empty(manifest: Manifest) -> None:
+    # A key that lost its rights gets empty listings, not refusals, and here nothing tells what there was.
+    empty = [asset for asset in NEVER_EMPTY if not manifest.rows[asset]]
+    if not empty:
+        return
+    words = ", ".join(f"no {asset}" for asset in empty)
+    raise SnapshotShrunkError(
+        f"Snapshot {manifest.timestamp} of workspace {manifest.workspace or 'unknown'} has {words}. Mode "
+        f"hides what a key may not see, so this looks like a key without rights, not like an empty "
+        f"workspace, and Catalog would drop what it shows. Check the rights of the Mode key and the "
+        f"collection filters; if there is really nothing, push once with accept_shrink (command line: "
+        f"--accept-shrink).",
+        shrunk=dict.fromkeys(empty, (0, 0)),
+        since=0,
+    )
+
+
+def refuse_fewer_than_catalog(manifest: Manifest, dashboards: int, max_shrink: float) -> None:
+    """Raise when Catalog shows far more dashboards than a snapshot has reports.
+
+    :param manifest: the snapshot; no earlier push to its source is known.
+    :param dashboards: how many Catalog shows of the source, without tiles and the like.
+    :param max_shrink: share of them that may be missing.
+    """
+    reports = manifest.rows["report"]
+    if dashboards - reports <= round(max_shrink * dashboards, 6):
+        return
+    raise SnapshotShrunkError(
+        f"Snapshot {manifest.timestamp} of workspace {manifest.workspace or 'unknown'} has {reports} "
+        f"reports, but Catalog shows {dashboards} dashboards or more of this source, and would drop what is "
+        f"missing. "
+        f"Check the rights of the Mode key, and the options that leave collections out (personal ones are "
+        f"left out unless asked for); if the rest is really gone, push once with accept_shrink (command "
+        f"line: --accept-shrink).",
+        shrunk={"report": (dashboards, reports)},
+        since=0,
     )
 
 

@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.catalog.dashboards import compare_with_catalog
 from mode_catalog_provider.catalog.guards import describe_change, refuse_unsuitable
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
+from mode_catalog_provider.catalog.last_push import last_push
 from mode_catalog_provider.catalog.multipart import CHUNK
-from mode_catalog_provider.catalog.push_record import AcceptedShrink, FileState, PushRecord
-from mode_catalog_provider.catalog.push_target import check_push_target
+from mode_catalog_provider.catalog.push_record import AcceptedShrink, FileState, OpenQuestion, PushRecord
+from mode_catalog_provider.catalog.push_target import CheckedSource, SourceCheck, look_at_push_target
 from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
 from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
@@ -26,9 +28,10 @@ from mode_catalog_provider.errors import (
     SnapshotNotFoundError,
     SnapshotShrunkError,
 )
-from mode_catalog_provider.snapshot.layout import StoragePath, parse_data_file
+from mode_catalog_provider.snapshot.layout import StoragePath, entries, parse_data_file
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.api import CatalogApi
@@ -77,6 +80,8 @@ def push_snapshot(
     max_shrink: float = DEFAULT_MAX_SHRINK,
     accept_shrink: bool = False,
     accepted: AcceptedShrink | None = None,
+    asking_for: timedelta | None = None,
+    source_check: SourceCheck = "warn",
     dry_run: bool = False,
     max_age: timedelta | None = DEFAULT_MAX_AGE,
     fence: Callable[[], None] = lambda: None,
@@ -93,6 +98,11 @@ def push_snapshot(
     :param accept_shrink: push a snapshot that shrank more than that; default ``False``.
     :param accepted: a person's word that this shrink is right, default ``None``. It is recorded, so that a
         later try knows it too, and holds only while the last push is the one that it speaks of.
+    :param asking_for: for how long a person is going to be asked when the snapshot shrank too much. It is
+        recorded, so that other runs that this snapshot answers wait. Default ``None``: nobody is asked.
+    :param source_check: what to do when ``api`` cannot be asked (unreachable, failing, its token refused, not
+        understood): ``warn`` (default) and push, for the files go to another host, or ``require`` it. What it
+        says clearly (no such source) refuses in any case.
     :param dry_run: check everything, send and record nothing; default ``False``.
     :param max_age: oldest snapshot that is pushed; default 2 days, ``None`` = any. The age of a folder that
         another tool filled does not matter.
@@ -101,7 +111,8 @@ def push_snapshot(
     :param now: the current time, timezone-aware.
     :return: what was sent, and what Catalog held already.
     :raises UnknownSourceError: the source is absent, deleted or not Mode's.
-    :raises SnapshotError: the set is incomplete, altered, stale, of another workspace, or it shrank.
+    :raises SnapshotError: the set is incomplete, altered, stale, of another workspace, it shrank, or it has
+        no connection, collection or report at all.
     :raises UploadConflictError: Catalog holds a file of this name that this package did not send.
     """
     if not 0 <= max_shrink <= 1:
@@ -122,10 +133,11 @@ def push_snapshot(
         return push.result()
     if accepted is not None and not dry_run:
         push.accept(accepted)  # first of all: whatever fails now is tried again, and nobody is asked again
+    checked = CheckedSource()
     if api is not None:
-        check_push_target(api, ingest.source_id)
+        checked = look_at_push_target(api, ingest.source_id, check=source_check, log=log)
     verify(snapshot)
-    previous = push_record.newest_completed(snapshot, ingest.source_id)
+    previous = last_push(snapshot, ingest.source_id)
     is_accepted = accept_shrink or push.accepts_shrink_since(previous)
     try:
         refuse_unsuitable(
@@ -135,10 +147,17 @@ def push_snapshot(
             max_age=None if snapshot.adopted else max_age,
             now=now(),
         )
+        if previous is None and not is_accepted and api is not None and checked.unchecked is None:
+            compare_with_catalog(
+                snapshot.manifest, api, ingest.source_id, max_shrink=max_shrink, check=source_check, log=log
+            )
     except SnapshotShrunkError as error:
         if not dry_run:
-            push.refuse(str(error))
+            push.refuse(str(error), asking_until=now() + asking_for if asking_for else None)
         raise
+    if not dry_run:
+        push.note(checked)
+    _tell_what_stays(snapshot, log)
     for entry in push.missing():
         if dry_run:
             log.info("Dry run, not sent: %s", _describe(entry))
@@ -162,6 +181,7 @@ def push_file(
     path: StoragePath,
     ingest: CatalogIngest,
     api: CatalogApi | None = None,
+    source_check: SourceCheck = "warn",
     dry_run: bool = False,
     fence: Callable[[], None] = lambda: None,
     log: logging.Logger = logger,
@@ -175,6 +195,7 @@ def push_file(
     :param ingest: the upload endpoint, the source and the file type.
     :param api: the GraphQL API to check the source with; ``None`` skips that check. The source of a file that
         is named like one of a Mode set must be Mode's.
+    :param source_check: as for :func:`push_snapshot`.
     :param dry_run: check everything, send nothing; default ``False``.
     :param fence: raises when the run lock was lost; called before the file is sent.
     :param log: where one line about the file goes.
@@ -195,11 +216,13 @@ def push_file(
         )
     if api is not None:
         is_of_mode = parse_data_file(path.name) is not None
-        check_push_target(
+        look_at_push_target(
             api,
             ingest.source_id,
             type=VISUALIZATION if is_of_mode else None,
             technology=MODE if is_of_mode else None,
+            check=source_check,
+            log=log,
         )
     file = OutgoingFile(open=_opener(path), name=ingest.name_for(path.name), size=size, sha256=sha256)
     outcome = None
@@ -216,6 +239,19 @@ def push_file(
         bytes=size if outcome == "stored" else 0,
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _tell_what_stays(snapshot: Snapshot, log: logging.Logger) -> None:
+    sent = {entry.name for entry in snapshot.manifest.files}
+    others = sorted(
+        name
+        for name in entries(snapshot.directory)
+        if name not in sent and name.lower().endswith((".json", ".csv"))
+    )
+    if others:
+        log.info(
+            "Not sent, for they are no part of set %s: %s.", snapshot.manifest.timestamp, first_of(others, 12)
+        )
 
 
 class _Push:
@@ -268,13 +304,22 @@ class _Push:
 
     def accepts_shrink_since(self, previous: tuple[StoragePath, PushRecord] | None) -> bool:
         accepted = self.record.accepted
-        return accepted is not None and previous is not None and accepted.since == previous[1].timestamp
+        since = previous[1].timestamp if previous is not None else 0
+        return accepted is not None and accepted.since == since
 
-    def refuse(self, why: str) -> None:
-        # So that other runs that this snapshot answers need not extract the same again. Without the note
-        # they do; that it could not be written must not hide the refusal.
+    def refuse(self, why: str, *, asking_until: datetime | None) -> None:
+        # So that other runs that this snapshot answers need not extract the same again, or wait for the
+        # answer. Without the note they do; that it could not be written must not hide the refusal.
+        asked = None
+        if asking_until is not None:
+            until = asking_until.astimezone(UTC).isoformat(timespec="seconds")
+            asked = OpenQuestion(why=why, until=until)
         with suppress(ModeCatalogError):
-            self._write(replace(self.record, refused=why))
+            self._write(replace(self.record, refused=None if asked else why, asked=asked))
+
+    def note(self, checked: CheckedSource) -> None:
+        if checked.unchecked != self.record.unchecked:
+            self._write(replace(self.record, unchecked=checked.unchecked))
 
     def complete(self, at: datetime) -> None:
         self._write(self.record.completed(at))

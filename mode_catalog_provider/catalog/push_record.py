@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotError
 from mode_catalog_provider.moments import stamp
@@ -50,7 +50,8 @@ class SentFile:
 class AcceptedShrink:
     """A person's word that rows are really gone.
 
-    :param since: timestamp of the last pushed snapshot that the comparison was with; it holds for no other.
+    :param since: timestamp of the last pushed snapshot that the comparison was with, 0 where none was known;
+        it holds for no other.
     :param by: who said so.
     :param at: when, ISO 8601 UTC.
     """
@@ -58,6 +59,18 @@ class AcceptedShrink:
     since: int
     by: str
     at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenQuestion:
+    """A person is being asked whether a snapshot may be pushed although it shrank.
+
+    :param why: why it was not pushed.
+    :param until: ISO 8601 UTC time after which nobody acts on an answer any more.
+    """
+
+    why: str
+    until: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +86,8 @@ class PushRecord:
     :param completed_at: ISO 8601 UTC time at which the last file was stored; ``None`` = not finished.
     :param refused: why the push was refused for what had shrunk; ``None`` = it was not.
     :param accepted: who accepted that since; ``None`` = nobody.
+    :param asked: the question that is open about it, or whose answer is being acted on; ``None`` = none is.
+    :param unchecked: why the source could not be checked before files were sent; ``None`` = it was checked.
     """
 
     source_id: str
@@ -84,6 +99,8 @@ class PushRecord:
     completed_at: str | None = None
     refused: str | None = None
     accepted: AcceptedShrink | None = None
+    asked: OpenQuestion | None = None
+    unchecked: str | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot, source_id: str) -> PushRecord:
@@ -123,7 +140,7 @@ class PushRecord:
 
     def completed(self, at: datetime) -> PushRecord:
         """Return the record with the push finished at ``at``."""
-        return replace(self, completed_at=stamp(at), refused=None)
+        return replace(self, completed_at=stamp(at), refused=None, asked=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -138,6 +155,8 @@ class PushRecord:
             "completed_at": self.completed_at,
             "refused": self.refused,
             "accepted": asdict(self.accepted) if self.accepted else None,
+            "asked": asdict(self.asked) if self.asked else None,
+            "unchecked": self.unchecked,
         }
 
     @classmethod
@@ -149,10 +168,12 @@ class PushRecord:
             workspace=document["workspace"],
             host=document["host"],
             rows={asset: int(count) for asset, count in document["rows"].items()},
-            files={name: SentFile(**sent) for name, sent in document["files"].items()},
-            completed_at=document["completed_at"],
+            files={name: _sent_file(sent) for name, sent in document["files"].items()},
+            completed_at=_moment(document["completed_at"]),
             refused=document.get("refused"),
             accepted=AcceptedShrink(**accepted) if (accepted := document.get("accepted")) else None,
+            asked=_question(document.get("asked")),
+            unchecked=document.get("unchecked"),
         )
 
 
@@ -163,14 +184,13 @@ def read(path: StoragePath) -> PushRecord | None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    try:
         document = json.loads(text)
         version = document["format_version"]
         if version == FORMAT_VERSION:
-            return PushRecord.from_json(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _checked(PushRecord.from_json(document))
+    except FileNotFoundError:
+        return None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise SnapshotAlteredError(
             f"The push record {path} cannot be read ({type(error).__name__}). It tells what Catalog already "
             f"holds. Delete it to go on without that knowledge, and extract again for fresh file names."
@@ -179,6 +199,35 @@ def read(path: StoragePath) -> PushRecord | None:
         f"The push record {path} has format version {version!r}; this version of mode-catalog-provider reads "
         f"version {FORMAT_VERSION}. Upgrade the package where the upload runs."
     )
+
+
+def _checked(record: PushRecord) -> PushRecord:
+    texts = (record.source_id, record.workspace, record.host, record.refused or "", record.unchecked or "")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is none")
+    return record
+
+
+def _sent_file(sent: Mapping[str, Any]) -> SentFile:
+    file = SentFile(**sent)
+    if file.state not in get_args(FileState) or not isinstance(file.sha256, str):
+        raise ValueError("a file has no state")
+    return file
+
+
+def _moment(text: str | None) -> str | None:
+    if text is not None:
+        datetime.fromisoformat(text)
+    return text
+
+
+def _question(asked: Mapping[str, Any] | None) -> OpenQuestion | None:
+    if asked is None:
+        return None
+    question = OpenQuestion(**asked)
+    if datetime.fromisoformat(question.until).tzinfo is None:
+        raise ValueError("a time has no zone")
+    return question
 
 
 def write(path: StoragePath, record: PushRecord) -> None:
@@ -196,6 +245,16 @@ def write(path: StoragePath, record: PushRecord) -> None:
             f"The push record {path} cannot be written ({error}). Nothing is sent without it, for it tells a "
             f"later try what Catalog holds: make the folder writable for the task that uploads."
         ) from error
+
+
+def close_question(path: StoragePath, why: str) -> None:
+    """Note that nobody accepted: the question that a record tells of is over, and the push is refused.
+
+    :param why: as whoever waited for the answer is told.
+    """
+    record = read(path)
+    if record is not None and record.asked is not None and record.completed_at is None:
+        write(path, replace(record, asked=None, refused=why))
 
 
 def record_path(snapshot: Snapshot, source_id: str) -> StoragePath:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.sources import (
@@ -13,10 +15,89 @@ from mode_catalog_provider.catalog.sources import (
     parse_source_id,
 )
 from mode_catalog_provider.catalog.zones import Zone, other_zone
-from mode_catalog_provider.errors import ForbiddenError, UnknownSourceError
+from mode_catalog_provider.errors import (
+    CancelledError,
+    ConfigurationError,
+    ForbiddenError,
+    ModeCatalogError,
+    UnknownSourceError,
+)
 from mode_catalog_provider.moments import spoken
+from mode_catalog_provider.text import visible
 
 logger = logging.getLogger(__name__)
+
+#: What to do when the source cannot be checked: go on with a warning, or stop.
+SourceCheck = Literal["warn", "require"]
+
+#: Seconds for a question that is asked beside the work: the files go to another host, which may be well.
+BRIEF = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSource:
+    """What could be learned about a source before files were sent to it.
+
+    :param source: as Catalog lists it; ``None`` when it could not be asked.
+    :param unchecked: why it could not be asked; ``None`` when it could.
+    """
+
+    source: CatalogSource | None = None
+    unchecked: str | None = None
+
+
+def source_check(value: str | None) -> SourceCheck:
+    """Read the setting.
+
+    :raises ConfigurationError: it is neither ``warn`` nor ``require``.
+    """
+    for known in get_args(SourceCheck):
+        if (value or "warn").strip().lower() == known:
+            return known  # type: ignore[no-any-return]
+    raise ConfigurationError(f"source_check is 'warn' or 'require', not {value!r}.")
+
+
+def look_at_push_target(
+    api: CatalogApi,
+    source_id: str,
+    *,
+    type: str | None = VISUALIZATION,
+    technology: str | None = MODE,
+    check: SourceCheck = "warn",
+    log: logging.Logger = logger,
+) -> CheckedSource:
+    """Check a source as :func:`check_push_target` does, but do not let the upload depend on a second service.
+
+    :param check: what to do when Catalog's API cannot be asked: unreachable, failing, its token refused, an
+        answer that is not understood. ``warn`` (default) says so and goes on; ``require`` stops.
+    :param log: where the warning goes.
+    :raises UnknownSourceError: Catalog was asked, and says no.
+    :raises ModeCatalogError: it could not be asked, and ``check`` is ``require``.
+    """
+    try:
+        source = check_push_target(
+            api,
+            source_id,
+            type=type,
+            technology=technology,
+            budget=BRIEF,
+            forbidden="raise" if check == "require" else "warn",
+        )
+        return CheckedSource(source=source, unchecked=None if source else "the token may not read sources")
+    except (UnknownSourceError, CancelledError):
+        raise
+    except ModeCatalogError as error:
+        if check == "require":
+            raise
+        why = visible(error, 500)
+    log.warning(
+        "Source id %s is not checked, for Catalog's API cannot be asked. A wrong id or zone would go "
+        "unnoticed, and Catalog would stay empty. To stop instead: source_check='require' (command line: "
+        "--source-check require). %s",
+        parse_source_id(source_id),
+        why,
+    )
+    return CheckedSource(unchecked=why)
 
 
 def check_push_target(
@@ -25,6 +106,8 @@ def check_push_target(
     *,
     type: str | None = VISUALIZATION,
     technology: str | None = MODE,
+    budget: float | None = None,
+    forbidden: Literal["warn", "raise"] = "warn",
 ) -> CatalogSource | None:
     """Make sure that what is pushed to a source will not vanish ("Catalog stays empty").
 
@@ -32,13 +115,17 @@ def check_push_target(
     :param source_id: UUID of the source.
     :param type: the type it must have; ``None`` = any.
     :param technology: the technology it must have; ``None`` = any.
+    :param budget: seconds for all attempts of one request, default ``None``: those of ``api``.
+    :param forbidden: what to do when the token may not read sources.
     :return: the source, or ``None`` (and a warning in the log) when the token may not read sources.
     :raises UnknownSourceError: the source is absent, deleted or of another kind.
     """
     wanted = parse_source_id(source_id)
     try:
-        sources = list(api.sources())
+        sources = list(api.sources() if budget is None else api.sources(budget=budget))
     except ForbiddenError:
+        if forbidden == "raise":
+            raise
         logger.warning(
             "The token of connection '%s' may not read Catalog's sources, so source id %s is not checked: "
             "a wrong id or zone would go unnoticed and Catalog would stay empty.",

@@ -7,6 +7,7 @@ import logging
 from contextlib import ExitStack
 
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
+from mode_catalog_provider.catalog.push_folder import push_folder
 from mode_catalog_provider.cli.arguments import CommandParser
 from mode_catalog_provider.cli.connections import add_catalog, catalog_api, catalog_ingest
 from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, with_variable
@@ -61,7 +62,7 @@ def add_arguments(command: CommandParser) -> None:
         "--file-type",
         type=_file_type,
         metavar="TYPE",
-        help=with_variable("file_type", "kind of source: VIZ (Mode); with -f also WAREHOUSE, DBT, QUALITY"),
+        help=with_variable("file_type", "kind of source: VIZ (Mode), WAREHOUSE, DBT (with -f), QUALITY"),
     )
     # The vendor's command has it for LookML: told rather than unknown.
     what.add_argument("--project_name", "--project-name", help=argparse.SUPPRESS)
@@ -72,7 +73,16 @@ def add_arguments(command: CommandParser) -> None:
         metavar="SHARE",
         help="refuse when a larger share of an asset's rows vanished since the last push (default 0.3)",
     )
-    what.add_argument("--accept-shrink", action="store_true", help="push although rows vanished")
+    what.add_argument(
+        "--accept-shrink", action="store_true", help="push although rows vanished, or there are none"
+    )
+    what.add_argument(
+        "--source-check",
+        choices=("warn", "require"),
+        default="warn",
+        help="when Catalog's API cannot be asked about the source id: warn and push, or push nothing "
+        "(default warn)",
+    )
     what.add_argument("--dry-run", action="store_true", help="check everything, push nothing")
     add_lock(command, "the uploaded folder's own; none for -f")
 
@@ -121,6 +131,17 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
+        if arguments.file_type != "VIZ":
+            if arguments.lock:
+                stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
+            return push_folder(
+                folder=folder,
+                ingest=ingest,
+                api=api,
+                source_check=arguments.source_check,
+                dry_run=arguments.dry_run,
+                log=log,
+            )
         snapshot = open_or_adopt(folder)
         fence = stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
         return push_snapshot(
@@ -129,6 +150,7 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
             api=api,
             max_shrink=arguments.max_shrink,
             accept_shrink=arguments.accept_shrink,
+            source_check=arguments.source_check,
             dry_run=arguments.dry_run,
             fence=fence,
             log=log,
@@ -142,4 +164,11 @@ def _upload_file(arguments: argparse.Namespace) -> PushResult:
         api = stack.enter_context(catalog_api(arguments))
         if arguments.lock:
             stack.enter_context(locked(arguments, path.parent, on_lost=ingest.cancel))
-        return push_file(path=path, ingest=ingest, api=api, dry_run=arguments.dry_run, log=log)
+        return push_file(
+            path=path,
+            ingest=ingest,
+            api=api,
+            source_check=arguments.source_check,
+            dry_run=arguments.dry_run,
+            log=log,
+        )

@@ -116,6 +116,7 @@ def sync_dag(
             # A dry run is started to see something.
             on_covered="{{ 'run' if params.dry_run else params.on_covered }}",
             accept_shrink="{{ params.accept_shrink }}",
+            approve_shrink="{{ params.approve_shrink }}",
             catalog_conn_id=settings.catalog_conn_id,
             source_id=settings.source_id,
             lease=lock.lease,

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.catalog.coverage import answer_to
+from mode_catalog_provider.catalog.coverage import Answer, answer_to
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
@@ -32,7 +33,7 @@ from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.held_lease import held_lease
+from mode_catalog_provider.tasks.held_lease import give_back, held_lease
 from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import (
     rendered_days,
@@ -48,6 +49,9 @@ log = logging.getLogger(__name__)
 #: XCom of a run that was skipped because it is covered: the snapshot's timestamp, and the lease under which
 #: that was decided.
 COVERED_BY = "covered_by"
+
+#: How often a run that waits for the answer to a question looks whether it was given.
+LOOK_AGAIN = timedelta(minutes=1)
 
 #: Where a message names an object that has a page in Mode: its path is the same there.
 _CULPRIT = re.compile(r"\b(reports|datasets|spaces)/(\w+)")
@@ -84,6 +88,10 @@ class ModeExtractOperator(BaseOperator):
         because it had shrunk, this run fails at once with the same reason: another would be refused as well.
     :param accept_shrink: whether the upload of this run accepts a smaller snapshot, default ``False``; then
         one that was refused answers nothing.
+    :param approve_shrink: whether the upload of this run asks a person about a smaller snapshot (``ask``):
+        then one that was refused answers nothing either. Default ``fail``. While a person is being asked
+        about a snapshot that answers this run, this task gives the lock back, waits for the answer without a
+        worker, and ends as the run that asked: skipped when it was uploaded, failed when it was not.
     :param catalog_conn_id: connection of type ``coalesce_catalog`` that names the source whose pushes count
         for ``on_covered``, default ``coalesce_catalog_default``.
     :param source_id: UUID of that source, default ``None``: the connection's.
@@ -107,6 +115,7 @@ class ModeExtractOperator(BaseOperator):
         "on_forbidden",
         "on_covered",
         "accept_shrink",
+        "approve_shrink",
         "catalog_conn_id",
         "source_id",
         "lease",
@@ -132,6 +141,7 @@ class ModeExtractOperator(BaseOperator):
         on_forbidden: str = "warn",
         on_covered: str = "run",
         accept_shrink: bool | str = False,
+        approve_shrink: str = "fail",
         catalog_conn_id: str = CatalogHook.default_conn_name,
         source_id: str | None = None,
         lease: Mapping[str, Any] | str | None = None,
@@ -153,6 +163,7 @@ class ModeExtractOperator(BaseOperator):
         self.on_forbidden = on_forbidden
         self.on_covered = on_covered
         self.accept_shrink = accept_shrink
+        self.approve_shrink = approve_shrink
         self.catalog_conn_id = catalog_conn_id
         self.source_id = source_id
         self.lease = lease
@@ -187,8 +198,13 @@ class ModeExtractOperator(BaseOperator):
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
                 layout = Layout.nested(output_dir, client.workspace)
+                answer = self._answer(context, layout, client.host, options)
+                if answer is not None and answer.asked is not None:
+                    give_back(self.lease)
+                    self._wait_for_answer(answer)
                 with held_lease(self.lease, on_lost=client.cancel) as holds:
-                    self._skip_if_covered(context, layout, client.host, options)
+                    if answer is not None:
+                        self._skip_if_covered(context, answer)
                     extraction = Extraction(client=client, options=options)
                     try:
                         captured = capture(
@@ -209,19 +225,35 @@ class ModeExtractOperator(BaseOperator):
         self._report(captured, result)
         return result
 
+    def question_looked_at(self, context: Context, event: Any = None) -> None:
+        """Look whether the question that this run waits for was answered, and end as the run that asked."""
+        with airflow_errors(context):
+            output_dir = staging_path(self.output_dir, self.output_conn_id or None)
+            with self.hook.get_client() as client:
+                layout = Layout.nested(output_dir, client.workspace)
+                answer = self._answer(context, layout, client.host, self._options())
+            if answer is not None and answer.asked is not None:
+                self._wait_for_answer(answer)
+            if answer is not None:
+                self._skip_if_covered(context, answer)
+            raise AirflowFailException(
+                "Nothing was extracted: a person was being asked about a snapshot that answers this run too, "
+                "and it was not uploaded. Clear this run to extract again."
+            )
+
     def on_kill(self) -> None:
         """Stop all requests; the task then ends by itself, without a snapshot."""
         self._killed = True
         if self._client is not None:
             self._client.cancel()
 
-    def _skip_if_covered(
+    def _answer(
         self, context: Context, layout: Layout, host: str, options: ExtractionOptions
-    ) -> None:
+    ) -> Answer | None:
         run = this_run(context)
         if self.on_covered == "run" or run is None:
-            return
-        answer = answer_to(
+            return None
+        return answer_to(
             run,
             layout=layout,
             source_id=CatalogHook(self.catalog_conn_id).source_id(self.source_id),
@@ -229,8 +261,19 @@ class ModeExtractOperator(BaseOperator):
             options=options.to_json(),
             started_at=context["dag_run"].start_date,
         )
-        if answer is None:
-            return
+
+    def _wait_for_answer(self, answer: Answer) -> NoReturn:
+        asked = answer.asked
+        self.log.info(
+            "Snapshot %s answers this run too, and a person is being asked whether it may be uploaded. This "
+            "run ends as that one does; looking again in %s.",
+            answer.manifest.timestamp,
+            LOOK_AGAIN,
+        )
+        self.log.info("%s", asked.why if asked else "")
+        self.defer(trigger=TimeDeltaTrigger(LOOK_AGAIN), method_name="question_looked_at")
+
+    def _skip_if_covered(self, context: Context, answer: Answer) -> None:
         covering = answer.manifest
         if answer.refused is not None:
             self._fail_if_refused(covering.timestamp, answer.refused)
@@ -247,7 +290,8 @@ class ModeExtractOperator(BaseOperator):
         )
 
     def _fail_if_refused(self, timestamp: int, refused: str) -> None:
-        if rendered_truth("accept_shrink", self.accept_shrink):
+        # Somebody else's refusal does not answer who accepts, or wants to be asked.
+        if rendered_truth("accept_shrink", self.accept_shrink) or self.approve_shrink == "ask":
             return
         raise AirflowFailException(
             f"Nothing was extracted: snapshot {timestamp} was begun when this run was queued already, so it "

@@ -14,15 +14,18 @@ from airflow.sdk import BaseNotifier, BaseOperator, Context
 from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
+from mode_catalog_provider.catalog.last_push import last_push
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
+from mode_catalog_provider.catalog.push_folder import push_folder
 from mode_catalog_provider.catalog.push_record import AcceptedShrink
+from mode_catalog_provider.catalog.push_target import source_check
 from mode_catalog_provider.errors import ConfigurationError, SnapshotShrunkError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.compat import Stats, await_answer
+from mode_catalog_provider.tasks.compat import AirflowFailException, Stats, await_answer
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import (
     give_back,
@@ -58,7 +61,8 @@ class CatalogUploadOperator(BaseOperator):
     :param manifest: what :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, or
         the path or URL of a manifest.
     :param directory_path: folder of one snapshot; one without a manifest, made by the vendor's extractor, is
-        accepted when it holds exactly one complete set.
+        accepted when its newest set is complete. With another ``file_type`` than ``VIZ``: every ``.csv`` and
+        ``.json`` file in it.
     :param file_path: a single file, pushed as it is.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
     :param source_id: UUID of the source in Catalog, default ``None``: the connection's.
@@ -75,6 +79,9 @@ class CatalogUploadOperator(BaseOperator):
     :param approval_notifiers: notifiers that are called with the task's context when the question is put, so
         that somebody looks; XCom ``shrink_question`` of the task has its ``subject`` and ``body`` (Markdown).
         Default: none. Not templated.
+    :param source_check: what to do when Catalog's API cannot be asked whether the source is right
+        (unreachable, failing, its token refused): ``warn`` (default) and go on, for the files go to another
+        host; ``require``: fail. What Catalog says clearly (no such source, deleted, not Mode's) always fails.
     :param dry_run: check everything, send nothing; default ``False``.
     :param lease: what the task that acquired the run lock returned, default ``None``: work without a lock.
         The lease is renewed while the task works, and each file is sent only while it is held.
@@ -93,6 +100,7 @@ class CatalogUploadOperator(BaseOperator):
         "max_shrink",
         "accept_shrink",
         "approve_shrink",
+        "source_check",
         "dry_run",
         "lease",
         "output_conn_id",
@@ -115,6 +123,7 @@ class CatalogUploadOperator(BaseOperator):
         approve_shrink: str = "fail",
         approval_timeout: timedelta = timedelta(hours=12),
         approval_notifiers: Sequence[BaseNotifier] = (),
+        source_check: str = "warn",
         dry_run: bool | str = False,
         lease: Mapping[str, Any] | str | None = None,
         output_conn_id: str | None = None,
@@ -135,6 +144,7 @@ class CatalogUploadOperator(BaseOperator):
         self.approve_shrink = approve_shrink
         self.approval_timeout = approval_timeout
         self.approval_notifiers = approval_notifiers
+        self.source_check = source_check
         # Hides a method of the base class that nothing calls; the argument's name is worth it.
         self.dry_run = dry_run  # type: ignore[method-assign, assignment]
         self.lease = lease
@@ -157,6 +167,7 @@ class CatalogUploadOperator(BaseOperator):
         with airflow_errors(context):
             if self.approve_shrink not in ("fail", "ask"):
                 raise ConfigurationError(f"approve_shrink is 'fail' or 'ask', not {self.approve_shrink!r}.")
+            source_check(self.source_check)
             if self.approve_shrink == "ask" and was_given_back(self.lease):
                 # An earlier try of this task asked, and the answer is in the push record.
                 return self._upload(context, self._retaken(context))
@@ -166,7 +177,11 @@ class CatalogUploadOperator(BaseOperator):
         """Go on after the question was answered, or end."""
         with airflow_errors(context):
             question = self._own_xcom(context, QUESTION)
-            consent = accepted_by(event, since=question["since"], timestamp=question["snapshot"])
+            try:
+                consent = accepted_by(event, since=question["since"], timestamp=question["snapshot"])
+            except AirflowFailException as error:
+                self._close_question(str(error))
+                raise
             self.log.info("%s approved the upload of snapshot %s.", consent.by, question["snapshot"])
             context["ti"].xcom_push(key=CONSENT, value=asdict(consent))
             return self._upload(context, self._retaken(context), consent)
@@ -229,6 +244,12 @@ class CatalogUploadOperator(BaseOperator):
             method_name="answered",
         )
 
+    def _close_question(self, why: str) -> None:
+        # So that runs that wait for the same answer end as well.
+        snapshot = self._snapshot()
+        record = push_record.record_path(snapshot, self.hook.source_id(self.source_id or None))
+        push_record.close_question(record, why)
+
     def _retaken(
         self, context: Context, event: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[Callable[[], None]]:
@@ -248,7 +269,8 @@ class CatalogUploadOperator(BaseOperator):
             return
         for task in self.upstream_list:
             if isinstance(task, ModeExtractOperator):
-                page = ti.log_url.partition("?")[0].removesuffix(ti.task_id) + task.task_id
+                # What follows the task's own id, as in tasks/upload/mapped/1, is not the extraction's.
+                page = f"{ti.log_url.partition('?')[0].rpartition('/tasks/')[0]}/tasks/{task.task_id}"
                 ExtractionLink().publish(context, page)
 
     def _own_xcom(self, context: Context, key: str) -> Any:
@@ -269,11 +291,21 @@ class CatalogUploadOperator(BaseOperator):
                 path=self._path(self.file_path),
                 ingest=ingest,
                 api=api,
+                source_check=source_check(self.source_check),
+                dry_run=dry_run,
+                fence=fence,
+            )
+        if self.directory_path is not None and ingest.file_type != "VIZ":
+            return push_folder(
+                folder=self._path(self.directory_path),
+                ingest=ingest,
+                api=api,
+                source_check=source_check(self.source_check),
                 dry_run=dry_run,
                 fence=fence,
             )
         snapshot = self._snapshot()
-        before = push_record.newest_completed(snapshot, ingest.source_id)
+        before = last_push(snapshot, ingest.source_id)
         result = push_snapshot(
             snapshot=snapshot,
             ingest=ingest,
@@ -281,6 +313,8 @@ class CatalogUploadOperator(BaseOperator):
             max_shrink=rendered_number("max_shrink", self.max_shrink),
             accept_shrink=rendered_truth("accept_shrink", self.accept_shrink),
             accepted=consent,
+            asking_for=self._asking_for(),
+            source_check=source_check(self.source_check),
             dry_run=dry_run,
             fence=fence,
         )
@@ -290,6 +324,10 @@ class CatalogUploadOperator(BaseOperator):
             ti.xcom_push(key=SUMMARY, value=summary)
             ti.xcom_push(key=SUMMARY_MARKDOWN, value=as_markdown(summary))
         return result
+
+    def _asking_for(self) -> timedelta | None:
+        # After the answer the task waits for the lock, as long again, and then it works.
+        return self.approval_timeout * 2 + timedelta(hours=1) if self.approve_shrink == "ask" else None
 
     def _snapshot(self) -> Snapshot:
         if self.directory_path is not None:

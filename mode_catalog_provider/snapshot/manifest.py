@@ -160,7 +160,7 @@ class Manifest:
                     "answers": tuple(content.get("answers", ())),
                 }
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise SnapshotAlteredError(f"The manifest lacks or adds a field: {error}.") from error
         _check_files(manifest)
         return manifest
@@ -186,6 +186,10 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 def _check_files(manifest: Manifest) -> None:
     expected = (*DATA_ASSETS, SUMMARY)
+    for entry in manifest.left_out:
+        # Texts or null, as they were written: what reads them later must not stumble over them.
+        if not isinstance(entry, dict) or not isinstance(entry.get("asset"), str) or "reason" not in entry:
+            raise SnapshotAlteredError("The manifest's list of what was left out is not valid.")
     if tuple(entry.asset for entry in manifest.files) != expected:
         raise SnapshotAlteredError(f"The manifest must list exactly these files: {', '.join(expected)}.")
     readings = manifest.readings

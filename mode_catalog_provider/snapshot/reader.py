@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ from mode_catalog_provider.snapshot.layout import (
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
 from mode_catalog_provider.storage import is_local
 from mode_catalog_provider.text import first_of
+
+log = logging.getLogger(__name__)
 
 #: What the manifest of an adopted set names as its strategy.
 ADOPTED = "adopted"
@@ -125,16 +128,17 @@ def adopt_directory(path: StoragePath) -> Snapshot:
     The directory is only read. Times in the manifest are the one in the file names; workspace and host are
     those of the summary, empty when it does not say.
 
-    :param path: a directory that holds exactly one complete set of six files; other files are ignored.
+    :param path: a directory whose newest set of six files is complete; earlier sets and other files are
+        ignored.
     :raises SnapshotNotFoundError: when there is no such directory.
-    :raises SnapshotIncompleteError: when it holds no set, half a set, or more than one; says which.
+    :raises SnapshotIncompleteError: when it holds no set, or the newest is half a set; says which.
     :raises SnapshotAlteredError: when a file is not what the contract wants.
     """
     forget_listings(path)
     if not path.is_dir():
         raise _not_found(path)
     found = entries(path)
-    timestamp = _only_set(path, found)
+    timestamp = _newest_set(path, found)
     files = tuple(
         inspect_file(found[data_file(timestamp, asset)], asset, sorted_rows=False) for asset in _ALL
     )
@@ -159,7 +163,8 @@ def adopt_directory(path: StoragePath) -> Snapshot:
         filtered={},
         figures={},
     )
-    ignored = tuple(sorted(name for name in found if parse_data_file(name) is None))
+    taken = {entry.name for entry in files}
+    ignored = tuple(sorted(name for name in found if name not in taken))
     return Snapshot(path, manifest, path / manifest_name(timestamp), adopted=True, ignored=ignored)
 
 
@@ -186,8 +191,8 @@ def _read_manifest(path: StoragePath) -> Snapshot:
     return Snapshot(path.parent, manifest, path)
 
 
-def _only_set(path: StoragePath, found: Iterable[str]) -> int:
-    """Return the timestamp of the one complete set in a directory without a manifest."""
+def _newest_set(path: StoragePath, found: Iterable[str]) -> int:
+    """Return the timestamp of the newest set in a directory without a manifest."""
     unfinished = sorted(name for name in found if name.endswith(PARTIAL) and timestamp_of(name) is not None)
     if unfinished:
         raise SnapshotIncompleteError(
@@ -201,21 +206,25 @@ def _only_set(path: StoragePath, found: Iterable[str]) -> int:
     for name in found:
         if parsed := parse_data_file(name):
             sets.setdefault(parsed[0], set()).add(parsed[1])
-    if len(sets) > 1:
-        times = ", ".join(f"{second} ({_describe(sets[second])})" for second in sorted(sets))
-        raise SnapshotIncompleteError(
-            f"{path} holds files of more than one extraction: {times}. Leave only one set in the directory."
-        )
     if not sets:
         others = sorted(found)
         named = f"; it holds {first_of(others, 5)}" if others else ""
         raise SnapshotIncompleteError(f"{path} holds no file named like 1700000000-report.json{named}.")
-    ((timestamp, assets),) = sets.items()
-    if missing := [data_file(timestamp, asset) for asset in _ALL if asset not in assets]:
+    timestamp = max(sets)
+    if missing := [data_file(timestamp, asset) for asset in _ALL if asset not in sets[timestamp]]:
         raise SnapshotIncompleteError(
-            f"{path} holds half a set: {', '.join(missing)} missing. The extraction failed or still runs."
+            f"{path} holds half a set: {', '.join(missing)} missing. The extraction failed or still runs. "
+            f"{_earlier(sets)}".strip()
         )
+    if len(sets) > 1:
+        log.info("%s holds several sets; the newest, %s, is taken. %s", path, timestamp, _earlier(sets))
     return timestamp
+
+
+def _earlier(sets: Mapping[int, set[str]]) -> str:
+    earlier = sorted(sets)[:-1]
+    listed = first_of(f"{second} ({_describe(sets[second])})" for second in reversed(earlier))
+    return f"Earlier sets: {listed}." if listed else ""
 
 
 def _describe(assets: set[str]) -> str:

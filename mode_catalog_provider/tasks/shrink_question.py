@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.catalog.coverage import CONTENT_OPTIONS
+from mode_catalog_provider.catalog.last_push import last_push
 from mode_catalog_provider.catalog.push_record import AcceptedShrink
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotError, SnapshotShrunkError
 from mode_catalog_provider.moments import spoken, stamp
 from mode_catalog_provider.snapshot.disappeared import disappeared
 from mode_catalog_provider.snapshot.layout import manifest_name
+from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.tasks.compat import AirflowFailException
-from mode_catalog_provider.tasks.sync_summary import plain
+from mode_catalog_provider.text import markdown, visible
 
 APPROVE, REJECT = "Approve", "Reject"
 
 #: Names of what disappears that a question shows.
 _NAMED = 50
+
+#: Collections in the options that it names.
+_NAMED_OPTIONS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +51,17 @@ class ShrinkQuestion:
         :param error: why.
         """
         manifest = snapshot.manifest
-        pushed = push_record.newest_completed(snapshot, source_id)
-        before = pushed[1].rows if pushed else {}
+        pushed = last_push(snapshot, source_id)
+        before = pushed[1].rows if pushed else {asset: was for asset, (was, _) in error.shrunk.items()}
+        earlier = None
+        if pushed is not None and not snapshot.adopted:
+            with suppress(SnapshotError):
+                earlier = open_snapshot(pushed[0].parent / manifest_name(error.since))
         lines = [
-            f"Snapshot **{manifest.timestamp}** of Mode workspace **{plain(manifest.workspace)}** has far "
-            f"fewer rows than the one that Catalog got last ({error.since}, of {spoken(error.since)}).",
+            f"Snapshot **{manifest.timestamp}** of Mode workspace **{markdown(manifest.workspace)}** "
+            + _compared_with(error),
+            "",
+            *_how_it_was_filtered(manifest, earlier.manifest if earlier else None),
             "",
             "| asset | in Catalog | now | change | left out |",
             "| --- | ---: | ---: | ---: | ---: |",
@@ -58,11 +70,12 @@ class ShrinkQuestion:
             f"**{APPROVE}**: it is uploaded, and Catalog drops what is missing. **{REJECT}**: nothing is "
             "uploaded, this run fails, and Catalog stays as it is.",
             "",
-            *_what_disappears(snapshot, pushed[0].parent if pushed else None, error.since),
+            *_what_disappears(snapshot, earlier, error.since),
             *_what_was_left_out(manifest.left_out),
         ]
         worst = ", ".join(f"{asset} {was} → {now}" for asset, (was, now) in error.shrunk.items())
-        subject = f"Upload a smaller snapshot of Mode workspace {manifest.workspace} to Catalog? {worst}"
+        workspace = visible(manifest.workspace)
+        subject = f"Upload a smaller snapshot of Mode workspace {workspace} to Catalog? {worst}"
         return cls(subject=subject, body="\n".join(lines))
 
 
@@ -85,7 +98,7 @@ def accepted_by(event: Mapping[str, Any] | None, *, since: int, timestamp: int) 
     if chosen not in ([APPROVE], [REJECT]):
         raise ModeCatalogError(f"The answer is not understood: {event!r}.")
     user = (event or {}).get("responded_by_user") or {}
-    by = str(user.get("name") or user.get("id") or "somebody")
+    by = visible(user.get("name") or user.get("id") or "somebody")
     if chosen == [REJECT]:
         raise AirflowFailException(
             f"{by} rejected the upload of snapshot {timestamp}, which shrank. {nothing} When the rights of "
@@ -102,23 +115,79 @@ def _row(asset: str, before: int, manifest: Any, error: SnapshotShrunkError) -> 
     return f"| {asset} | {before} | {now} | {change} | {manifest.left_out_counts[asset]} |"
 
 
-def _what_disappears(snapshot: Snapshot, directory: Any, since: int) -> list[str]:
+def _compared_with(error: SnapshotShrunkError) -> str:
+    if error.since:
+        last = f"{error.since}, of {spoken(error.since)}"
+        return f"has far fewer rows than the one that Catalog got last ({last})."
+    if any(before for before, _ in error.shrunk.values()):
+        return "has far fewer reports than Catalog shows dashboards of this source."
+    return (
+        "has nothing of what every workspace has. No earlier upload is known here to compare with; Mode "
+        "hides what a key may not see."
+    )
+
+
+def _how_it_was_filtered(manifest: Manifest, before: Manifest | None) -> list[str]:
+    now = _told_options(manifest)
+    lines = [f"Extracted with: {'; '.join(now.values()) or 'everything that the key may see'}."]
+    if manifest.filtered:
+        counted = ", ".join(f"{count} {markdown(why)}" for why, count in manifest.filtered.items())
+        lines.append(f"Left out for that: {counted}.")
+    if before is not None:
+        was = _told_options(before)
+        changed = [
+            f"{name}: {was.get(name, 'not set')} before, {now.get(name, 'not set')} now"
+            for name in CONTENT_OPTIONS
+            if manifest.options.get(name) != before.options.get(name)
+        ]
+        if changed:
+            lines += ["", f"**The options are not those of the last upload**: {'; '.join(changed)}."]
+    return lines
+
+
+def _told_options(manifest: Manifest) -> dict[str, str]:
+    told = {}
+    options = manifest.options
+    for name, words in (
+        ("include_collections", "only these collections"),
+        ("exclude_collections", "without these collections"),
+    ):
+        if listed := options.get(name):
+            names = listed if isinstance(listed, list | tuple) else [listed]
+            shown = ", ".join(markdown(one) for one in names[:_NAMED_OPTIONS])
+            more = len(names) - _NAMED_OPTIONS
+            told[name] = f"{words}: {shown}{f' and {more} more' if more > 0 else ''}"
+    if "include_personal" in options:
+        told["include_personal"] = (
+            f"{'with' if options['include_personal'] else 'without'} personal collections"
+        )
+    if "include_archived" in options:
+        told["include_archived"] = f"{'with' if options['include_archived'] else 'without'} archived reports"
+    if "members" in options:
+        told["members"] = f"members {markdown(options['members'])}"
+    return told
+
+
+def _what_disappears(snapshot: Snapshot, before: Snapshot | None, since: int) -> list[str]:
+    if not since:
+        return []
     lines = ["#### What disappears", ""]
     try:
-        if directory is None or snapshot.adopted:
-            raise SnapshotError("there is nothing to compare with")
-        before = open_snapshot(directory / manifest_name(since))
+        if before is None:
+            raise SnapshotError("its files are not there any more")
         gone = disappeared(before, snapshot, limit=_NAMED)
     except (SnapshotError, ValueError, OSError) as error:
         # The question must be asked all the same: the numbers above tell most of it.
         return [
             *lines,
-            f"It cannot be told by name, because snapshot {since} is not at hand ({plain(error)}).",
+            f"It cannot be told by name, because snapshot {since} is not at hand ({markdown(error)}).",
         ]
     for one in gone:
         # Most queries bear the name that Mode gave them.
         times = Counter(one.names)
-        names = [f"  - {plain(name)}{f' ({times[name]} times)' if times[name] > 1 else ''}" for name in times]
+        names = [
+            f"  - {markdown(name)}{f' ({times[name]} times)' if times[name] > 1 else ''}" for name in times
+        ]
         more = one.count - len(one.names)
         lines += [f"- **{one.asset}**: {one.count}", *names, *([f"  - and {more} more"] if more else [])]
     return lines
@@ -129,7 +198,7 @@ def _what_was_left_out(left_out: tuple[Mapping[str, Any], ...]) -> list[str]:
         return []
     lines = ["", "#### What Mode did not show", ""]
     for entry in left_out[:_NAMED]:
-        name = plain(entry.get("name") or entry.get("token") or "the whole listing")
-        lines.append(f"- {entry['asset']} {name}: {entry['reason']}")
+        name = markdown(entry.get("name") or entry.get("token") or "the whole listing")
+        lines.append(f"- {markdown(entry.get('asset'))} {name}: {markdown(entry.get('reason'))}")
     more = len(left_out) - _NAMED
     return [*lines, *([f"- and {more} more, in the manifest"] if more > 0 else [])]

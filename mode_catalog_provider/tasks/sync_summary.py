@@ -8,12 +8,16 @@ from typing import Any
 from mode_catalog_provider.catalog.push import PushResult
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.text import markdown, visible
 
 #: XCom keys of the upload task.
 SUMMARY, SUMMARY_MARKDOWN = "summary", "summary_markdown"
 
 #: Left-out objects that a summary names; the manifest lists all.
 _NAMED = 50
+
+#: Characters of each of their texts; the manifest has the whole.
+_LONGEST = 500
 
 
 def sync_summary(
@@ -35,18 +39,26 @@ def sync_summary(
         for asset in DATA_ASSETS
     }
     return {
-        "workspace": manifest.workspace,
+        "workspace": visible(manifest.workspace),
         "snapshot": manifest.timestamp,
         "source_id": result.source_id,
         "dry_run": dry_run,
         "rows": rows,
-        "left_out": [dict(entry) for entry in manifest.left_out[:_NAMED]],
+        "left_out": [_shown(entry) for entry in manifest.left_out[:_NAMED]],
         "files_sent": len(result.pushed),
         "files_already_there": len(result.already_there),
         "bytes_sent": result.bytes,
         "requests": manifest.figures.get("requests"),
         "extract_seconds": manifest.figures.get("seconds"),
         "upload_seconds": result.seconds,
+    }
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+    # An XCom must be text that every store takes: half a surrogate pair in a name would fail the task here,
+    # after the push.
+    return {
+        visible(key): value if value is None else visible(value, _LONGEST) for key, value in entry.items()
     }
 
 
@@ -61,7 +73,7 @@ def as_table(summary: Mapping[str, Any]) -> str:
 def as_markdown(summary: Mapping[str, Any]) -> str:
     """Return the summary as Markdown, for notifiers and for XCom in the UI."""
     head = (
-        f"**Mode workspace {plain(summary['workspace'])}, snapshot {summary['snapshot']}**: "
+        f"**Mode workspace {markdown(summary['workspace'])}, snapshot {summary['snapshot']}**: "
         f"{summary['files_sent']} files sent, {summary['files_already_there']} were there, "
         f"{summary['requests']} requests, {summary['extract_seconds']} s + {summary['upload_seconds']} s"
         f"{' (dry run)' if summary['dry_run'] else ''}"
@@ -72,16 +84,10 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
     if summary["left_out"]:
         lines += ["", "Left out:", ""]
         for entry in summary["left_out"]:
-            name = plain(entry.get("name") or entry.get("token") or "the whole listing")
-            lines.append(f"- {entry['asset']} {name}: {entry['reason']}")
+            name = markdown(entry.get("name") or entry.get("token") or "the whole listing")
+            lines.append(f"- {markdown(entry.get('asset'))} {name}: {markdown(entry.get('reason'))}")
     return "\n".join(lines)
 
 
 def _signed(change: int | None) -> str:
     return "first" if change is None else f"{change:+d}"
-
-
-def plain(text: object) -> str:
-    """Return a name as Mode's users wrote it without what Markdown would make of it."""
-    words = " ".join(str(text).split())
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#~!" else letter for letter in words)

@@ -1,0 +1,85 @@
+"""What Catalog shows of one source: its dashboards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from mode_catalog_provider.catalog.guards import refuse_fewer_than_catalog
+from mode_catalog_provider.catalog.pages import walk
+from mode_catalog_provider.catalog.push_target import BRIEF, SourceCheck
+from mode_catalog_provider.errors import CancelledError, ModeCatalogError, SnapshotError
+from mode_catalog_provider.scratch import private_database
+from mode_catalog_provider.text import visible
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.catalog.api import CatalogApi
+    from mode_catalog_provider.snapshot.manifest import Manifest
+
+#: What a dashboard proper is called; Catalog has other kinds of rows that hang on one.
+DASHBOARD = "DASHBOARD"
+
+_TYPES = """
+query getDashboards($sourceId: String!, $nbPerPage: Int!, $page: Int!) {
+  getDashboards(scope: {sourceId: $sourceId}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id type }
+  }
+}
+"""
+
+
+def compare_with_catalog(
+    manifest: Manifest,
+    api: CatalogApi,
+    source_id: str,
+    *,
+    max_shrink: float,
+    check: SourceCheck,
+    log: logging.Logger,
+) -> None:
+    """Refuse a snapshot with far fewer reports than Catalog shows dashboards; for a push that knows no other.
+
+    :param max_shrink: share of the dashboards that may be missing.
+    :param check: what to do when Catalog cannot be asked, ``warn`` or ``require``.
+    :raises SnapshotShrunkError: Catalog would drop too much.
+    """
+    try:
+        # One request tells, unless there are tiles among the rows: then each has to be looked at.
+        if api.dashboards_count(source_id, budget=BRIEF) * (1 - max_shrink) <= manifest.rows["report"]:
+            return
+        dashboards = 0
+        for kind in _types(api, source_id):
+            dashboards += kind == DASHBOARD
+            refuse_fewer_than_catalog(manifest, dashboards, max_shrink)
+    except (SnapshotError, CancelledError):
+        raise
+    except ModeCatalogError as error:
+        if check == "require":
+            raise
+        log.warning(
+            "Nothing here tells what Catalog got last, and how many dashboards it shows cannot be asked, so "
+            "the size of this snapshot is not compared with anything. %s",
+            visible(error, 500),
+        )
+
+
+def _types(api: CatalogApi, source_id: str) -> Iterator[str]:
+    with closing(private_database(cache=1024)) as seen:
+        seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY) WITHOUT ROWID")
+
+        def is_new(row: dict[str, Any]) -> bool:
+            return bool(seen.execute("INSERT OR IGNORE INTO seen VALUES (?)", (str(row.get("id")),)).rowcount)
+
+        rows = walk(
+            api,
+            _TYPES,
+            field="getDashboards",
+            variables={"sourceId": source_id},
+            budget=BRIEF,
+            is_new=is_new,
+        )
+        for row in rows:
+            yield str(row.get("type"))

@@ -1,0 +1,71 @@
+"""What Catalog got last: the newest push that is known here, or the vendor's set that lies in the folder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mode_catalog_provider.catalog.push_record import PushRecord, newest_completed
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
+from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
+from mode_catalog_provider.snapshot.layout import (
+    StoragePath,
+    data_file,
+    entries,
+    manifest_name,
+    parse_data_file,
+)
+
+if TYPE_CHECKING:
+    from mode_catalog_provider.snapshot.reader import Snapshot
+
+
+def last_push(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
+    """Return the push that a new one is compared with, and where it is written down.
+
+    Whoever comes from the vendor's uploader has no push record, but often its files: the newest complete set
+    without a manifest in the snapshot's folder, older than the snapshot and of the same workspace, then
+    counts as pushed.
+
+    :param snapshot: what is to be pushed.
+    :param source_id: UUID of the Catalog source.
+    """
+    return newest_completed(snapshot, source_id) or _vendor_set(snapshot, source_id)
+
+
+def _vendor_set(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
+    found = entries(snapshot.directory)
+    sets = {parsed[0] for name in found if (parsed := parse_data_file(name))}
+    for timestamp in sorted(sets, reverse=True):
+        if timestamp >= snapshot.manifest.timestamp or manifest_name(timestamp) in found:
+            continue
+        names = {asset: data_file(timestamp, asset) for asset in (*DATA_ASSETS, SUMMARY)}
+        if not found.keys() >= set(names.values()):
+            continue
+        summary_path = found[names[SUMMARY]]
+        try:
+            summary = read_summary(summary_path)
+            if not _same_workspace(snapshot, summary.get("connection_identity", {}).get("base_url")):
+                continue
+            rows = {
+                asset: inspect_file(found[names[asset]], asset, sorted_rows=False).rows or 0
+                for asset in DATA_ASSETS
+            }
+        except (ValueError, RecursionError, SnapshotAlteredError):
+            continue
+        return summary_path, PushRecord(
+            source_id=source_id,
+            timestamp=timestamp,
+            workspace=snapshot.manifest.workspace,
+            host=snapshot.manifest.host,
+            rows=rows,
+            files={},
+            completed_at=datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds"),
+        )
+    return None
+
+
+def _same_workspace(snapshot: Snapshot, base_url: object) -> bool:
+    manifest = snapshot.manifest
+    return str(base_url).lower() == f"{manifest.host}/{manifest.workspace}".lower()
