@@ -22,6 +22,7 @@ HOST = "https://modeanalytics.com"
 AT = 1_795_000_000
 NOW = datetime.fromtimestamp(AT, tz=UTC) + timedelta(hours=1)
 ROWS = {"datasource": 1, "collection": 3, "report": 10, "query": 20, "member": 4}
+LEAST = {"datasource": 1, "collection": 1}
 ORDER = [f"{AT}-{asset}.json" for asset in (*DATA_ASSETS, "summary")]
 
 
@@ -34,6 +35,7 @@ def make_snapshot(
     host: str = HOST,
     flat: bool = False,
     left_out: list[dict[str, Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Snapshot:
     layout = Layout.flat(output) if flat else Layout.nested(output, workspace)
     with SnapshotWriter(layout=layout, workspace=workspace, host=host, timestamp=at) as writer:
@@ -42,7 +44,11 @@ def make_snapshot(
                 token = f"{asset}-{number:06d}"
                 writer.add(asset, contract_row(asset, {"token": token, "name": f"näme of {token}"}))
         _, path = writer.finish(
-            strategy="rest", options={}, left_out=left_out or [], filtered={}, figures={"requests": 1}
+            strategy="rest",
+            options=options or {},
+            left_out=left_out or [],
+            filtered={},
+            figures={"requests": 1},
         )
     return open_snapshot(path)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import msgspec
+
 from mode_catalog_provider.catalog.push import PushResult
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.tasks.sync_summary import as_markdown, as_table, sync_summary
@@ -39,7 +41,16 @@ def test_the_first_push_has_nothing_to_be_compared_with():
 def test_a_name_that_looks_like_markdown_stays_a_name():
     name = "[Q1](http://x) | *all*\n# me"
     said = as_markdown(summary(left_out=({"asset": "report", "name": name, "reason": "forbidden"},)))
-    assert said.splitlines()[-1] == "- report \\[Q1\\](http://x) \\| \\*all\\* \\# me: forbidden"
+    assert (
+        said.splitlines()[-1] == "- report \\[Q1\\]\\(http\\[:\\]//x\\) \\| \\*all\\*\\\\n\\# me: forbidden"
+    )
+
+
+def test_half_a_surrogate_pair_in_a_name_does_not_keep_the_summary_from_being_stored():
+    told = summary(left_out=({"asset": "report", "name": "Sales \ud800", "token": "t", "reason": "gone"},))
+    assert told["left_out"] == [{"asset": "report", "name": "Sales \\ud800", "token": "t", "reason": "gone"}]
+    assert msgspec.json.encode(told)
+    assert as_markdown(told).encode("utf-8")
 
 
 def test_a_long_list_of_refusals_stays_short():
