@@ -31,6 +31,10 @@ Faults. ``sandbox.mode.fault("reports/*/queries", nth=3, status=503)``; likewise
 answer (file stored, run started, answer lost). ``sandbox.mode.when("spaces", do=sandbox.mode.rotate, nth=2)``
 runs code in the middle of somebody's walk.
 
+Rights. ``sandbox.mode.rights`` has the groups and permissions:
+``finance = rights.add_group("Finance", "ada")``, ``rights.allow(finance, collection.token, "edit")``,
+``rights.allow("ada", data_source.token, "query")``.
+
 Runs. ``sandbox.mode.runs.script(report, outcome="failed", error_message="...")`` says how the next run of a
 report or dataset goes, ``sandbox.mode.runs.started()`` lists what was started, ``.end(run, "cancelled")``
 ends one at once, ``.start(report, by="somebody")`` is somebody else at work.

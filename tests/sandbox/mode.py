@@ -22,6 +22,7 @@ from tests.sandbox.limiter import Limiter, Verdict, retry_after_header
 from tests.sandbox.mode_answers import mode_error
 from tests.sandbox.mode_discovery import ModeDiscovery
 from tests.sandbox.mode_listings import ModeListings
+from tests.sandbox.mode_rights import ModeRights, Rights
 from tests.sandbox.mode_runs import ModeRuns
 from tests.sandbox.runs import RunBook
 from tests.sandbox.server import SandboxServer
@@ -49,6 +50,7 @@ class ModeSandbox(SandboxServer):
         super().__init__(book=book, **options)
         self.world = world
         self.switches = switches
+        self.rights = Rights()
         self.limiter = Limiter(switches)
         self._keys: dict[str, Key] = {}
         self._keys_lock = threading.Lock()
@@ -56,7 +58,12 @@ class ModeSandbox(SandboxServer):
         self.runs = RunBook(world=world, switches=switches, now=self.service_now, time_scale=self.time_scale)
         self.discovery = ModeDiscovery(self)
         listings = ModeListings(self)
-        routes = [*listings.routes(), *ModeRuns(self, listings).routes(), *self.discovery.routes()]
+        routes = [
+            *listings.routes(),
+            *ModeRights(self).routes(),
+            *ModeRuns(self, listings).routes(),
+            *self.discovery.routes(),
+        ]
         self._routes = [(method, re.compile(pattern), handler) for method, pattern, handler in routes]
 
     # -- credentials ---------------------------------------------------------------------------------------

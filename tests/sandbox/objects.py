@@ -35,6 +35,7 @@ class DataSource:
     queryable: bool = True
     asleep: bool = False
     soft_deleted: bool = False
+    default_access_level: str | None = "View"
     created_at: str = stamp_of_day(0)
     updated_at: str = stamp_of_day(1)
 

@@ -65,6 +65,13 @@ class ModeSwitches(_Switches):
     :param run_status: status of an accepted ``POST .../runs``.
     :param run_first_state: state of a run just started.
     :param cancel_form: runs in flight carry ``_forms.cancel``.
+    :param groups: ``/groups`` answers rows, or this status; so do ``group_memberships``,
+        ``space_permissions``, ``data_source_permissions`` and ``schedules`` for theirs.
+    :param permission_shape: how a permission looks, which no source tells: ``accessor`` = ``accessor_type``
+        and ``accessor_token`` with ``access_level``, rows under ``permissions``; ``grantee`` =
+        ``grantee_type``, ``grantee_token`` and ``action``, rows under ``permission_grants``; ``links`` = the
+        accessor is a link only, with ``level``, rows under ``entitlements``.
+    :param permission_pages: rows on a page of permissions, with a block; ``None``: not paged.
     :param batch: answer of the Discovery API: ``ok``, or the status of the mint (401, 403, 404).
     :param batch_listings: per listing name the status it answers instead of rows, e.g. ``{"members": 503}``.
     :param batch_per_page_cap: largest (and default) page of Discovery listings.
@@ -109,6 +116,13 @@ class ModeSwitches(_Switches):
     run_status: int = 202
     run_first_state: Literal["enqueued", "pending"] = "enqueued"
     cancel_form: bool = True
+    groups: Literal["rows"] | int = "rows"
+    group_memberships: Literal["rows"] | int = "rows"
+    space_permissions: Literal["rows"] | int = "rows"
+    data_source_permissions: Literal["rows"] | int = "rows"
+    permission_shape: Literal["accessor", "grantee", "links"] = "accessor"
+    permission_pages: int | None = None
+    schedules: Literal["rows"] | int = "rows"
     batch: Literal["ok"] | int = "ok"
     batch_listings: dict[str, int] | None = None
     batch_per_page_cap: int = 1000

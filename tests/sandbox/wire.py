@@ -71,7 +71,7 @@ class Wire:
             "created_at": source.created_at,
             "updated_at": source.updated_at,
             "account_username": self.world.workspace,
-            "default_access_level": "View",
+            "default_access_level": source.default_access_level,
             "_links": {
                 "self": {"href": href},
                 "account": {"href": self.base},

@@ -1,0 +1,112 @@
+"""What audits of rights leave in the staging area, for people and for the next one to compare with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.rights.store import Grant, RightsStore
+from mode_catalog_provider.snapshot.layout import entries
+from mode_catalog_provider.snapshot.output import OutputFile, make_directory, remove_file
+from mode_catalog_provider.storage import StoragePath
+
+#: Audits of rights that are kept.
+KEPT = 20
+
+#: Sub-folder of a workspace's folder in the staging area; no upload looks into it.
+FOLDER = "permissions"
+
+_NAME = re.compile(r"([1-9]\d{0,10})\.(permissions|grants\.csv|sqlite)", re.ASCII)
+
+
+class RightsRecords:
+    """The audits in one folder: of each its report, its matrix as CSV, and its tables as SQLite.
+
+    :param folder: where they lie; made when it is needed.
+    """
+
+    def __init__(self, folder: StoragePath) -> None:
+        self._folder = folder
+
+    def newest(self) -> int | None:
+        """Return the timestamp of the newest audit that is whole."""
+        whole = (stamp for stamp, files in self._kept().items() if {"permissions", "sqlite"} <= files.keys())
+        return max(whole, default=None)
+
+    def findings_of(self, timestamp: int) -> set[tuple[str, str | None]]:
+        """Return what an audit found, by identity; nothing when its report is damaged."""
+        try:
+            document = json.loads((self._folder / f"{timestamp}.permissions").read_bytes())
+            return {Finding.from_json(one).identity for one in document["findings"]}
+        except (ValueError, TypeError, KeyError, OSError, RecursionError):
+            return set()
+
+    @contextmanager
+    def tables_of(self, timestamp: int) -> Iterator[str]:
+        """Give the path of a local copy of an audit's tables."""
+        with tempfile.TemporaryDirectory(prefix="mode-permissions-") as folder:
+            copy = Path(folder) / "earlier.sqlite"
+            with (self._folder / f"{timestamp}.sqlite").open("rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield str(copy)
+
+    def keep(self, timestamp: int, store: RightsStore, report: Mapping[str, Any]) -> dict[str, StoragePath]:
+        """Write the tables, the matrix and, last, the report that makes them whole; remove the oldest.
+
+        :return: the paths written: ``sqlite``, ``csv`` and ``json``.
+        """
+        make_directory(self._folder)
+        kept = self._kept()
+        while timestamp in kept:
+            timestamp += 1
+        paths = {}
+        with tempfile.TemporaryDirectory(prefix="mode-permissions-") as folder:
+            database = Path(folder) / "rights.sqlite"
+            store.save(str(database))
+            with database.open("rb") as source:
+                content = iter(lambda: source.read(1 << 20), b"")
+                paths["sqlite"] = self._write(f"{timestamp}.sqlite", content)
+        paths["csv"] = self._write(f"{timestamp}.grants.csv", csv_lines(store.grants()))
+        paths["json"] = self._write(f"{timestamp}.permissions", [json.dumps(report, indent=1).encode()])
+        for old in sorted(kept, reverse=True)[KEPT - 1 :]:
+            for path in kept[old].values():
+                remove_file(path)
+        return paths
+
+    def _write(self, name: str, content: Iterable[bytes]) -> StoragePath:
+        path = self._folder / name
+        with OutputFile(path) as output:
+            for part in content:
+                output.write(part)
+        output.publish()
+        return path
+
+    def _kept(self) -> dict[int, dict[str, StoragePath]]:
+        found: dict[int, dict[str, StoragePath]] = {}
+        for name, path in entries(self._folder).items():
+            if match := _NAME.fullmatch(name):
+                found.setdefault(int(match[1]), {})[match[2]] = path
+        return found
+
+
+def csv_lines(grants: Iterable[Grant]) -> Iterator[bytes]:
+    """Yield the matrix as CSV; a name that a spreadsheet would take for a formula gets an apostrophe."""
+    columns = ("member", "asset", "object", "name", "level", "through")
+    yield (",".join(columns) + "\r\n").encode()
+    for grant in grants:
+        line = io.StringIO()
+        csv.writer(line).writerow([_harmless(str(getattr(grant, column))) for column in columns])
+        yield line.getvalue().encode("utf-8", "replace")
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
