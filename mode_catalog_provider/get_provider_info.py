@@ -333,6 +333,30 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "Checks that fail mode_workspace_audit when they find something new, by commas.",
         example="drifted_copy,refused",
     ),
+    "permission_schedule": _option(
+        "@quarterly",
+        "When mode_permission_audit reads who may see what: a cron expression or preset; none for manual "
+        "runs only.",
+    ),
+    "permission_most_admins": _option(
+        "5", "More active admins than this are told by mode_permission_audit.", kind="integer"
+    ),
+    "permission_admins": _option(
+        "",
+        "Who may be an admin, by username or e-mail address; others are told. Empty: only the number counts.",
+        example="ada,grace@example.com",
+    ),
+    "permission_groups": _option(
+        "",
+        "Groups whose members should all have the same rights, by name. Empty: all groups.",
+        example="Finance,Sales",
+    ),
+    "permission_fail_on": _option(
+        "",
+        "Checks that fail mode_permission_audit when they find something new, by commas; lost: somebody lost "
+        "a right.",
+        example="lost,inactive_in_group",
+    ),
     "retries": _option(
         "3",
         "How often a task is tried again after an error that may pass (never after others).",
@@ -375,7 +399,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
         "operators": _modules(
             "operators",
-            mode=["preflight", "extract", "cache_refresh", "audit", "lock"],
+            mode=["preflight", "extract", "cache_refresh", "audit", "permissions", "lock"],
             catalog=["upload"],
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),

@@ -30,6 +30,12 @@ def _checks() -> Iterable[str]:
     return CHECKS
 
 
+def _rights_checks() -> Iterable[str]:
+    from mode_catalog_provider.rights.findings import RIGHTS_CHECKS
+
+    return (*RIGHTS_CHECKS, "lost")
+
+
 def _read(reader: values.Reader, option: str | None = None) -> Any:
     """A field that takes the option of its name, or of the given one."""
     return field(metadata={"reader": reader, "option": option})
@@ -87,6 +93,11 @@ class Settings:
     )
     audit_ignore: tuple[str, ...] = _read(values.words)
     audit_fail_on: tuple[str, ...] = _read(values.some_of(_checks))
+    permission_schedule: Any = _read(values.schedule)
+    permission_most_admins: int = _read(values.whole(0, 1_000_000))
+    permission_admins: tuple[str, ...] = _read(values.words)
+    permission_groups: tuple[str, ...] = _read(values.words)
+    permission_fail_on: tuple[str, ...] = _read(values.some_of(_rights_checks))
     retries: int = _read(values.whole(0, 100))
 
     @property

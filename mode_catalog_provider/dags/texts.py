@@ -45,6 +45,20 @@ something new: look at it, mend it in Mode, or put it into *Ignore*.
 
 {_SETTINGS}"""
 
+PERMISSIONS = f"""Reads who may see or edit what in Mode, and through what: directly, through a group, by
+default access, as admin. Says what is wrong and who gained or lost a right since the last time.
+
+Costs about one request for each group, collection and connection. The matrix is kept as CSV and SQLite in
+the folder `permissions` of the workspace's staging area.
+
+**Needs** a connection of type `mode` whose key may read groups and permissions (an admin's); what it may
+not read is told, and the rest is checked.
+
+**When it fails**, the key was refused, or *Fail on* names a check that found something new: look at the
+log, and mend the rights in Mode.
+
+{_SETTINGS}"""
+
 PREFLIGHT = """Asks Mode and Catalog, in seconds, whether key, token, workspace and source are accepted,
 and tells all faults at once. Warns when Mode's API key is near its end.
 
@@ -95,4 +109,10 @@ AUDIT_TASK = """Looks for copies that drifted apart, duplicates, refused objects
 reports in the newest snapshot.
 
 **When it fails**, the log says whether a snapshot is missing or which new finding `fail_on` stops at.
+"""
+
+PERMISSIONS_TASK = """Reads members, groups, collections, connections and the rights on them, and
+compares with the last audit. Reads only.
+
+**When it fails**, its last lines say what happened and what to do.
 """

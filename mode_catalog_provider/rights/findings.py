@@ -191,7 +191,8 @@ class RightsFindings:
             " JOIN report ON report.collection = object.token AND report.public IS NOT NULL"
         )
         for token, name, count in self._rows(
-            f"{held} WHERE object.default_level IS NOT NULL AND {where} GROUP BY 1 HAVING {having} ORDER BY 2, 1"
+            f"{held} WHERE object.default_level IS NOT NULL AND {where}"
+            f" GROUP BY 1 HAVING {having} ORDER BY 2, 1"
         ):
             sentence = f"Collection '{visible(name)}' {what.format(count=count)}."
             yield self._finding(check, "collection", token, name, sentence, advice)

@@ -11,7 +11,7 @@ import pytest
 
 import mode_catalog_provider
 
-CORE = ("http", "mode", "extract", "refresh", "catalog", "snapshot", "lock", "audit", "sql", "cli")
+CORE = ("http", "mode", "extract", "refresh", "catalog", "snapshot", "lock", "audit", "sql", "rights", "cli")
 ROOT = Path(mode_catalog_provider.__file__).parent
 
 # Run in a fresh interpreter: import every module named, then say which modules that brought in.

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.dags import audit_dag, read_settings, refresh_dag, sync_dag
+from mode_catalog_provider.dags import audit_dag, permission_dag, read_settings, refresh_dag, sync_dag
 from mode_catalog_provider.errors import ConfigurationError
 
 BUILDERS = {
     "mode_catalog_sync": sync_dag,
     "mode_cache_refresh": refresh_dag,
     "mode_workspace_audit": audit_dag,
+    "mode_permission_audit": permission_dag,
 }
 FOLDER = Path(__file__).resolve().parents[3] / "dags"
 
@@ -70,7 +71,8 @@ def test_airflow_takes_each_dag_file_for_one(file):
 @pytest.mark.parametrize("dag_id", BUILDERS)
 def test_a_schedule_is_in_the_time_zone_of_airflow_and_keeps_its_hour_over_summer_time(monkeypatch, dag_id):
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", "Europe/Berlin")
-    dag = BUILDERS[dag_id](schedule="30 5 * * *", audit_schedule="30 5 * * *")
+    at = "30 5 * * *"
+    dag = BUILDERS[dag_id](schedule=at, audit_schedule=at, permission_schedule=at)
     assert str(dag.timezone) == "Europe/Berlin"
     if isinstance(dag.schedule, str):
         days = ("2026-03-28", "2026-03-29", "2026-10-24", "2026-10-25")

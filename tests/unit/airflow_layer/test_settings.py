@@ -43,6 +43,8 @@ def test_airflow_itself_knows_every_option_and_its_default():
 
 OTHER = {
     "audit_schedule": "30 5 * * *",
+    "permission_schedule": "30 5 * * *",
+    "permission_fail_on": "lost",
     "timezone": "Europe/Berlin",
     "output_dir": "/odd",
     "lock_path": "/odd/lock",

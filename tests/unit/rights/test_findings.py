@@ -139,9 +139,7 @@ def test_rights_given_directly_where_groups_exist(in_order: Sandbox, audit: Call
     assert found(audit) == {}
 
 
-def test_one_of_a_group_who_lacks_what_the_others_have(
-    in_order: Sandbox, audit: Callable[..., Any]
-) -> None:
+def test_one_of_a_group_who_lacks_what_the_others_have(in_order: Sandbox, audit: Callable[..., Any]) -> None:
     third = in_order.mode.world.collections[2]
     for name in ("person1", "person2", "person3"):
         in_order.mode.rights.allow(name, third.token, "view")

@@ -86,7 +86,9 @@ def test_the_number_of_requests_is_that_of_groups_collections_and_connections(
     for number in range(5):
         sandbox.mode.rights.add_group(f"Team {number}", "person2")
     with audit() as opened:
-        lists = 2 + 1 + 1 + 2  # both lists of members, groups, data sources, a page of collections and its end
+        lists = (
+            2 + 1 + 1 + 2
+        )  # both lists of members, groups, data sources, a page of collections and its end
         assert opened.report.requests == lists + 5 + 3 + 2
     assert {request.method for request in sandbox.mode.requests} == {"GET"}
 
