@@ -10,11 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from mode_catalog_provider.text import printable
+
+#: Characters of a message; what is longer holds an answer's text that nobody would read to its end.
+_LONGEST = 20_000
+
 
 class ModeCatalogError(Exception):
     """Root of every error this package raises on purpose."""
 
     permanent: ClassVar[bool] = False
+
+    def __init__(self, message: str = "") -> None:
+        # Whatever a service said to whom, a message is one line that a log and a terminal can show.
+        text = str(message)
+        super().__init__(printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"))
 
 
 # -- configuration and credentials: nothing works until a person mends them ---------------------------------

@@ -22,11 +22,13 @@ from mode_catalog_provider.errors import (
     UnreachableError,
     WrongHostError,
 )
+from mode_catalog_provider.http.endpoint import place
 from mode_catalog_provider.http.response import Answer, read_json
 from mode_catalog_provider.http.retry import RARELY_PASSING, RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
+from mode_catalog_provider.text import visible
 
 # 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
 _PAGE_SIZES = (500, 100, 20)
@@ -250,7 +252,7 @@ class CatalogApi:
 
     def _forbidden(self, answer: Answer, field: str) -> ForbiddenError:
         return ForbiddenError(
-            f"The token of connection '{self.connection}' is valid, but may not read {field}."
+            f"The Catalog token of {place(self.connection)} is valid, but may not read {field}."
             f"{self._said(answer)}",
             status=answer.status,
         )
@@ -258,10 +260,10 @@ class CatalogApi:
     def _messages(self, errors: Any) -> str:
         listed = errors if isinstance(errors, list) else [errors]
         texts = [str(error.get("message") if isinstance(error, dict) else error) for error in listed]
-        text = "; ".join(texts)[:500]
+        text = "; ".join(texts)
         for secret in self._credential.secrets():
             text = text.replace(secret, "…")
-        return text
+        return visible(text, 500)
 
     def _said(self, answer: Answer) -> str:
         return said(answer, self._credential.secrets())

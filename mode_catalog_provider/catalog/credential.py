@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mode_catalog_provider.errors import CatalogAuthenticationError, ConfigurationError
 from mode_catalog_provider.http.credential_text import credential_text
-from mode_catalog_provider.http.endpoint import place
+from mode_catalog_provider.http.endpoint import place, put_into
 
 TokenSource = Callable[[], str]
 DEFAULT_CONNECTION = "coalesce_catalog_default"
@@ -49,9 +49,9 @@ class CatalogCredential:
         :param doing: what was attempted, as in "to upload x.json".
         """
         return CatalogAuthenticationError(
-            f"Catalog refused the API token of connection '{self.connection}' {doing} (401). It was "
+            f"Catalog refused the API token of {place(self.connection)} {doing} (401). It was "
             f"mistyped, revoked or has expired: make a Read & Write token in Catalog under Settings > API, "
-            f"put it into connection '{self.connection}', and run this again."
+            f"{put_into(self.connection)}, and run this again."
         )
 
     def _read(self) -> str:
@@ -59,7 +59,8 @@ class CatalogCredential:
         token = credential_text(self._source(), what=f"The Catalog API token in {place(self.connection)}")
         if not token:
             raise ConfigurationError(
-                f"Connection '{self.connection}' has no Catalog API token. Make one in Catalog under "
-                f"Settings > API (Read & Write for uploads) and put it into the password field."
+                f"There is no Catalog API token in {place(self.connection)}. Make one in Catalog under "
+                f"Settings > API (Read & Write for uploads), and "
+                f"{put_into(self.connection, field='the password of ')}."
             )
         return token

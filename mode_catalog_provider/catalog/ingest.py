@@ -23,6 +23,7 @@ from mode_catalog_provider.errors import (
     RequestRefusedError,
     UploadConflictError,
 )
+from mode_catalog_provider.http.endpoint import place
 from mode_catalog_provider.http.response import Answer
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
@@ -195,8 +196,8 @@ class CatalogIngest:
             )
         if status == 403:
             return ForbiddenError(
-                f"The token of connection '{self.connection}' may not upload {file.name} (403). A Read Only "
-                f"token is not enough: make a Read & Write token in Catalog under Settings > API.",
+                f"The Catalog token of {place(self.connection)} may not upload {file.name} (403). A Read "
+                f"Only token is not enough: make a Read & Write token in Catalog under Settings > API.",
                 status=status,
             )
         if status == 404:

@@ -22,6 +22,7 @@ from mode_catalog_provider.errors import (
     ModeCatalogError,
     UnknownSourceError,
 )
+from mode_catalog_provider.http.endpoint import place
 from mode_catalog_provider.moments import spoken
 from mode_catalog_provider.text import visible
 
@@ -127,9 +128,9 @@ def check_push_target(
         if forbidden == "raise":
             raise
         logger.warning(
-            "The token of connection '%s' may not read Catalog's sources, so source id %s is not checked: "
+            "The Catalog token of %s may not read Catalog's sources, so source id %s is not checked: "
             "a wrong id or zone would go unnoticed and Catalog would stay empty.",
-            api.connection,
+            place(api.connection),
             wanted,
         )
         return None

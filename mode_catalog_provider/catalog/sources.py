@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError
-from mode_catalog_provider.text import first_of
+from mode_catalog_provider.text import first_of, visible
 
 WAREHOUSE = "WAREHOUSE"
 VISUALIZATION = "VISUALIZATION"
 MODE = "MODE"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAMED_IN_A_MESSAGE = 10
+_NEARLY_AN_ID = re.compile(r"(?i)[{]?[0-9a-f]+(-[0-9a-f]*){2,6}[}]?")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class CatalogSource:
         }
 
     def __str__(self) -> str:
-        return f"'{self.name}' ({self.id})"
+        return f"'{visible(self.name)}' ({visible(self.id)})"
 
 
 def parse_source_id(value: str | None) -> str:
@@ -87,11 +88,13 @@ def parse_source_id(value: str | None) -> str:
     if parsed != text.lower():
         parsed = ""
     if not parsed:
-        given = f"{value!r} is not a Catalog source id" if text else "There is no Catalog source id"
+        # What was given may be a secret in the wrong place, so only what comes near an id is repeated.
+        shown = repr(text) if _NEARLY_AN_ID.fullmatch(text) else f"What was given ({len(text)} characters)"
+        given = f"{shown} is not a Catalog source id" if text else "There is no Catalog source id"
         raise ConfigurationError(
             f"{given}. It is a UUID such as 0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d, handed over by the Catalog "
             f"team and shown in Catalog's settings of the integration; put it into the connection's "
-            f"'source_id' field."
+            "'source_id' field, on the command line behind -s/--source_id."
         )
     return parsed
 

@@ -14,9 +14,14 @@ from typing import NoReturn
 
 from mode_catalog_provider.cli.arguments import module_of
 from mode_catalog_provider.cli.connections import warn_of_open_secrets
-from mode_catalog_provider.cli.environment import UsageError, fill_from_environment
+from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, fill_from_environment
 from mode_catalog_provider.cli.output import USAGE, Output, exit_code, of_a_store
-from mode_catalog_provider.errors import CancelledError, ModeCatalogError
+from mode_catalog_provider.errors import (
+    CancelledError,
+    CatalogAuthenticationError,
+    ModeAuthenticationError,
+    ModeCatalogError,
+)
 from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
@@ -31,6 +36,13 @@ _ADVICE = {
     errno.EFBIG: ". A file may not grow so large here: look at `ulimit -f` and at the file system.",
     errno.EROFS: ". Nothing can be written there: name another folder.",
     errno.EACCES: ". Name another folder, or have its owner let you in.",
+}
+
+
+_HINTS: dict[type, str] = {
+    ModeAuthenticationError: f" They come from {ENVIRONMENT['mode_token']} and {ENVIRONMENT['mode_secret']}, "
+    "or from a flag and a file (see --help).",
+    CatalogAuthenticationError: f" It comes from {ENVIRONMENT['catalog_token']}, or a file (see --help).",
 }
 
 
@@ -64,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _sentence(error: Exception) -> str:
     """Return what is told of an error, ours or not."""
     if isinstance(error, ModeCatalogError):
-        return str(error)
+        return f"{error}{_HINTS.get(type(error), '')}"
     said = str(error) or type(error).__name__
     if isinstance(error, OSError):
         return f"{said}{_ADVICE.get(error.errno or 0, '')}"

@@ -18,6 +18,7 @@ from mode_catalog_provider.extract.reading import Reading
 from mode_catalog_provider.extract.rows import Wire, completed_member, member_row
 from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.pages import count_of, embedded_rows
+from mode_catalog_provider.text import visible
 
 
 class MemberReading:
@@ -111,7 +112,7 @@ class MemberReading:
 
     def _no_profile(self, row: dict[str, Any], facts: Wire, refusal: Refusal) -> Iterable[Row]:
         self._ask_next_profile()
-        what = f"The profile of member {row['username']!r} could not be read, so its id is missing"
+        what = f"The profile of member '{visible(row['username'])}' could not be read, so its id is missing"
         name = row["name"] or row["username"]
         self._ledger.refused("member", token=row["token"], name=name, what=what, refusal=refusal)
         return self._finished(row, facts)
@@ -122,7 +123,7 @@ class MemberReading:
             return (("member", row),)
         name = row["name"] or row["username"] or row["email"]
         self._ledger.left_out.append(
-            LeftOut("member", None, name, "no_token", f"Mode lists member {name!r} without a token.")
+            LeftOut("member", None, name, "no_token", f"Mode lists member '{visible(name)}' without a token.")
         )
         return ()
 

@@ -20,6 +20,7 @@ from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.rows import Wire, query_row, report_of, token_of
 from mode_catalog_provider.extract.waiting_reports import WaitingReports
 from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class QueryReading:
 
     def _queries(self, report: dict[str, Any], mark: str | None, answer: Wire) -> Iterator[Row]:
         token = report["token"]
-        listing = f"the queries of report {report['name']!r} ({token})"
+        listing = f"the queries of report '{visible(report['name'])}' ({token})"
         yield "report", report
         for resource in embedded_rows(answer, "queries", what=listing, required=True):
             query = token_of(resource, listing)
@@ -135,7 +136,7 @@ class QueryReading:
         self._reading.recollection.note("report", token, mark)
 
     def _refused(self, report: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
-        what = f"The queries of report {report['name']!r} ({report['token']}) could not be read"
+        what = f"The queries of report '{visible(report['name'])}' ({report['token']}) could not be read"
         self._reading.ledger.refused(
             "report", token=report["token"], name=report["name"], what=what, refusal=refusal
         )

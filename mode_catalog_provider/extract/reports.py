@@ -23,6 +23,7 @@ from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.rows import Wire, collection_row, report_row, token_of
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class _Listing:
     again: int = 0
 
     def __str__(self) -> str:
-        return f"collection {self.collection['name']!r} ({self.collection['token']})"
+        return f"collection '{visible(self.collection['name'])}' ({self.collection['token']})"
 
 
 class ReportReading:

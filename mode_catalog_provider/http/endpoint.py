@@ -76,3 +76,12 @@ def place(connection: str) -> str:
     :param connection: a connection id, which has no spaces, or a phrase such as "the command line".
     """
     return connection if " " in connection else f"connection '{connection}'"
+
+
+def put_into(connection: str, *, field: str = "") -> str:
+    """Return what to do with a new credential, as part of a sentence.
+
+    :param connection: as for :func:`place`. Where it is a phrase, its owner says how a credential is given.
+    :param field: the field of the connection, as in "the password of ".
+    """
+    return "give it" if " " in connection else f"put it into {field}{place(connection)}"

@@ -32,6 +32,7 @@ from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, workspace_na
 from mode_catalog_provider.mode.pages import PageWalk
 from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeRequests, json_object
 from mode_catalog_provider.mode.throttle import Throttle
+from mode_catalog_provider.text import visible
 
 __all__ = ["DEFAULT_HOST", "ModeClient", "ModeCredentials", "ModeEndpoint"]
 
@@ -110,9 +111,9 @@ class ModeClient:
             raise self._not_mode()
         if workspace.lower() != self.workspace:
             raise ConfigurationError(
-                f"API token {self._credentials.current().suffix} is of Mode workspace '{workspace}', but "
-                f"'{self.workspace}' is configured in {self._place}. Correct the workspace, or use a "
-                "token of that one."
+                f"API token {self._credentials.current().suffix} is of Mode workspace "
+                f"'{visible(workspace)}', but '{self.workspace}' is configured in "
+                f"{self._place}. Correct the workspace, or use a token of that one."
             )
         return body
 

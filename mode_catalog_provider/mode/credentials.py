@@ -133,7 +133,7 @@ class CredentialKeeper:
     def _error(self) -> ModeAuthenticationError:
         # An Airflow connection id has no spaces; anything else is a phrase that names another place.
         if " " in self._kept_in:
-            cure = f"give the new token on {self._kept_in} and run it again."
+            cure = "give the new token and its secret, and run it again."
         else:
             cure = f"put the new token into connection '{self._kept_in}' and clear this task."
         refused = " and ".join(one.suffix for one in self._refused)

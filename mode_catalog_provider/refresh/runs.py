@@ -20,7 +20,7 @@ from mode_catalog_provider.errors import (
     ServiceError,
 )
 from mode_catalog_provider.moments import parsed
-from mode_catalog_provider.text import first_of
+from mode_catalog_provider.text import first_of, visible
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -238,7 +238,9 @@ def _query_reason(row: Mapping[str, Any]) -> str:
     if len(told) > _REASON_LENGTH:
         told = told[: _REASON_LENGTH - 1] + "…"
     code = row.get("error_code")
-    return f"query {row.get('query_name') or 'without a name'!r}: {f'[{code}] ' if code else ''}{told}"
+    return (
+        f"query '{visible(row.get('query_name') or 'without a name')}': {f'[{code}] ' if code else ''}{told}"
+    )
 
 
 def _embedded(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from mode_catalog_provider.mode.collection_filter import folded, name_matches
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.moments import parsed, spoken
 from mode_catalog_provider.refresh.runs import RunTarget
+from mode_catalog_provider.text import first_of, visible
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -80,7 +81,7 @@ class Choice:
         return {"target": self.target.path, "name": self.name, "run": self.run, "why": self.why}
 
     def __str__(self) -> str:
-        named = f" {self.name!r}" if self.name else ""
+        named = f" '{visible(self.name)}'" if self.name else ""
         return f"{'run' if self.run else 'skip'} {self.target}{named}: {self.why}"
 
 
@@ -159,7 +160,10 @@ class _Search:
         if not self._selection.data_sources:
             return
         for source in find_data_sources(self._client, self._selection.data_sources):
-            path, why = f"data_sources/{quote(source['token'], safe='')}", f"on connection {source['name']!r}"
+            path, why = (
+                f"data_sources/{quote(source['token'], safe='')}",
+                f"on connection '{visible(source['name'])}'",
+            )
             for row in self._optional(f"{path}/datasets"):
                 self._add("dataset", row, why)
             for page in self._client.pages(f"{path}/reports", "reports", repeats=_REPEATS_BY_CONNECTION):
@@ -174,7 +178,7 @@ class _Search:
             self.found.setdefault(token, Choice(target, None, True, "begun by an earlier try"))
 
     def _add_collection(self, space: Row) -> RequestRefusedError | None:
-        why = f"in collection {space.get('name')!r}"
+        why = f"in collection '{visible(space.get('name'))}'"
         try:
             for kind in ("dataset", "report"):
                 for row in self._listed(space, kind):
@@ -277,10 +281,11 @@ def _judge(row: Row, since: datetime) -> tuple[bool, str]:
 
 
 def _nothing(argument: str, what: str, pattern: str, rows: Iterable[Row]) -> ConfigurationError:
-    names = sorted(str(row["name"]) for row in rows if row.get("name") and not _personal(row))[:8]
+    names = sorted(str(row["name"]) for row in rows if row.get("name") and not _personal(row))
+    quoted = [f"'{visible(name)}'" for name in names]
     return ConfigurationError(
         f"{argument}: the name or token of no {what} that this API token can see matches {pattern!r}. "
-        f"There are, for example: {', '.join(map(repr, names)) or 'none'}."
+        f"There are, for example: {first_of(quoted, 8) or 'none'}."
     )
 
 

@@ -62,7 +62,7 @@ def test_the_test_button_names_the_source(sandbox):
     [
         ({"password": "clsc_wrong"}, r"\(401\)"),
         ({"password": ""}, "no Catalog API token"),
-        ({"extra": {"source_id": "abc"}}, "'abc' is not a Catalog source id"),
+        ({"extra": {"source_id": "abc"}}, r"What was given \(3 characters\) is not a Catalog source id"),
         ({"extra": {"source_id": OTHER}}, f"no source {OTHER} in zone EU"),
         ({"extra": {"zone": "ASIA"}}, "'ASIA'"),
         ({"extra": {"api_url": "http://api.example.com"}}, "https"),

@@ -28,7 +28,7 @@ def test_the_same_token_again_is_no_renewal():
 
 @pytest.mark.parametrize("missing", ["", "  ", None])
 def test_a_missing_token_names_the_connection_and_what_to_do(missing):
-    with pytest.raises(ConfigurationError, match=r"'catalog_prod' has no Catalog API token.*Settings > API"):
+    with pytest.raises(ConfigurationError, match=r"token in connection 'catalog_prod'\..*Settings > API"):
         CatalogCredential(lambda: missing, connection="catalog_prod").authorization()
 
 

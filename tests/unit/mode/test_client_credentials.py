@@ -84,9 +84,7 @@ def test_a_refused_key_says_which_one_where_it_is_kept_and_what_to_do(
 
 def test_on_the_command_line_nobody_is_told_to_clear_a_task(sandbox: Sandbox, connect: Connect) -> None:
     sandbox.mode.revoke_after(0)
-    with pytest.raises(
-        ModeAuthenticationError, match="give the new token on the command line and run it again"
-    ):
+    with pytest.raises(ModeAuthenticationError, match="give the new token and its secret, and run it again"):
         connect(connection="the command line").verify()
 
 
