@@ -19,15 +19,16 @@ from mode_catalog_provider.refresh.progress import (
     Progress,
     failure_sentence,
     from_json,
+    memory_of,
     result_of,
     to_json,
 )
 from mode_catalog_provider.refresh.refresh import Refresh
+from mode_catalog_provider.refresh.targets import Selection
 from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
 from mode_catalog_provider.tasks.deferral import defer_until
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.kill_switch import KillSwitch
-from mode_catalog_provider.tasks.killable_client import killable_client
+from mode_catalog_provider.tasks.kill_switch import KillSwitch, killable_client
 from mode_catalog_provider.tasks.links import ModeRunLink
 from mode_catalog_provider.tasks.other_refreshes import call_endpoint, update_connections
 from mode_catalog_provider.tasks.refresh_plan import plan_runs, publish_runs
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # Never to be renamed: tasks in progress during an upgrade look for it.
 _MEMORY = "mode_runs"
+# XCom in which a task that waits keeps how far it has come.
+_SO_FAR = "refresh_so_far"
 
 
 class ModeCacheRefreshOperator(BaseOperator):
@@ -52,8 +55,8 @@ class ModeCacheRefreshOperator(BaseOperator):
     before (only what failed or was cancelled is run again), and clearing the task runs everything anew. Below
     3.3 a repeated try joins what is still running and starts the rest again.
 
-    With nothing to refresh the task is skipped. What was chosen, and why, is pushed as XCom ``plan``, the
-    paths of the runs as XCom ``runs``, before the task waits.
+    With nothing to refresh the task is skipped. What was chosen, and why, is pushed as XCom ``plan`` (200
+    entries at most, what is run first), the paths of the runs as XCom ``runs``, before the task waits.
 
     :param reports: tokens or names of reports: a list, or text with commas or line ends between them. A name
         must be that of one report only; names are looked up in all collections but personal ones.
@@ -173,6 +176,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         self.mode_conn_id = mode_conn_id
         self.catalog_conn_id = catalog_conn_id
         self._switch: KillSwitch | None = None
+        self._skipped = 0
 
     @cached_property
     def hook(self) -> ModeHook:
@@ -184,8 +188,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         begun = time.time()
         self._switch = switch = KillSwitch()
         with airflow_errors():
-            policy = RefreshPolicy.of(self)
-            selection = selection_of(self)
+            policy, selection = self._policy(), self._selection()
             if selection.empty and policy.refresh != ENDPOINT:
                 raise AirflowSkipException(
                     "There is nothing to refresh: nothing was selected. Give reports, datasets, collections "
@@ -199,11 +202,11 @@ class ModeCacheRefreshOperator(BaseOperator):
                     return self._judge(
                         context, policy, update_connections(context, client, policy, selection, switch)
                     )
-                memory = TryMemory(context, _MEMORY).load()
-                progress = plan_runs(context, client, policy, selection, memory)
+                memory = TryMemory(context, _MEMORY)
+                progress, self._skipped = plan_runs(context, client, policy, selection, memory.load())
                 if policy.dry_run:
-                    return result_of(progress)
-                return self._go_on(context, client, policy, switch, progress, begun + policy.timeout)
+                    return result_of(progress, skipped=self._skipped)
+                return self._go_on(context, client, policy, switch, progress, begun + policy.timeout, memory)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the trigger saw something happen; it is looked at once more here."""
@@ -222,9 +225,49 @@ class ModeCacheRefreshOperator(BaseOperator):
             if status == "timeout":
                 # By the triggerer's clock; this machine's may be behind, and would wait on and on.
                 deadline = min(deadline, time.time())
-            policy = RefreshPolicy.of(self)
+            policy = self._policy()
+            progress = self._known(context, (event or {}).get("kept_in"), carried)
+            memory = TryMemory(context, _MEMORY, known=memory_of(progress))
             with killable_client(self.hook, switch, cancel=policy.cancel_on_kill) as client:
-                return self._go_on(context, client, policy, switch, from_json(carried), deadline)
+                return self._go_on(context, client, policy, switch, progress, deadline, memory)
+
+    def _known(self, context: Context, kept_in: str | None, carried: list[dict[str, Any]]) -> list[Progress]:
+        """What was known before the wait: what the trigger carried, or more than that."""
+        ti: Any = context["ti"]
+        so_far: dict[str, Any] = {}
+        if kept_in is not None:
+            so_far = ti.xcom_pull(task_ids=ti.task_id, key=kept_in, map_indexes=ti.map_index) or {}
+        self._skipped = so_far.get("skipped", 0)
+        return from_json(so_far.get("progress", carried))
+
+    def _policy(self) -> RefreshPolicy:
+        return RefreshPolicy.of(
+            refresh=self.refresh,
+            failure=self.failure,
+            max_concurrent_runs=self.max_concurrent_runs,
+            max_runs=self.max_runs,
+            max_failed=self.max_failed,
+            wait_for_completion=self.wait_for_completion,
+            dry_run=self.dry_run,  # type: ignore[arg-type]
+            cancel_on_kill=self.cancel_on_kill,
+            timeout=self.timeout,
+            execution_timeout=self.execution_timeout,
+            check_interval=self.check_interval,
+            parameters=self.parameters,
+            endpoint=self.endpoint,
+        )
+
+    def _selection(self) -> Selection:
+        return selection_of(
+            refresh=self.refresh,
+            reports=self.reports,
+            datasets=self.datasets,
+            collections=self.collections,
+            data_sources=self.data_sources,
+            include_archived=self.include_archived,
+            stale_since=self.stale_since,
+            catalog_conn_id=self.catalog_conn_id,
+        )
 
     def on_kill(self) -> None:
         """Stop working, and cancel the runs that this task started."""
@@ -239,13 +282,14 @@ class ModeCacheRefreshOperator(BaseOperator):
         switch: KillSwitch,
         progress: list[Progress],
         deadline: float,
+        memory: TryMemory,
     ) -> dict[str, Any]:
         refresh = Refresh(
             client=client,
             progress=progress,
             limit=policy.limit,
             parameters=policy.parameters,
-            remember=TryMemory(context, _MEMORY).save,
+            remember=memory.save,
             sleep=switch.sleep,
         )
         switch.started = lambda: refresh.started_runs
@@ -262,26 +306,34 @@ class ModeCacheRefreshOperator(BaseOperator):
                 break
             if self.deferrable:
                 switch.check()
-                self._wait_in_triggerer(policy, refresh, deadline)
+                self._wait_in_triggerer(context, policy, refresh, deadline)
             switch.sleep(min(left, policy.check_interval))
         try:
-            return self._judge(context, policy, result_of(refresh.progress))
+            return self._judge(context, policy, result_of(refresh.progress, skipped=self._skipped))
         except RefreshFailedError:
             refresh.forget_failed()
             raise
 
-    def _wait_in_triggerer(self, policy: RefreshPolicy, refresh: Refresh, deadline: float) -> None:
+    def _wait_in_triggerer(
+        self, context: Context, policy: RefreshPolicy, refresh: Refresh, deadline: float
+    ) -> None:
         self.log.info("Waiting for %s Mode runs.", len(refresh.in_flight))
+        # The trigger gets what it watches: its arguments are stored in a column of 64 kB on MySQL.
+        more_is_known = self._skipped or len(refresh.progress) > len(refresh.in_flight)
+        if more_is_known:
+            so_far = {"progress": to_json(refresh.progress), "skipped": self._skipped}
+            context["ti"].xcom_push(key=_SO_FAR, value=so_far)
         defer_until(
             deadline,
             self,
             trigger=ModeRunsTrigger(
                 mode_conn_id=self.mode_conn_id,
-                progress=to_json(refresh.progress),
+                progress=to_json(refresh.in_flight),
                 each=refresh.each_end_counts,
                 deadline=deadline,
                 check_interval=policy.check_interval,
                 cancel_on_kill=policy.cancel_on_kill,
+                kept_in=_SO_FAR if more_is_known else None,
             ),
             method_name="execute_complete",
         )

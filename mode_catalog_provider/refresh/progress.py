@@ -16,6 +16,9 @@ REFUSED = "refused"
 VANISHED = "vanished"
 SKIPPED = "skipped"
 
+#: Seconds after which a run that Mode has accepted must be readable, or it is gone.
+VISIBLE_WITHIN = 30.0
+
 _MEMORY_VERSION = 1
 _REASONS_SHOWN = 10
 
@@ -36,6 +39,7 @@ class Progress:
         ``None`` when we have not asked yet.
     :param newest_at: when that newest run began, by Mode's clock: it may be gone when we look again.
     :param recovered: known from an earlier try only; not looked at since.
+    :param unseen_since: when we started its run (seconds since the epoch), until Mode shows that run.
     """
 
     target: str
@@ -48,6 +52,7 @@ class Progress:
     newest_before: str | None = None
     newest_at: str | None = None
     recovered: bool = False
+    unseen_since: float | None = None
 
     @property
     def good(self) -> bool:
@@ -58,6 +63,10 @@ class Progress:
     def in_flight(self) -> bool:
         """It has a run that may still go on."""
         return self.run is not None and not self.over
+
+    def not_visible_yet(self, now: float) -> bool:
+        """Mode accepted its run moments ago and has not shown it since: that it is not there says nothing."""
+        return self.unseen_since is not None and now - self.unseen_since < VISIBLE_WITHIN
 
     @property
     def run_target(self) -> RunTarget:
@@ -84,7 +93,8 @@ def plan(
     :param reports: report tokens.
     :param datasets: dataset tokens.
     :param memory: from :func:`memory_of` in an earlier try; its runs are found, not started again.
-    :param skipped: what was asked for as well but needs no run; only counted.
+    :param skipped: what was asked for as well but needs no run; only counted. Whoever carries progress from
+        process to process carries their number instead, since they may be a whole workspace.
     :raises ConfigurationError: a token cannot be one.
     """
     targets = [RunTarget("dataset", token) for token in datasets]
@@ -130,9 +140,10 @@ def from_json(progress: Iterable[Mapping[str, Any]]) -> list[Progress]:
     return [Progress(**one) for one in progress]
 
 
-def result_of(progress: Iterable[Progress]) -> dict[str, Any]:
+def result_of(progress: Iterable[Progress], *, skipped: int = 0) -> dict[str, Any]:
     """Return what the refresh came to.
 
+    :param skipped: how much was asked for as well but needed no run.
     :return: ``runs``: per target ``report`` (token of the report or dataset), ``run`` (token or ``None``),
         ``state``, ``seconds`` (or ``None``), ``error`` (or ``None``); and the counts ``started``, ``joined``,
         ``skipped`` (asked for, but no run needed: not among ``runs``), ``failed``.
@@ -152,7 +163,7 @@ def result_of(progress: Iterable[Progress]) -> dict[str, Any]:
         ],
         "started": sum(one.run is not None and one.ours for one in rows),
         "joined": sum(one.run is not None and not one.ours for one in rows),
-        "skipped": len(everything) - len(rows),
+        "skipped": skipped + len(everything) - len(rows),
         "failed": sum(one.error is not None for one in rows),
     }
 

@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 # After an ambiguous answer the run may still be on its way into the list: seconds before each look.
 _LOOKS = (0.0, 2.0, 5.0)
+# Mode may show a run some time after it has accepted it.
+_LOOKS_FOR_NEW = (2.0, 3.0, 5.0, 10.0, 10.0)
 _ATTEMPTS = 2
 
 
@@ -162,7 +164,7 @@ class Refresh:
 
     def _look(self, one: Progress, path: str) -> None:
         try:
-            run = read_run(self._client, path)
+            run = self._read(one, path)
         except RequestRefusedError as refusal:
             self._end(one, REFUSED, str(refusal).rstrip("."))
             return
@@ -173,7 +175,18 @@ class Refresh:
         elif run is None:
             self._end(one, VANISHED, "the run is not there any more; it, or what it ran, was deleted")
         else:
-            self._see(replace(one, recovered=False), run)
+            self._see(replace(one, recovered=False, unseen_since=None), run)
+
+    def _read(self, one: Progress, path: str) -> ModeRun | None:
+        """Look at a run; one that was accepted moments ago may not be shown yet."""
+        run = read_run(self._client, path)
+        for seconds in _LOOKS_FOR_NEW:
+            if run is not None or not one.not_visible_yet(time.time()):
+                break
+            logger.info("Mode does not show the run of %s yet; looking again.", one)
+            self._sleep(seconds)
+            run = read_run(self._client, path)
+        return run
 
     def _begin(self, one: Progress) -> None:
         """Find the run asked for earlier, or join the one that is going on, or start one."""
@@ -204,7 +217,7 @@ class Refresh:
                     return
                 continue
             logger.info("Started run %s of %s.", run.token, one)
-            self._follow(one, run, ours=True)
+            self._follow(replace(one, unseen_since=time.time()), run, ours=True)
             return
         self._end(one, NOT_STARTED, "Mode did not say whether it started a run, and none appeared")
 

@@ -1,0 +1,1 @@
+"""What operators, sensors and triggers share: arguments, errors, leases, links, what a try leaves."""

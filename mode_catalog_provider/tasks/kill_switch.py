@@ -6,10 +6,14 @@ import _thread
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from mode_catalog_provider.errors import CancelledError
+from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.refresh.cancel import cancel_quietly
 
 # Airflow kills a task five seconds after it told it to stop.
 _SECONDS = 4.0
@@ -91,3 +95,32 @@ class KillSwitch:
         self._asked.update(runs)
         with contextlib.suppress(Exception), ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self.cancel, runs))
+
+
+@contextlib.contextmanager
+def killable_client(hook: ModeHook, switch: KillSwitch, *, cancel: bool) -> Iterator[ModeClient]:
+    """Open a client that is verified, and let the switch end the block.
+
+    :param cancel: whether the switch cancels the runs that were started.
+    :raises CancelledError: the switch was pulled already.
+    """
+    with hook.get_client() as client:
+        switch.abort = client.cancel
+        if cancel:
+            switch.cancel = partial(cancel_quietly, _client_in_a_hurry(hook))
+        with switch:
+            switch.check()
+            # First of all: a POST must not be what finds out that Mode has moved to another of its hosts.
+            client.verify()
+            yield client
+
+
+def _client_in_a_hurry(hook: ModeHook) -> ModeClient:
+    """Make a client with nothing to ask of Airflow any more.
+
+    It is not closed with the other: `on_kill` comes after the end of `execute` when that took too long.
+    """
+    credentials = hook.credentials()
+    return hook.get_client(
+        credentials=lambda: credentials, timeout=3.0, retry_budget=3.0, requests_per_second=20.0
+    )

@@ -14,11 +14,15 @@ from mode_catalog_provider.refresh.refresh import goes_on
 from mode_catalog_provider.refresh.targets import Row, Selection, find_data_sources, find_targets
 from mode_catalog_provider.tasks.links import ModeRunLink
 from mode_catalog_provider.tasks.refresh_policy import RefreshPolicy
+from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
+
+#: Entries of the XComs ``plan`` and ``runs``, and lines of the log, at most.
+SHOWN = 200
 
 
 def plan_runs(
@@ -27,17 +31,22 @@ def plan_runs(
     policy: RefreshPolicy,
     selection: Selection,
     memory: Mapping[str, Any] | None,
-) -> list[Progress]:
-    """Find the reports and datasets to run; push them, and why, as XCom ``plan``.
+) -> tuple[list[Progress], int]:
+    """Find the reports and datasets to run; push the first of them, and why, as XCom ``plan``.
 
     :param memory: what an earlier try of the task has left.
+    :return: what is to be run, and how much of the selection needs no run.
     :raises TooManyRunsError: it would start more than ``max_runs``; a dry run may.
     """
     begun = {path for path, known in (memory or {}).get("targets", {}).items() if known.get("run")}
     choices = find_targets(client, selection, begun=begun)
-    context["ti"].xcom_push(key="plan", value=[choice.to_json() for choice in choices])
-    for choice in choices:
+    # What is skipped may be a whole workspace; what runs comes first.
+    shown = sorted(choices, key=lambda choice: not choice.run)[:SHOWN]
+    context["ti"].xcom_push(key="plan", value=[choice.to_json() for choice in shown])
+    for choice in shown:
         log.info("Plan: %s.", choice)
+    if len(choices) > len(shown):
+        log.info("Plan: and %s more.", len(choices) - len(shown))
     if not policy.dry_run:
         refuse_too_many(
             choices,
@@ -46,12 +55,12 @@ def plan_runs(
             going_on=lambda target: goes_on(client, target, policy.parameters),
         )
     runs = [choice.target for choice in choices if choice.run]
-    return plan(
+    progress = plan(
         datasets=[target.token for target in runs if target.kind == "dataset"],
         reports=[target.token for target in runs if target.kind == "report"],
-        skipped=[choice.target for choice in choices if not choice.run],
         memory=memory,
     )
+    return progress, len(choices) - len(runs)
 
 
 def plan_schema_updates(
@@ -66,17 +75,17 @@ def plan_schema_updates(
         {"target": f"data_sources/{one['token']}", "name": one.get("name"), "run": True, "why": "selected"}
         for one in sources
     ]
-    context["ti"].xcom_push(key="plan", value=rows)
-    log.info("Plan: update the schemas of %s.", [one["name"] for one in rows])
+    context["ti"].xcom_push(key="plan", value=rows[:SHOWN])
+    log.info("Plan: update the schemas of %s.", first_of((str(one["name"]) for one in rows), SHOWN))
     if not policy.dry_run:
         refuse_more(len(sources), max_runs=policy.max_runs, what="schema updates")
     return sources
 
 
 def publish_runs(context: Context, client: ModeClient, progress: list[Progress]) -> None:
-    """Push the paths of all runs as XCom ``runs``, those that failed first; the link leads to the first."""
+    """Push the paths of the runs as XCom ``runs``, those that failed first; the link leads to the first."""
     with_run = sorted((one for one in progress if one.run), key=lambda one: one.error is None)
-    runs = [one.run for one in with_run if one.run]
+    runs = [one.run for one in with_run if one.run][:SHOWN]
     if runs:
         context["ti"].xcom_push(key="runs", value=runs)
         # A dataset's runs have no page that is known; the dataset has.

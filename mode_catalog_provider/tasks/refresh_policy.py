@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mode_catalog_provider.catalog.moment import moment_or_ingestion
 from mode_catalog_provider.catalog.sources import CatalogSource
@@ -19,9 +19,6 @@ from mode_catalog_provider.tasks.rendered import (
     rendered_truth,
     rendered_words,
 )
-
-if TYPE_CHECKING:
-    from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 
 RESULTS, SCHEMA, ENDPOINT = "results", "schema", "endpoint"
 # What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
@@ -47,70 +44,95 @@ class RefreshPolicy:
     endpoint: str
 
     @classmethod
-    def of(cls, operator: ModeCacheRefreshOperator) -> RefreshPolicy:
-        """Read an operator whose templates are rendered.
+    def of(
+        cls,
+        *,
+        refresh: str,
+        failure: str,
+        max_concurrent_runs: int | str,
+        max_runs: int | str | None,
+        max_failed: int | str,
+        wait_for_completion: bool | str,
+        dry_run: bool | str,
+        cancel_on_kill: bool | str,
+        timeout: timedelta | float | str,
+        execution_timeout: timedelta | None,
+        check_interval: timedelta | float | str,
+        parameters: Mapping[str, Any] | str | None,
+        endpoint: str,
+    ) -> RefreshPolicy:
+        """Read the operator's arguments, their templates rendered.
 
+        :param execution_timeout: of the task; a shorter one takes the place of ``timeout``.
         :raises ConfigurationError: an argument makes no sense.
         """
-        if operator.refresh not in {RESULTS, SCHEMA, ENDPOINT}:
+        if refresh not in {RESULTS, SCHEMA, ENDPOINT}:
             raise ConfigurationError(
-                f"refresh={operator.refresh!r} is not known; use 'results', 'schema' or 'endpoint'."
+                f"refresh={refresh!r} is not known; use 'results', 'schema' or 'endpoint'."
             )
-        if operator.failure not in {"fail", "warn", "threshold"}:
-            raise ConfigurationError(
-                f"failure={operator.failure!r} is not known; use 'fail', 'warn' or 'threshold'."
-            )
-        wait = rendered_truth("wait_for_completion", operator.wait_for_completion, default=True)
-        timeout = _seconds("timeout", operator.timeout)
-        if operator.execution_timeout is not None:
-            hard = operator.execution_timeout.total_seconds()
-            timeout = min(timeout, max(hard - _CLOSING_SECONDS, hard / 2))
+        if failure not in {"fail", "warn", "threshold"}:
+            raise ConfigurationError(f"failure={failure!r} is not known; use 'fail', 'warn' or 'threshold'.")
+        wait = rendered_truth("wait_for_completion", wait_for_completion, default=True)
+        seconds = _seconds("timeout", timeout)
+        if execution_timeout is not None:
+            hard = execution_timeout.total_seconds()
+            seconds = min(seconds, max(hard - _CLOSING_SECONDS, hard / 2))
         return cls(
-            refresh=operator.refresh,
-            limit=_count("max_concurrent_runs", operator.max_concurrent_runs, least=1) if wait else None,
-            max_runs=_most("max_runs", operator.max_runs),
+            refresh=refresh,
+            limit=_count("max_concurrent_runs", max_concurrent_runs, least=1) if wait else None,
+            max_runs=_most("max_runs", max_runs),
             wait=wait,
-            dry_run=rendered_truth("dry_run", operator.dry_run),  # type: ignore[arg-type]
-            timeout=timeout,
-            check_interval=_seconds("check_interval", operator.check_interval),
-            failure=operator.failure,
-            max_failed=_count("max_failed", operator.max_failed),
-            cancel_on_kill=rendered_truth("cancel_on_kill", operator.cancel_on_kill, default=True),
-            parameters=rendered_mapping("parameters", operator.parameters) or {},
-            endpoint=checked_path(operator.endpoint) if operator.refresh == ENDPOINT else "",
+            dry_run=rendered_truth("dry_run", dry_run),
+            timeout=seconds,
+            check_interval=_seconds("check_interval", check_interval),
+            failure=failure,
+            max_failed=_count("max_failed", max_failed),
+            cancel_on_kill=rendered_truth("cancel_on_kill", cancel_on_kill, default=True),
+            parameters=rendered_mapping("parameters", parameters) or {},
+            endpoint=checked_path(endpoint) if refresh == ENDPOINT else "",
         )
 
 
-def selection_of(operator: ModeCacheRefreshOperator) -> Selection:
-    """Return what an operator whose templates are rendered is to refresh.
+def selection_of(
+    *,
+    refresh: str,
+    reports: Iterable[str] | str | None,
+    datasets: Iterable[str] | str | None,
+    collections: Iterable[str] | str | None,
+    data_sources: Iterable[str] | str | None,
+    include_archived: bool | str,
+    stale_since: datetime | float | str | None,
+    catalog_conn_id: str,
+) -> Selection:
+    """Return what the operator's arguments, their templates rendered, select.
 
     Asks Catalog when ``stale_since`` names a source.
 
     :raises ConfigurationError: an argument makes no sense, or the source was never ingested.
     """
     selection = Selection(
-        reports=rendered_words("reports", operator.reports),
-        datasets=rendered_words("datasets", operator.datasets),
-        collections=rendered_words("collections", operator.collections),
-        data_sources=rendered_words("data_sources", operator.data_sources),
-        include_archived=rendered_truth("include_archived", operator.include_archived),
+        reports=rendered_words("reports", reports),
+        datasets=rendered_words("datasets", datasets),
+        collections=rendered_words("collections", collections),
+        data_sources=rendered_words("data_sources", data_sources),
+        include_archived=rendered_truth("include_archived", include_archived),
     )
-    if operator.refresh == SCHEMA and (selection.reports or selection.datasets or selection.collections):
+    if refresh == SCHEMA and (selection.reports or selection.datasets or selection.collections):
         raise ConfigurationError(
             "refresh='schema' is about connections: give data_sources, and neither reports, datasets nor "
             "collections."
         )
-    if selection.empty or operator.refresh != RESULTS:
+    if selection.empty or refresh != RESULTS:
         return selection
-    return replace(selection, stale_since=_stale_since(operator))
+    return replace(selection, stale_since=_stale_since(stale_since, catalog_conn_id))
 
 
-def _stale_since(operator: ModeCacheRefreshOperator) -> datetime | None:
+def _stale_since(given: datetime | float | str | None, catalog_conn_id: str) -> datetime | None:
     def sources() -> list[CatalogSource]:
-        with CatalogHook(operator.catalog_conn_id).get_api() as api:
+        with CatalogHook(catalog_conn_id).get_api() as api:
             return list(api.sources())
 
-    return moment_or_ingestion("stale_since", operator.stale_since, sources=sources)
+    return moment_or_ingestion("stale_since", given, sources=sources)
 
 
 def _most(name: str, value: float | str | None) -> int | None:

@@ -30,18 +30,20 @@ class ModeRunsTrigger(BaseTrigger):
     """Look at Mode runs from time to time; start nothing, change nothing.
 
     The event only says that it is worth looking again, and carries back what the task needs to go on:
-    ``{"status": "changed" | "timeout" | "error", "message": sentence, "progress": ..., "deadline": ...}``.
+    ``{"status": "changed" | "timeout" | "error", "message": sentence, "progress", "deadline", "kept_in"}``.
     What became of the runs is read by the worker, so that the deferred and the waiting operator decide by the
     same code.
 
     :param mode_conn_id: Airflow connection of type ``mode``.
-    :param progress: how far the refresh has come, as of
-        :func:`mode_catalog_provider.refresh.progress.to_json`; its runs in flight are watched.
+    :param progress: the runs to watch, as of :func:`mode_catalog_provider.refresh.progress.to_json`. What is
+        not in flight is only carried along.
     :param each: fire when any of them is over; else when all are.
     :param deadline: when to stop waiting, seconds since the epoch.
     :param check_interval: seconds between two looks, varied by a tenth; more when Mode asks for more.
     :param cancel_on_kill: cancel those of them that the task started when a person marks or clears the task
         (3.3+).
+    :param kept_in: XCom of the task with all that is known, where that is more than what is watched: the
+        arguments of a trigger are rewritten at each deferral, and are no place for a whole workspace.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ModeRunsTrigger(BaseTrigger):
         deadline: float,
         check_interval: float,
         cancel_on_kill: bool = True,
+        kept_in: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.mode_conn_id = mode_conn_id
@@ -61,6 +64,7 @@ class ModeRunsTrigger(BaseTrigger):
         self.deadline = deadline
         self.check_interval = check_interval
         self.cancel_on_kill = cancel_on_kill
+        self.kept_in = kept_in
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments."""
@@ -73,14 +77,21 @@ class ModeRunsTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "check_interval": self.check_interval,
                 "cancel_on_kill": self.cancel_on_kill,
+                "kept_in": self.kept_in,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the runs until there is something to tell, once."""
-        status, message = await self._watch([one.run for one in self._in_flight() if one.run])
+        status, message = await self._watch(self._in_flight())
         yield TriggerEvent(
-            {"status": status, "message": message, "progress": self.progress, "deadline": self.deadline}
+            {
+                "status": status,
+                "message": message,
+                "progress": self.progress,
+                "deadline": self.deadline,
+                "kept_in": self.kept_in,
+            }
         )
 
     async def on_kill(self) -> None:
@@ -103,7 +114,7 @@ class ModeRunsTrigger(BaseTrigger):
         except Exception as error:
             self.log.warning("The Mode runs %s could not be cancelled: %s", runs, error)
 
-    async def _watch(self, runs: list[str]) -> tuple[str, str]:
+    async def _watch(self, runs: list[Progress]) -> tuple[str, str]:
         client: ModeClient | None = None
         going, failed_polls = runs, 0
         try:
@@ -151,14 +162,14 @@ class ModeRunsTrigger(BaseTrigger):
         return hook.get_client(credentials=lambda: credentials, retry_budget=_RETRY_SECONDS)
 
 
-def _still_going(client: ModeClient, runs: list[str]) -> list[str]:
-    return [path for path in runs if not _is_over(client, path)]
+def _still_going(client: ModeClient, runs: list[Progress]) -> list[Progress]:
+    return [one for one in runs if not (one.run and _is_over(client, one, one.run))]
 
 
-def _is_over(client: ModeClient, path: str) -> bool:
+def _is_over(client: ModeClient, one: Progress, path: str) -> bool:
     """A run that is gone or hidden will not change here any more either."""
     try:
         run = read_run(client, path)
     except RequestRefusedError:
         return True
-    return run is None or run.over
+    return not one.not_visible_yet(time.time()) if run is None else run.over

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,126 @@ def test_importing_the_core_touches_neither_network_nor_disk() -> None:
         timeout=60,
         capture_output=True,
     )
+
+
+#: What stands below every room and may be imported by all of them; it imports nothing but its like.
+GROUND = {"errors", "text", "truth", "moments", "contract", "scratch", "storage", "get_provider_info"}
+#: Which other rooms of the core a room may import.
+ARROWS = {
+    "http": set(),
+    "snapshot": {"sql"},
+    "lock": set(),
+    "sql": set(),
+    "mode": {"http"},
+    "catalog": {"http", "snapshot"},
+    "refresh": {"mode"},
+    "extract": {"mode", "snapshot"},
+    "audit": {"snapshot", "sql"},
+    "rights": {"mode", "snapshot", "audit"},
+    "schedules": {"mode", "snapshot", "audit"},
+}
+#: The Airflow layer: it may import all of the core, and of itself these.
+AIRFLOW_ARROWS = {
+    "staging": set(),
+    "hooks": set(),
+    "triggers": {"hooks", "tasks"},
+    "tasks": {"hooks", "triggers"},
+    "sensors": {"hooks", "tasks", "triggers"},
+    "operators": {"hooks", "tasks", "triggers"},
+    "assets": {"hooks", "triggers"},
+    "dags": {"assets", "hooks", "operators", "sensors", "tasks"},
+    "page": {"hooks", "tasks"},
+}
+#: Arrows that are known to be wrong and are to go: (importing module, imported room).
+EXCEPTIONS = {
+    ("tasks.held_lease", "operators"),
+    ("audit.pages", "mode"),
+}
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    named = {}
+    for file in ROOT.rglob("*.py"):
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        named[".".join(parts).removesuffix(".__init__")] = file
+    return named
+
+
+def _imports(name: str, *, late: bool) -> Iterator[str]:
+    """Modules of the package that one imports, those for types included; ``late``: in functions as well."""
+    tree = ast.parse(_modules()[name].read_text())
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if id(node) in inside and not late:
+            continue
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            targets = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            if target.startswith("mode_catalog_provider."):
+                found = target.removeprefix("mode_catalog_provider.")
+                while found and found not in _modules():
+                    found = found.rpartition(".")[0]
+                if found and found != name:
+                    yield found
+
+
+def _room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _allowed(room: str) -> set[str]:
+    core = set(ARROWS) | {"report"}
+    if room in GROUND:
+        return GROUND
+    if room in ARROWS:
+        return GROUND | ARROWS[room] | {room}
+    if room == "report":
+        return GROUND | core
+    if room == "cli":
+        return GROUND | core | {"cli", "staging"}
+    return GROUND | core | {"staging"} | AIRFLOW_ARROWS[room] | {room}
+
+
+@pytest.mark.parametrize("module", sorted(name for name in _modules() if name not in {"", "__init__"}))
+def test_a_room_imports_only_the_rooms_that_it_may(module: str) -> None:
+    allowed = _allowed(_room(module))
+    wrong = {_room(found) for found in _imports(module, late=True)} - allowed
+    wrong = {room for room in wrong if (module, room) not in EXCEPTIONS}
+    assert not wrong, f"{module} must not import {wrong}: see ARROWS in this file"
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
+    arrows = {name: sorted(set(_imports(name, late=False))) for name in _modules()}
+    numbers: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    circles: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        numbers[module] = lowest[module] = len(numbers)
+        stack.append(module)
+        for other in arrows[module]:
+            if other not in numbers:
+                visit(other)
+            if other in stack:
+                lowest[module] = min(lowest[module], lowest[other])
+        if lowest[module] == numbers[module]:
+            circle = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(circle) > 1:
+                circles.append(circle)
+
+    for module in arrows:
+        if module not in numbers:
+            visit(module)
+    assert circles == []

@@ -133,3 +133,28 @@ def test_the_sql_that_spark_repeats_stays_in_mode(mode, refresh, reports, messag
     [row] = result_of(work.progress)["runs"]
     assert "[42000] [" in row["error"]
     assert "secret_column" not in row["error"]
+
+
+def test_a_run_that_mode_does_not_show_yet_is_asked_for_again(mode, refresh, reports):
+    slept = []
+    work = refresh(reports=reports[:1], sleep=slept.append)
+    work.step()
+    mode.fault("*/runs*", method="GET", status=404, times=4)
+    work.step()
+    assert states(work) == {reports[0]: "enqueued"}
+    assert sum(slept) > 0
+    end_all(mode)
+    work.step()
+    assert states(work) == {reports[0]: "succeeded"}
+    assert posts(mode) == reports[:1]
+
+
+def test_a_run_that_was_shown_before_and_is_gone_is_gone_at_once(mode, refresh, reports):
+    slept = []
+    work = refresh(reports=reports[:1], sleep=slept.append)
+    work.step()
+    work.step()
+    mode.fault("*/runs*", method="GET", status=404, times=None)
+    work.step()
+    assert states(work) == {reports[0]: "vanished"}
+    assert sum(slept) == 0
