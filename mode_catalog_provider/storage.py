@@ -122,8 +122,8 @@ def store_error(error: Exception, place: object) -> Exception:
     if name == "ParamValidationError":
         return ConfigurationError(f"{place} is no place in an object store ({told}). Correct the path.")
     return ServiceUnavailableError(
-        f"The store of {place} gives no useful answer ({told}). Look whether it can be reached from here, "
-        "and whether the path and its connection are right; then try again.",
+        f"{place} is out of reach: its store gives no useful answer ({told}). Look whether it can be reached "
+        "from here, and whether the path and its connection are right; then try again.",
         status=status,
     )
 

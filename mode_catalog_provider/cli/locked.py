@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import socket
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,8 +12,11 @@ from pathlib import Path
 from mode_catalog_provider.cli.places import place_of
 from mode_catalog_provider.cli.values import seconds
 from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
+from mode_catalog_provider.snapshot.layout import manifest_name, parse_directory_name
 
-# A command that was killed frees the folder after this time.
+log = logging.getLogger(__name__)
+
+# A command that was killed frees the folder at once on its own machine, elsewhere after this time.
 TTL = timedelta(minutes=5)
 
 
@@ -25,6 +27,9 @@ def add_lock(command: argparse.ArgumentParser, default: str) -> None:
     """
     group = command.add_argument_group("one run at a time")
     group.add_argument("--lock", metavar="PLACE", help=f"folder or URL of the run lock (default: {default})")
+    group.add_argument(
+        "--conn-id", metavar="ID", help="Airflow connection of the object store, where the URL needs one"
+    )
     group.add_argument(
         "--lock-timeout",
         type=seconds,
@@ -39,8 +44,13 @@ def default_place(folder: Path) -> Path:
 
     A lock inside a snapshot would be nobody else's, and would keep the folder from being removed.
     """
-    is_staged = folder.name.isdecimal() and len(folder.name) == 10
-    return (folder.parents[1] if is_staged and len(folder.parents) > 1 else folder) / ".lock"
+    timestamp = parse_directory_name(folder.name)
+    is_staged = timestamp is not None and (folder / manifest_name(timestamp)).exists()
+    if not is_staged or len(folder.parents) < 2:
+        return folder / ".lock"
+    area, *further = (parent / ".lock" for parent in (*folder.parents[1:3], folder.parent))
+    # The area lies above the workspace; where that is nested otherwise, the lock that is in use tells.
+    return next((lock for lock in (area, *further) if lock.is_dir()), area)
 
 
 @contextmanager
@@ -50,14 +60,33 @@ def locked(
     """Hold the lock of ``folder`` (or of ``--lock``) and yield the fence that proves it.
 
     :param on_lost: called from another thread as soon as the lock is known to be lost.
-    :raises LockHeldError: somebody else holds it, and ``--lock-timeout`` is 0.
     :raises LockTimeoutError: somebody else still holds it after ``--lock-timeout`` seconds.
     """
-    lock = RunLock(place_of(arguments.lock) if arguments.lock else default_place(folder), ttl=TTL)
-    holder = Holder(host=socket.gethostname(), pid=os.getpid(), program=f"mode-catalog {arguments.command}")
+    own = default_place(folder)
+    lock = RunLock(place_of(arguments.lock, arguments.conn_id) if arguments.lock else own, ttl=TTL)
+    _tell(lock.path, own, arguments)
+    holder = Holder.here(f"mode-catalog {arguments.command}", for_life=True)
     lease = lock.acquire(holder, timeout=timedelta(seconds=arguments.lock_timeout))
     try:
         with LeaseKeeper(lease, lock, on_lost=on_lost) as keeper:
             yield keeper.check
     finally:
         lock.release(lease)
+
+
+def _tell(taken: str, own: Path, arguments: argparse.Namespace) -> None:
+    """Say which lock is taken where another one may be meant: two locks keep nobody from anything."""
+    if arguments.lock:
+        if taken != str(own) and own.is_dir():
+            log.warning(
+                "The lock %s is taken, and not %s, which is in use here too: whoever takes that one is not "
+                "kept out. Everything that feeds one source must use one lock.",
+                taken,
+                own,
+            )
+    elif arguments.command == "upload":
+        log.info(
+            "The lock %s is taken. A DAG that feeds the same source is kept out only if it uses this one; "
+            "else name the DAG's with --lock.",
+            taken,
+        )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.cli.environment import UsageError
+from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.text import visible
+
+# ``s3:/bucket``, which a shell's or a person's slip leaves of a URL; a drive letter is one letter long.
+_HALF_A_URL = re.compile(r"(?i)(?:s3a?|gs|gcs|abfss?|azure?|wasbs?|hdfs|https?|file):(?!//)")
 
 
 def folder_of(location: str, flag: str) -> Path:
@@ -38,14 +44,24 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     :param location: folder, also a relative one, or URL such as ``s3://bucket/mode/.lock``.
     :param conn_id: Airflow connection of the object store, where the URL needs one.
     """
+    if _HALF_A_URL.match(location):
+        raise UsageError(f"--lock {location} is neither a folder nor a URL, which has :// in it.")
     if "://" not in location or location.startswith("file://"):
         return folder_of(location, "--lock")
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
         with redirect_stdout(sys.stderr):
             return staging_path(location, conn_id)
+    except ModeCatalogError:
+        raise
     except ModuleNotFoundError as error:
         raise UsageError(
             f"A lock at {location.partition('://')[0]}:// needs Airflow and the library of that store here "
             f"({error.name} is not installed). Install them, or name a folder."
         ) from None
+    except Exception as error:
+        # Airflow has several classes for a connection that does not exist, and one of them is no public name.
+        raise ConfigurationError(
+            f"Airflow does not open {location} here ({type(error).__name__}: {visible(error, 200)}). Correct "
+            "the URL, or the connection of the store that --conn-id or the URL names."
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
@@ -162,13 +163,19 @@ def _upload_file(arguments: argparse.Namespace) -> PushResult:
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
+        fence: Callable[[], None] = _no_fence
         if arguments.lock:
-            stack.enter_context(locked(arguments, path.parent, on_lost=ingest.cancel))
+            fence = stack.enter_context(locked(arguments, path.parent, on_lost=ingest.cancel))
         return push_file(
             path=path,
             ingest=ingest,
             api=api,
             source_check=arguments.source_check,
             dry_run=arguments.dry_run,
+            fence=fence,
             log=log,
         )
+
+
+def _no_fence() -> None:
+    """Hold nobody up: without a lock there is nothing to lose."""

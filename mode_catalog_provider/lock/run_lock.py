@@ -254,9 +254,11 @@ class RunLock:
                 "its file is gone. If nobody removed it, this machine sees another directory than the one "
                 "that took the lock: use a path that all machines share.",
             )
-        if released:
-            raise self._lost(lease, "it was released. Acquire the lock again (clear the acquiring task too).")
         record = self._generations.read(generation)
+        if released:
+            by_task = record is not None and record.claim is not None and record.claim.holder.task_id
+            again = "Acquire the lock again (clear the acquiring task too)." if by_task else "Start again."
+            raise self._lost(lease, f"it was released. {again}")
         if record is None or record.claim is None or record.claim.token != lease.token:
             raise self._lost(lease, "its file was replaced by another one.")
         return record.claim

@@ -170,9 +170,7 @@ class ObjectStore:
     def create(self, name: str, content: bytes) -> bool:
         """See :class:`LeaseStore`. Content and name appear together, so there is no empty file."""
         with self._errors():
-            return create_object(
-                self._directory.fs, self._path(name), content, place=f"The lock directory {self._directory}"
-            )
+            return create_object(self._directory.fs, self._path(name), content, place=self._directory)
 
     def replace(self, name: str, content: bytes) -> None:
         """See :class:`LeaseStore`. An object appears as a whole or not at all."""

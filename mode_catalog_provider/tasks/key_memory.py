@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import secrets
 from datetime import datetime
 
-from mode_catalog_provider.moments import stamp
-from mode_catalog_provider.snapshot.layout import StoragePath
-from mode_catalog_provider.snapshot.output import create_exclusively, make_directory
+from mode_catalog_provider.moments import parsed, stamp
+from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
+from mode_catalog_provider.snapshot.output import create_exclusively, make_directory, remove_file
+from mode_catalog_provider.storage import is_local
 
 FOLDER = ".keys"
 
@@ -25,9 +28,32 @@ def first_seen(output_dir: StoragePath, token: str, now: datetime) -> datetime:
     folder = output_dir / FOLDER
     make_directory(folder)
     salt = folder / "salt"
-    create_exclusively(salt, secrets.token_hex(16).encode("ascii"))
-    mark = hashlib.scrypt(token.encode(), salt=salt.read_text().encode(), n=2**14, r=8, p=1, dklen=16).hex()
-    file = folder / f"{mark}.first-seen"
-    if create_exclusively(file, stamp(now).encode("ascii")):
+    _publish(salt, secrets.token_hex(16).encode("ascii"))
+    # Empty only where a crash of an older version, or a disk without hard links, left it so: another writer
+    # may still fill it, and a key remembered under an empty salt would never be found again.
+    if not (grains := salt.read_bytes().strip()):
         return now
-    return datetime.fromisoformat(file.read_text().strip())
+    mark = hashlib.scrypt(token.encode(), salt=grains, n=2**14, r=8, p=1, dklen=16).hex()
+    file = folder / f"{mark}.first-seen"
+    if _publish(file, stamp(now).encode("ascii")):
+        return now
+    return parsed(file.read_bytes().decode("ascii", "replace")) or now
+
+
+def _publish(path: StoragePath, content: bytes) -> bool:
+    """Create a file unless it exists, name and content in one step; return whether this call created it."""
+    if not is_local(path):
+        return create_exclusively(path, content)
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
+    try:
+        create_exclusively(new, content)
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        return create_exclusively(path, content)
+    finally:
+        remove_file(new)
+    return True

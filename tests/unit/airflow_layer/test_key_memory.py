@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 
 from mode_catalog_provider.tasks.key_memory import FOLDER, first_seen
@@ -28,3 +30,41 @@ def test_nothing_of_the_key_is_stored(tmp_path):
     for file in files:
         assert TOKEN[-4:] not in file.name
         assert TOKEN not in file.read_text()
+
+
+def test_a_salt_is_there_with_its_content_or_not_at_all(tmp_path, monkeypatch):
+    seen = []
+    link = os.link
+
+    def watched(source, target):
+        seen.append((target.exists(), len(source.read_bytes())))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", watched)
+    first_seen(tmp_path, TOKEN, NOW)
+    assert seen[0] == (False, 32)
+
+
+def test_a_salt_that_is_still_empty_makes_no_memory_that_nobody_finds_again(tmp_path):
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / "salt").touch()
+    assert first_seen(tmp_path, TOKEN, NOW) == NOW
+    assert [file.name for file in folder.iterdir()] == ["salt"]
+
+
+def test_a_disk_without_hard_links_remembers_as_well(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "not here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    first_seen(tmp_path, TOKEN, NOW)
+    assert first_seen(tmp_path, TOKEN, NOW + timedelta(days=1)) == NOW
+
+
+def test_a_memory_that_cannot_be_read_counts_as_none(tmp_path):
+    first_seen(tmp_path, TOKEN, NOW)
+    [file] = (tmp_path / FOLDER).glob("*.first-seen")
+    file.write_bytes(b"\xff\xfe")
+    later = NOW + timedelta(days=3)
+    assert first_seen(tmp_path, TOKEN, later) == later
