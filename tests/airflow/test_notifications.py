@@ -1,8 +1,7 @@
-"""The recipes of the README that tell people, as they stand there."""
+"""The recipes that tell people, as they stand in the documentation."""
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import configparser
 import json
@@ -17,13 +16,13 @@ import pytest
 from tests.airflow.conftest import parse_dag
 from tests.airflow.mail_server import mail_server
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+RECIPES = (Path(__file__).parents[2] / "docs/notifications.md").read_text()
 
 
 def recipe(language, containing):
     (block,) = (
         block
-        for block in re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+        for block in re.findall(rf"```{language}\n(.*?)```", RECIPES, flags=re.DOTALL)
         if containing in block
     )
     return block
@@ -36,11 +35,15 @@ def mail(monkeypatch):
         yield server
 
 
+def policy_of(recipe):
+    names = {}
+    exec(recipe, names)
+    return names["dag_policy"]
+
+
 @pytest.fixture
 def dag_policy():
-    names = {}
-    exec(recipe("python", "dag_policy"), names)
-    return names["dag_policy"]
+    return policy_of(recipe("python", "mail = SmtpNotifier"))
 
 
 def text_of(message):
@@ -91,17 +94,10 @@ def slack(monkeypatch):
 
 
 def test_slack_is_told_the_same(sync, sandbox, slack):
-    written = ast.parse(recipe("python", "SlackWebhookNotifier"))
-    names = {}
-    exec(compile(ast.Module(written.body[:-1], []), "README", "exec"), names)
-    notifier = eval(compile(ast.Expression(written.body[-1].value), "README", "eval"), names)
-
-    def adjust(dag):
-        dag.get_task("preflight").on_failure_callback = [notifier]
-
     environment = sandbox.environment()
     sandbox.mode.rotate()
-    assert sync(env=environment, adjust=adjust).state == "failed"
+    policy = policy_of(recipe("python", "SlackWebhookNotifier"))
+    assert sync(env=environment, adjust=policy).state == "failed"
     (message,) = slack
     assert message["text"].startswith("mode_catalog_sync: preflight failed. Mode refused API token")
     assert "|Log>" in message["text"]
@@ -113,6 +109,13 @@ def late(monkeypatch):
     parser.read_string(recipe("ini", "deadline_hours"))
     for name, value in parser["mode_catalog"].items():
         monkeypatch.setenv(f"AIRFLOW__MODE_CATALOG__{name.upper()}", value)
+
+
+def test_an_upload_is_told_with_its_figures(sync, mail):
+    assert sync(adjust=policy_of(recipe("python", "uploaded = SmtpNotifier"))).state == "success"
+    (message,) = mail.received
+    assert message["Subject"].endswith(": uploaded")
+    assert "| report |" in text_of(message)
 
 
 def test_there_is_no_deadline_unless_it_is_asked_for():
