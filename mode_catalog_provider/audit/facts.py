@@ -7,43 +7,62 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from mode_catalog_provider.audit.sql_text import read_query, uses_definition
-from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.audit.rows import rows_of
+from mode_catalog_provider.audit.values import count_of, latest, moment_of, text_of
 from mode_catalog_provider.scratch import private_database
+from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.row_stream import json_rows
+from mode_catalog_provider.sql.fingerprint import definitions_used, fingerprint
 
 _CACHE = 32 * 1024
-_CHUNK = 1 << 20
+
+#: Characters of a query that are kept to show differences.
+_SHOWN = 200_000
 
 _TABLES = """
 CREATE TABLE report (
-    token TEXT PRIMARY KEY, name TEXT, collection TEXT, creator TEXT, archived INT, created TEXT,
-    changed TEXT, views INT, queries INT DEFAULT 0, signature TEXT
+    token TEXT PRIMARY KEY, name TEXT, collection TEXT, creator TEXT, type TEXT, archived INT, created TEXT,
+    edited TEXT, changed TEXT, ran TEXT, ran_well TEXT, viewed TEXT, views INT, runs INT, schedules INT,
+    queries INT DEFAULT 0, signature TEXT, asked TEXT
 ) WITHOUT ROWID;
-CREATE TABLE query (report TEXT, name TEXT, connection TEXT, text INT, definition INT);
-CREATE TABLE text (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, telling INT, sketch BLOB);
-CREATE TABLE band (number INT, text INT);
-CREATE TABLE collection (token TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID;
-CREATE TABLE member (username TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE connection (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE query (report TEXT, name TEXT, connection TEXT, text INT);
+CREATE TABLE text (
+    id INTEGER PRIMARY KEY, digest BLOB UNIQUE, placeless BLOB, telling INT, words INT, is_dev INT,
+    groups BLOB, main BLOB, tables BLOB, raw TEXT
+);
+CREATE TABLE definition (name TEXT, text INT);
+CREATE TABLE collection (token TEXT PRIMARY KEY, name TEXT, type TEXT) WITHOUT ROWID;
+CREATE TABLE member (username TEXT PRIMARY KEY, token TEXT, state TEXT) WITHOUT ROWID;
+CREATE TABLE connection (id TEXT PRIMARY KEY, name TEXT, adapter TEXT) WITHOUT ROWID;
 """
 
 _INDEXES = """
 CREATE INDEX query_report ON query (report);
 CREATE INDEX query_text ON query (text);
-CREATE INDEX band_number ON band (number);
+CREATE INDEX definition_text ON definition (text);
+CREATE INDEX member_token ON member (token);
+"""
+
+#: How a fact of the side files is kept; a report that has none keeps what the six files say.
+_REPORT_FACTS = """
+UPDATE report SET edited = coalesce(:saved, edited), ran = :ran, ran_well = :ran_well, viewed = :viewed,
+    runs = :runs, schedules = :schedules WHERE token = :token
 """
 
 
 class Facts:
     """The facts of one snapshot, as tables to be asked with SQL. A context manager, for one thread.
 
-    ``report(token, name, collection, creator, archived, created, changed, views, queries, signature)``:
-    ``changed`` is the latest of its stamps, ``signature`` the same for reports whose queries are the same, on
-    the same connections. ``query(report, name, connection, text, definition)``; ``text(id, digest, telling,
-    sketch)``: the different queries, see :class:`~mode_catalog_provider.audit.sql_text.QueryText`;
-    ``band(number, text)``. ``collection(token, name)``, ``member(username)``, ``connection(id)``.
+    What is unknown is ``NULL``; times are texts that sort as times do.
+
+    - ``report``: ``created``, ``edited`` (nobody edited it later), ``changed`` (the latest stamp of all: runs
+      move it, too), ``ran``, ``ran_well``, ``viewed``; ``views``, ``runs``, ``schedules``; ``queries`` (how
+      many). ``signature`` is the same for reports whose queries are the same on the same connections,
+      ``asked`` for those that ask the same wherever it is.
+    - ``query(report, name, connection, text)``; ``text``: the different queries, see
+      :class:`~mode_catalog_provider.sql.fingerprint.Fingerprint`; ``definition(name, text)``.
+    - ``collection(token, name, type)``, ``member(username, token, state)`` with the username in small
+      letters, ``connection(id, name, adapter)``.
 
     :param snapshot: its files must be verified, or be trusted.
     :raises SnapshotAlteredError: a file is not one of rows.
@@ -64,11 +83,20 @@ class Facts:
                 ("report", self._take_report),
                 ("query", self._take_query),
             ):
-                for row in self._rows(asset):
+                for row in rows_of(self.snapshot, asset):
                     take(row)
             self._database.execute("COMMIT")
             self._database.executescript(_INDEXES)
+            self._database.execute("BEGIN")
+            for facts in read_facts(self.snapshot, "report"):
+                self._take_report_facts(facts)
+            for facts in read_facts(self.snapshot, "member"):
+                state = text_of(facts.get("state"))
+                self.write(
+                    "UPDATE member SET state = :state WHERE token = :token", state=state, token=facts["token"]
+                )
             self._sign_reports()
+            self._database.execute("COMMIT")
         except BaseException:
             self._database.close()
             raise
@@ -87,84 +115,112 @@ class Facts:
         """Change the tables: a check may keep its own intermediate results there."""
         return self._database.execute(sql, values)
 
-    def _rows(self, asset: str) -> Iterator[dict[str, Any]]:
-        entry = next(entry for entry in self.snapshot.manifest.files if entry.asset == asset)
-        path = self.snapshot.file_path(entry)
-        with path.open("rb") as file:
-            try:
-                for row in json_rows(iter(lambda: file.read(_CHUNK), b"")):
-                    yield {key: _storable(value) for key, value in row.items()}
-            except ValueError as error:
-                raise SnapshotAlteredError(f"{path} is not a whole {asset} file ({error}).") from error
+    def write_all(self, sql: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        """Change the tables once for each of many rows."""
+        self._database.executemany(sql, rows)
 
     def _take_connection(self, row: Mapping[str, Any]) -> None:
-        self.write("INSERT OR IGNORE INTO connection VALUES (:id)", id=str(row["id"]))
-
-    def _take_collection(self, row: Mapping[str, Any]) -> None:
-        name = row["name"] or row["token"]
-        self.write("INSERT OR IGNORE INTO collection VALUES (:token, :name)", token=row["token"], name=name)
-
-    def _take_member(self, row: Mapping[str, Any]) -> None:
-        if row["username"]:
-            self.write("INSERT OR IGNORE INTO member VALUES (:name)", name=row["username"])
-
-    def _take_report(self, row: Mapping[str, Any]) -> None:
-        stamps = [row[key] for key in ("created_at", "updated_at", "published_at", "edited_at") if row[key]]
         self.write(
-            "INSERT OR IGNORE INTO report "
-            "(token, name, collection, creator, archived, created, changed, views) VALUES "
-            "(:token, :name, :collection, :creator, :archived, :created, :changed, :views)",
-            token=row["token"],
-            name=" ".join((row["name"] or "").split()),
-            collection=row["space_token"],
-            creator=row["creator"],
-            archived=bool(row["archived"]),
-            created=row["created_at"] or "",
-            changed=max(stamps, default=""),
-            views=row["view_count"] or 0,
+            "INSERT OR IGNORE INTO connection VALUES (:id, :name, :adapter)",
+            id=text_of(row["id"]),
+            name=text_of(row["name"]),
+            adapter=text_of(row["adapter"]),
         )
 
+    def _take_collection(self, row: Mapping[str, Any]) -> None:
+        self.write(
+            "INSERT OR IGNORE INTO collection VALUES (:token, :name, :type)",
+            token=text_of(row["token"]),
+            name=text_of(row["name"]) or text_of(row["token"]),
+            type=text_of(row["space_type"]),
+        )
+
+    def _take_member(self, row: Mapping[str, Any]) -> None:
+        if name := text_of(row["username"]):
+            self.write(
+                "INSERT OR IGNORE INTO member VALUES (:name, :token, NULL)",
+                name=name.casefold(),
+                token=text_of(row["token"]),
+            )
+
+    def _take_report(self, row: Mapping[str, Any]) -> None:
+        created, edited, updated, published = (
+            moment_of(row[key]) for key in ("created_at", "edited_at", "updated_at", "published_at")
+        )
+        self.write(
+            "INSERT OR IGNORE INTO report "
+            "(token, name, collection, creator, type, archived, created, edited, changed, views) VALUES "
+            "(:token, :name, :collection, :creator, :type, :archived, :created, :edited, :changed, :views)",
+            token=text_of(row["token"]),
+            name=" ".join((text_of(row["name"]) or "").split()),
+            collection=text_of(row["space_token"]),
+            creator=text_of(row["creator"]),
+            type=text_of(row["type"]),
+            archived=row["archived"] is True or text_of(row["archived"]) in ("true", "True", "1"),
+            created=created or "",
+            edited=edited,
+            changed=latest(created, edited, updated, published),
+            views=count_of(row["view_count"]),
+        )
+
+    def _take_report_facts(self, facts: Mapping[str, Any]) -> None:
+        times = {
+            name: moment_of(facts.get(key))
+            for name, key in (
+                ("saved", "last_saved_at"),
+                ("ran", "last_run_at"),
+                ("ran_well", "last_successfully_run_at"),
+                ("viewed", "last_viewed_at"),
+            )
+        }
+        counts = {name: count_of(facts.get(f"{name}_count")) for name in ("runs", "schedules")}
+        self.write(_REPORT_FACTS, token=facts["token"], **times, **counts)
+
     def _take_query(self, row: Mapping[str, Any]) -> None:
-        raw = row["raw_query"] or ""
-        read = read_query(raw)
+        raw = text_of(row["raw_query"]) or ""
+        read = fingerprint(raw)
         found = self.write(
-            "INSERT OR IGNORE INTO text (digest, telling, sketch) VALUES (:digest, :telling, :sketch)",
+            "INSERT OR IGNORE INTO text "
+            "(digest, placeless, telling, words, is_dev, groups, main, tables, raw) "
+            "VALUES (:digest, :placeless, :telling, :words, :is_dev, :groups, :main, :tables, :raw)",
             digest=read.digest,
+            placeless=read.placeless,
             telling=read.is_telling,
-            sketch=read.sketch,
+            words=read.words,
+            is_dev=read.is_dev,
+            groups=read.groups,
+            main=read.main,
+            tables=read.tables,
+            raw=raw[:_SHOWN],
         )
         if found.rowcount:
             text = found.lastrowid
-            self._database.executemany(
-                "INSERT INTO band VALUES (?, ?)", ((number, text) for number in read.bands)
+            self.write_all(
+                "INSERT INTO definition VALUES (?, ?)", ((name, text) for name in definitions_used(raw))
             )
         else:
             ((text,),) = self.ask("SELECT id FROM text WHERE digest = :digest", digest=read.digest)
-        connection = row["data_source_id"]
         self.write(
-            "INSERT INTO query VALUES (:report, :name, :connection, :text, :definition)",
-            report=row["report_token"],
-            name=row["name"] or "",
-            connection=None if connection is None else str(connection),
+            "INSERT INTO query VALUES (:report, :name, :connection, :text)",
+            report=text_of(row["report_token"]),
+            name=text_of(row["name"]) or "",
+            connection=text_of(row["data_source_id"]),
             text=text,
-            definition=uses_definition(raw),
         )
 
     def _sign_reports(self) -> None:
-        # A report's queries in one order, whatever their names: the same text for the same questions.
+        # A report's queries in one order, whatever their names: the same text for the same questions. Only
+        # where one of them tells where it came from can they be those of a copy.
         self.write(
             """
-            UPDATE report SET (queries, signature) = (
-                SELECT count(*), group_concat(part) FROM (
-                    SELECT text || '@' || coalesce(connection, '') AS part
-                    FROM query WHERE query.report = report.token ORDER BY text, connection
+            UPDATE report SET (queries, signature, asked) = (
+                SELECT count(*), CASE WHEN max(telling) THEN group_concat(part) END,
+                    CASE WHEN max(telling) THEN group_concat(text) END FROM (
+                    SELECT text || '@' || coalesce(connection, '') AS part, text, telling
+                    FROM query JOIN text ON text.id = text WHERE query.report = report.token
+                    ORDER BY text, connection
                 )
             )
             """
         )
-        self.write("CREATE INDEX report_signature ON report (signature)")
-
-
-def _storable(value: Any) -> Any:
-    # JSON may carry half of a surrogate pair, SQLite may not.
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+        self.write("CREATE INDEX report_asked ON report (asked)")

@@ -16,15 +16,18 @@ FORMAT_VERSION = 2
 #: What is looked for, by name, in the order in which it is told.
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
-        "drifted_copy": "Reports that were copied and no longer say the same",
-        "duplicate_report": "Reports that ask the same questions as an older one",
-        "refused": "Objects that the key may not see, so that Catalog lacks them",
+        "drifted_copy": "Reports that were copied and no longer ask the same",
+        "duplicate_report": "Reports that ask the same",
+        "canonical": "Copies of reports of canonical collections",
+        "refused": "Objects that Mode refuses to the key, or hides from it",
         "unknown_connection": "Queries on a connection that the key does not see, or that was deleted",
-        "definition": "Queries with Mode definitions, whose tables Catalog cannot see",
-        "owner_gone": "Reports whose creator is no member any more",
-        "unnamed": "Reports without a name",
-        "same_name": "Reports of one name in one collection",
-        "stale": "Reports that nobody has changed for long",
+        "definition": "Mode definitions in queries, whose tables Catalog cannot see",
+        "owner_gone": "Reports whose creator left, or is not named",
+        "unnamed": "Reports that nobody named",
+        "same_name": "Reports of one name",
+        "naming": "Reports that are not named as the house wants it",
+        "stale": "Reports that nobody edited, ran, viewed or scheduled for long",
+        "unmaintained": "Reports that are used although nobody edited them for long",
     }
 )
 
@@ -118,6 +121,7 @@ class AuditReport:
     :param findings: in the order of :data:`CHECKS`, the most viewed objects first.
     :param not_checked: checks that the snapshot does not allow, with the reason.
     :param families: reports that stem from one another, the largest first.
+    :param narrowed: why the snapshot may not be the whole workspace, ``""`` when it is.
     :param compared_with: timestamp of the newest snapshot whose audit tells what is new; ``None`` = all is.
     """
 
@@ -127,6 +131,7 @@ class AuditReport:
     findings: tuple[Finding, ...]
     not_checked: Mapping[str, str]
     families: tuple[Family, ...] = ()
+    narrowed: str = ""
     compared_with: int | None = None
 
     @property
@@ -163,6 +168,7 @@ class AuditReport:
             "format_version": FORMAT_VERSION,
             "timestamp": self.timestamp,
             "workspace": self.workspace,
+            "narrowed": self.narrowed,
             "compared_with": self.compared_with,
             "checks": self.checks,
             "not_checked": dict(self.not_checked),

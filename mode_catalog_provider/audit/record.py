@@ -44,12 +44,17 @@ def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
 
 
 def earlier_audits(snapshot: Snapshot) -> Iterator[AuditReport]:
-    """Yield what audits of earlier snapshots found, the newest first, but for those that cannot be read."""
+    """Yield what audits of earlier snapshots found, the newest first.
+
+    Those that cannot be read, or saw a part of the workspace only, say nothing of what is new.
+    """
     kept = _kept(_home(snapshot))
     for timestamp in sorted(kept, reverse=True):
         if timestamp < snapshot.manifest.timestamp:
             with suppress(FileNotFoundError, SnapshotAlteredError):
-                yield AuditReport.from_bytes(kept[timestamp].read_bytes())
+                report = AuditReport.from_bytes(kept[timestamp].read_bytes())
+                if not report.narrowed:
+                    yield report
 
 
 def _home(snapshot: Snapshot) -> StoragePath:

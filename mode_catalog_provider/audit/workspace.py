@@ -2,85 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 
-from mode_catalog_provider.audit import checks
+from mode_catalog_provider.audit import access_checks, copy_checks, name_checks, people_checks, use_checks
+from mode_catalog_provider.audit.earlier import previous_snapshot
 from mode_catalog_provider.audit.facts import Facts
-from mode_catalog_provider.audit.finding import AuditReport, Finding, chosen_checks
+from mode_catalog_provider.audit.families import Kin, find_families
+from mode_catalog_provider.audit.finding import AuditReport, Family, Finding, chosen_checks
+from mode_catalog_provider.audit.matching import MatchingTimeoutError
+from mode_catalog_provider.audit.options import AuditOptions, fits
 from mode_catalog_provider.audit.pages import Pages
 from mode_catalog_provider.audit.record import earlier_audits
+from mode_catalog_provider.audit.scope import narrowing
+from mode_catalog_provider.moments import of_second
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 
-#: A report without a change for so long is stale.
-DEFAULT_STALE_AFTER = timedelta(days=365)
+_COPIES = ("drifted_copy", "duplicate_report", "canonical")
+
+_Check = Callable[[Facts, Pages], Iterator[Finding]]
 
 
-def audit_snapshot(
-    snapshot: Snapshot,
-    *,
-    only: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    stale_after: timedelta = DEFAULT_STALE_AFTER,
-) -> AuditReport:
+def audit_snapshot(snapshot: Snapshot, options: AuditOptions | None = None) -> AuditReport:
     """Look at a snapshot, and compare with what the audit of an earlier one found.
 
     :param snapshot: its files are verified first. They are only read.
-    :param only: names of the checks to make (see :data:`~mode_catalog_provider.audit.finding.CHECKS`);
-        default: all.
-    :param ignore: what was looked at and is fine: tokens, names or globs of objects, or ``check:token`` for
-        one finding.
-    :param stale_after: for how long nobody changed a stale report, default 365 days, up to the snapshot.
-    :return: the findings; known are those that the last audit of an earlier snapshot had.
+    :param options: what to look for, default: everything that needs no setting.
+    :return: the findings; known are those that the last audit of an earlier snapshot had. A snapshot of a
+        part of the workspace is compared with nothing, and says in ``narrowed`` which part.
     :raises ConfigurationError: there is no such check.
     :raises SnapshotError: the files are not those that the manifest names.
     """
-    wanted, accepted = chosen_checks(only), tuple(ignore)
+    wanted = options or AuditOptions()
+    checks = chosen_checks(wanted.only)
     verify(snapshot)
-    manifest = snapshot.manifest
-    at = datetime.fromtimestamp(manifest.timestamp, UTC)
-    makers: dict[str, Callable[[Facts, Pages], Iterator[Finding]]] = {
-        "drifted_copy": checks.drifted_copy,
-        "duplicate_report": checks.duplicate_report,
-        "refused": checks.refused,
-        "unknown_connection": checks.unknown_connection,
-        "definition": checks.definition,
-        "owner_gone": checks.owner_gone,
-        "unnamed": checks.unnamed,
-        "same_name": checks.same_name,
-        "stale": partial(checks.stale, stale_after=stale_after, at=at),
-    }
-    pages = Pages(manifest.host, manifest.workspace)
-    impossible = {check: why for check, why in _impossible(snapshot) if check in wanted}
+    narrowed = narrowing(snapshot)
+    pages = Pages(snapshot.manifest.host, snapshot.manifest.workspace)
     with Facts(snapshot) as facts:
-        findings = tuple(
-            finding
-            for check in wanted
-            if check not in impossible
-            for finding in makers[check](facts, pages)
-            if not _is_accepted(finding, accepted)
-        )
+        impossible = {check: why for check, why in _impossible(facts, wanted) if check in checks}
+        families: list[Kin] = []
+        if set(checks).difference(impossible).intersection(_COPIES):
+            families = find_families(facts, wanted.canonical)
+        makers = _makers(wanted, snapshot, families, of_second(snapshot.manifest.timestamp))
+        findings: list[Finding] = []
+        for check in checks:
+            if check in impossible:
+                continue
+            try:
+                made = list(makers[check](facts, pages))
+            except MatchingTimeoutError as error:
+                impossible[check] = str(error)
+            else:
+                findings += (found for found in made if not _is_accepted(found, wanted.ignore))
     report = AuditReport(
-        timestamp=manifest.timestamp,
-        workspace=manifest.workspace,
-        checks=wanted,
-        findings=findings,
+        timestamp=snapshot.manifest.timestamp,
+        workspace=snapshot.manifest.workspace,
+        checks=checks,
+        findings=tuple(findings),
+        families=_told(families),
         not_checked=impossible,
+        narrowed=narrowed,
     )
-    return report.compared(earlier_audits(snapshot))
+    return report if narrowed else report.compared(earlier_audits(snapshot))
 
 
-def _impossible(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    manifest = snapshot.manifest
-    refused = any(entry["asset"] == "member" and not entry.get("token") for entry in manifest.left_out)
+def _makers(
+    options: AuditOptions, snapshot: Snapshot, families: Sequence[Kin], at: datetime
+) -> dict[str, _Check]:
+    return {
+        "drifted_copy": partial(copy_checks.drifted_copy, families=families),
+        "duplicate_report": partial(copy_checks.duplicate_report, families=families),
+        "canonical": partial(copy_checks.canonical, families=families),
+        "refused": partial(access_checks.refused, previous=previous_snapshot(snapshot)),
+        "unknown_connection": access_checks.unknown_connection,
+        "definition": access_checks.definition,
+        "owner_gone": people_checks.owner_gone,
+        "unnamed": name_checks.unnamed,
+        "same_name": name_checks.same_name,
+        "naming": partial(
+            name_checks.naming, name_pattern=options.name_pattern, version_pattern=options.version_pattern
+        ),
+        "stale": partial(use_checks.stale, stale_after=options.stale_after, at=at),
+        "unmaintained": partial(use_checks.unmaintained, stale_after=options.stale_after, at=at),
+    }
+
+
+def _told(families: Sequence[Kin]) -> tuple[Family, ...]:
+    return tuple(copy_checks.told_families(families))
+
+
+def _impossible(facts: Facts, options: AuditOptions) -> Iterator[tuple[str, str]]:
+    manifest = facts.snapshot.manifest
+    refused = any(entry.get("asset") == "member" and not entry.get("token") for entry in manifest.left_out)
+    creators = next(facts.ask("SELECT count(*), count(creator) FROM report"))
     if refused or not manifest.rows["member"]:
         yield "owner_gone", "the key may not list the members"
+    elif creators[0] and not creators[1]:
+        yield "owner_gone", "Mode names the creator of no report"
     if not manifest.rows["datasource"]:
         yield "unknown_connection", "the key sees no connection at all"
+    if facts.snapshot.adopted:
+        yield "refused", "the tool that made these files does not say what it left out"
+    if not options.name_pattern and not options.version_pattern:
+        yield "naming", "no pattern is set for names (audit_name_pattern, audit_version_pattern)"
+    if not options.canonical:
+        yield "canonical", "no collection is set as canonical (audit_canonical)"
 
 
 def _is_accepted(finding: Finding, accepted: Iterable[str]) -> bool:
-    names = (finding.name, finding.token or "", f"{finding.check}:{finding.token}")
-    return any(fnmatchcase(name, pattern) for pattern in accepted for name in names)
+    return fits((finding.name, finding.token, f"{finding.check}:{finding.token}"), accepted)

@@ -6,12 +6,16 @@ import argparse
 from datetime import timedelta
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
+from mode_catalog_provider.audit.options import AuditOptions, read_patterns
 from mode_catalog_provider.audit.record import keep_audit
+from mode_catalog_provider.audit.search import search
+from mode_catalog_provider.audit.telling import as_lines, as_table, head_line
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
 from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import days
-from mode_catalog_provider.snapshot.reader import open_or_adopt
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
+from mode_catalog_provider.text import first_of, visible
 
 LEFT_BEHIND = "Nothing was changed."
 
@@ -39,7 +43,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         type=days,
         default=timedelta(days=365),
         metavar="DAYS",
-        help="a report without a change for so long is stale (default 365)",
+        help="a report that nobody edited, ran or viewed for so long is stale (default 365)",
+    )
+    command.add_argument(
+        "--name-pattern",
+        metavar="REGEX",
+        help="what must be found in each report's name; or a JSON object from collections to expressions",
+    )
+    command.add_argument(
+        "--version-pattern",
+        metavar="REGEX",
+        help="how a version is written in the name of a report; or a JSON object as above",
+    )
+    command.add_argument(
+        "--canonical",
+        action="append",
+        metavar="COLLECTION",
+        help="a collection (name, token or glob) whose reports are the originals; repeatable",
     )
     command.add_argument(
         "--fail-on",
@@ -48,41 +68,74 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="exit with 5 when this check finds something new; repeatable",
     )
+    command.add_argument(
+        "--table",
+        metavar="TABLE",
+        help="do not audit, but list the reports that read this table (needs the extra sql)",
+    )
+    command.add_argument(
+        "--text",
+        metavar="TEXT",
+        help="do not audit, but list the reports in whose name, description or SQL this text stands",
+    )
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Print the findings and keep them, unless the set was made by another tool."""
+    """Print the findings and keep them, unless the set was made by another tool; or print a search."""
     snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
-    report = audit_snapshot(
-        snapshot,
-        only=arguments.check or (),
-        ignore=arguments.ignore or (),
-        stale_after=arguments.stale_after,
-    )
+    if arguments.table or arguments.text:
+        return _search(snapshot, arguments, output)
+    report = audit_snapshot(snapshot, options_of(arguments))
     kept = keep_audit(report, snapshot)
     result = {
         "audit": kept and str(kept),
         "timestamp": report.timestamp,
         "workspace": report.workspace,
+        "narrowed": report.narrowed,
         "counts": report.counts,
         "new": report.new_counts,
         "not_checked": dict(report.not_checked),
         "compared_with": report.compared_with,
         "findings": [finding.to_json() for finding in report.findings],
+        "families": [family.to_json() for family in report.families],
     }
     output.result(result, [*_lines(report), *([f"Wrote {kept}"] if kept else [])])
     new = report.new_counts
     return REFUSED if any(new.get(check) for check in arguments.fail_on or ()) else DONE
 
 
+def options_of(arguments: argparse.Namespace) -> AuditOptions:
+    """Return what the arguments ask for."""
+    return AuditOptions(
+        only=tuple(arguments.check or ()),
+        ignore=tuple(arguments.ignore or ()),
+        stale_after=arguments.stale_after,
+        name_pattern=read_patterns("--name-pattern", arguments.name_pattern),
+        version_pattern=read_patterns("--version-pattern", arguments.version_pattern),
+        canonical=tuple(arguments.canonical or ()),
+    )
+
+
 def _lines(report: AuditReport) -> list[str]:
+    lines = [head_line(report), *as_table(report)]
+    for finding in report.findings:
+        mark = "new" if finding.is_new and report.compared_with is not None else ""
+        lines += ["", *as_lines(finding, mark=mark)]
+    return lines if report.findings else [*lines, "", "Nothing was found."]
+
+
+def _search(snapshot: Snapshot, arguments: argparse.Namespace, output: Output) -> int:
+    found = search(snapshot, table=arguments.table, text=arguments.text)
     lines = []
-    for check in report.checks:
-        found = [finding for finding in report.findings if finding.check == check]
-        if found:
-            lines += ["", f"{CHECKS[check]} ({check}): {len(found)}"]
-        for finding in found:
-            new = "new  " if finding.is_new and report.compared_with is not None else "     "
-            lines.append(f"{new}{finding.message}{f' {finding.url}' if finding.url else ''}")
-    lines += [f"Not checked: {check}, for {why}." for check, why in report.not_checked.items()]
-    return lines or ["Nothing was found."]
+    for hit in found.hits:
+        queries = first_of([f"'{name}'" for name in hit.queries], 5)
+        where = f" in {queries}" if queries else ""
+        lines.append(f"{visible(hit.name or hit.token, 70)}{where}{f'  {hit.url}' if hit.url else ''}")
+    lines.append(f"{len(found.hits)} report{'' if len(found.hits) == 1 else 's'}")
+    if found.not_read:
+        lines.append(
+            f"{found.not_read} queries name the table and could not be read as SQL; they are not counted. "
+            "--text finds them."
+        )
+    output.result(found.to_json(), lines)
+    return DONE

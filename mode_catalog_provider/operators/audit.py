@@ -8,14 +8,17 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.audit.finding import CHECKS, AuditReport, Finding, chosen_checks
+from mode_catalog_provider.audit.earlier import newest_whole_snapshot
+from mode_catalog_provider.audit.finding import AuditReport, Finding, chosen_checks
+from mode_catalog_provider.audit.options import DEFAULT_STALE_AFTER, AuditOptions, read_patterns
 from mode_catalog_provider.audit.record import keep_audit
-from mode_catalog_provider.audit.workspace import DEFAULT_STALE_AFTER, audit_snapshot
+from mode_catalog_provider.audit.telling import as_lines, as_markdown, as_table, head_line, new_first
+from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
@@ -26,6 +29,9 @@ from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50
+
+#: XCom key of the findings as Markdown, the same as that of the upload.
+SUMMARY_MARKDOWN = "summary_markdown"
 
 
 class ModeWorkspaceAuditOperator(BaseOperator):
@@ -41,11 +47,16 @@ class ModeWorkspaceAuditOperator(BaseOperator):
     :param mode_conn_id: connection of type ``mode`` that names the workspace, default ``mode_default``.
     :param output_conn_id: Airflow connection of the object store, default ``None``.
     :param checks: names of the checks to make, default ``None``: all. They are ``drifted_copy``,
-        ``duplicate_report``, ``refused``, ``unknown_connection``, ``definition``, ``owner_gone``,
-        ``unnamed``, ``same_name`` and ``stale``.
+        ``duplicate_report``, ``canonical``, ``refused``, ``unknown_connection``, ``definition``,
+        ``owner_gone``, ``unnamed``, ``same_name``, ``naming``, ``stale`` and ``unmaintained``.
     :param ignore: what was looked at and is fine: tokens, names or globs of objects, or ``check:token``.
-    :param stale_after: for how long nobody changed a stale report; a ``timedelta`` or a number of days,
-        default 365 days.
+    :param stale_after: for how long nobody edited, ran or viewed a stale report; a ``timedelta`` or a number
+        of days, default 365 days.
+    :param name_pattern: regular expression that must be found in each report's name, or a mapping from names,
+        tokens or globs of collections to expressions (also as JSON); default ``None``: names are not judged.
+    :param version_pattern: the same for how a version (``v2``, ``version 3``) is written in a name.
+    :param canonical: collections (names, tokens or globs) whose reports are the originals: copies elsewhere
+        are told, and a family's survivor is one of these. Default ``None``.
     :param fail_on: names of checks that fail the task when they find something new, default ``None``: none.
     """
 
@@ -57,6 +68,9 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         "checks",
         "ignore",
         "stale_after",
+        "name_pattern",
+        "version_pattern",
+        "canonical",
         "fail_on",
     )
     operator_extra_links = (ModeWorkspaceLink(),)
@@ -72,6 +86,9 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         checks: Sequence[str] | str | None = None,
         ignore: Sequence[str] | str | None = None,
         stale_after: timedelta | float | str = DEFAULT_STALE_AFTER,
+        name_pattern: Mapping[str, str] | str | None = None,
+        version_pattern: Mapping[str, str] | str | None = None,
+        canonical: Sequence[str] | str | None = None,
         fail_on: Sequence[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -85,6 +102,9 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         self.checks = checks
         self.ignore = ignore
         self.stale_after = stale_after
+        self.name_pattern = name_pattern
+        self.version_pattern = version_pattern
+        self.canonical = canonical
         self.fail_on = fail_on
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -92,23 +112,20 @@ class ModeWorkspaceAuditOperator(BaseOperator):
 
         :return: ``{"snapshot": path of the manifest, "audit": path of the findings or None, "timestamp",
             "workspace", "findings": {check: n}, "new": {check: n}, "not_checked": {check: reason},
-            "compared_with": timestamp or None, "first": [findings, the new ones first, at most 50]}``.
+            "compared_with": timestamp or None, "narrowed": why it may not be the whole workspace or "",
+            "families": how many, "first": [findings, the new ones first, at most 50]}``. XCom
+            ``summary_markdown`` has the numbers and the first new findings for people.
         :raises AirflowFailException: when there is nothing to audit, or ``fail_on`` says so.
         """
         with airflow_errors(context):
             fail_on = self._fail_on()
             snapshot = self._snapshot()
-            report = audit_snapshot(
-                snapshot,
-                only=rendered_words("checks", self.checks),
-                ignore=rendered_words("ignore", self.ignore),
-                stale_after=rendered_days("stale_after", self.stale_after),
-            )
+            report = audit_snapshot(snapshot, self._options())
             kept = keep_audit(report, snapshot)
             host, workspace = snapshot.manifest.host, report.workspace
             if host and workspace:
                 ModeWorkspaceLink().publish(context, web_url(host, workspace))
-        shown = sorted(report.findings, key=lambda finding: not finding.is_new)[:SHOWN]
+        shown = new_first(report.findings, SHOWN)
         self._tell(report, shown)
         result = {
             "snapshot": location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path),
@@ -119,11 +136,25 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             "new": report.new_counts,
             "not_checked": dict(report.not_checked),
             "compared_with": report.compared_with,
+            "narrowed": report.narrowed,
+            "families": len(report.families),
             "first": [finding.to_json() for finding in shown],
         }
+        if ti := context.get("ti"):
+            ti.xcom_push(key=SUMMARY_MARKDOWN, value=as_markdown(report))
         with airflow_errors(context):
             self._fail(fail_on, report, context, result)
         return result
+
+    def _options(self) -> AuditOptions:
+        return AuditOptions(
+            only=rendered_words("checks", self.checks),
+            ignore=rendered_words("ignore", self.ignore),
+            stale_after=rendered_days("stale_after", self.stale_after),
+            name_pattern=read_patterns("name_pattern", _unrendered(self.name_pattern)),
+            version_pattern=read_patterns("version_pattern", _unrendered(self.version_pattern)),
+            canonical=rendered_words("canonical", self.canonical),
+        )
 
     def _fail_on(self) -> tuple[str, ...]:
         named = rendered_words("fail_on", self.fail_on)
@@ -137,7 +168,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         with ModeHook(self.mode_conn_id).get_client() as client:
             workspace = client.workspace
         home = staging_path(self.output_dir, self.output_conn_id or None)
-        newest = newest_snapshot(Layout.nested(home, workspace))
+        # One that was filtered, or refused for what it lacks, would make everything else look gone, then new.
+        newest = newest_whole_snapshot(Layout.nested(home, workspace))
         if newest is None:
             raise SnapshotNotFoundError(
                 f"There is no complete snapshot of workspace '{workspace}' in {home} to audit. Extract "
@@ -146,21 +178,11 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         return newest
 
     def _tell(self, report: AuditReport, shown: Iterable[Finding]) -> None:
-        found, new = report.counts, report.new_counts
-        lines = [f"{'check':<20}{'found':>8}{'new':>8}"]
-        lines += [f"{check:<20}{found[check]:>8}{new[check]:>8}  {CHECKS[check]}" for check in found]
-        lines += [f"{check:<20} not checked: {why}" for check, why in report.not_checked.items()]
-        since = "nothing earlier" if report.compared_with is None else f"snapshot {report.compared_with}"
-        self.log.info(
-            "Workspace '%s', snapshot %s, compared with %s:\n%s",
-            report.workspace,
-            report.timestamp,
-            since,
-            "\n".join(lines),
-        )
+        self.log.info("%s:\n%s", head_line(report), "\n".join(as_table(report)))
         for finding in shown:
             if finding.is_new:
-                self.log.warning("%s: %s %s", finding.check, finding.message, finding.url or "")
+                self.log.warning("%s", "\n".join(as_lines(finding)))
+        found, new = report.counts, report.new_counts
         for check, count in found.items():
             Stats.gauge("mode_catalog.audit.findings", count, tags={"check": check})
             Stats.gauge("mode_catalog.audit.new_findings", new[check], tags={"check": check})
@@ -179,3 +201,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             f"New findings: {counted}. The first: {first.message} The task's log has more; what is fine as "
             "it is belongs into ignore."
         )
+
+
+def _unrendered(value: Mapping[str, str] | str | None) -> Mapping[str, str] | str | None:
+    # What Jinja makes of nothing.
+    return None if value == "None" else value

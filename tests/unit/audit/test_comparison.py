@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mode_catalog_provider.audit.finding import AuditReport
+from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.record import KEPT, keep_audit
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import SnapshotAlteredError
@@ -21,7 +22,7 @@ def audited(workspace):
 
     def audited(*checks):
         snapshot = workspace.snapshot(AT + 86_400 * next(days))
-        report = audit_snapshot(snapshot, only=checks or ["unnamed"])
+        report = audit_snapshot(snapshot, AuditOptions(only=checks or ("unnamed",)))
         keep_audit(report, snapshot)
         return report
 
@@ -50,7 +51,7 @@ def test_auditing_a_snapshot_again_tells_the_same(workspace, audited):
     workspace.report("b", name=None)
     audited()
     snapshot = open_snapshot(workspace._folder / "acme" / str(AT))
-    assert audit_snapshot(snapshot, only=["unnamed"]) == first
+    assert audit_snapshot(snapshot, AuditOptions(only=("unnamed",))) == first
 
 
 def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
@@ -68,7 +69,10 @@ def test_what_is_kept_reads_back_the_same(workspace, audited, tmp_path):
     assert AuditReport.from_bytes(record.read_bytes()) == report
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format_version": 2}', b'{"format_version": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"format_version": 2}', b'{"format_version": 1}', b'{"format_version": 3}'],
+)
 def test_anything_else_is_no_record_of_an_audit(content):
     with pytest.raises(SnapshotAlteredError):
         AuditReport.from_bytes(content)
@@ -80,7 +84,7 @@ def test_what_is_new_is_known_when_retention_has_removed_the_audited_snapshot(wo
     for day in range(1, 8):
         workspace.snapshot(AT + 86_400 * day)
     assert AT in prune(Layout.nested(tmp_path, "acme"), 7)
-    (finding,) = audit_snapshot(workspace.snapshot(AT + 86_400 * 8), only=["unnamed"]).findings
+    (finding,) = audit_snapshot(workspace.snapshot(AT + 86_400 * 8), AuditOptions(only=("unnamed",))).findings
     assert not finding.is_new
 
 
@@ -113,7 +117,7 @@ def test_the_audit_of_an_old_snapshot_is_kept_all_the_same(workspace, audited):
     for _ in range(KEPT + 2):
         audited()
     old = open_snapshot(workspace._folder / "acme" / str(AT))
-    assert keep_audit(audit_snapshot(old, only=["unnamed"]), old).exists()
+    assert keep_audit(audit_snapshot(old, AuditOptions(only=("unnamed",))), old).exists()
 
 
 def test_a_record_nested_beyond_reason_counts_as_none():

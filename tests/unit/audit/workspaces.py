@@ -29,6 +29,8 @@ class Workspace:
         self._folder = folder
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self.left_out: list[dict[str, Any]] = []
+        self.options: dict[str, Any] = {}
+        self.facts: dict[tuple[str, str], dict[str, Any]] = {}
         self.add("datasource", token="warehouse", id=7, name="Warehouse")
         self.add("collection", token="finance", name="Finance")
         self.add("member", token="ana-token", username="ana", name="Ana")
@@ -45,7 +47,8 @@ class Workspace:
             "creator": "ana",
             "view_count": 1,
         } | values
-        self.add("report", token=token, created_at=stamp, edited_at=stamp, **{"archived": False, **values})
+        usual = {"created_at": stamp, "edited_at": stamp, "archived": False}
+        self.add("report", token=token, **{**usual, **values})
         for number, query in enumerate(queries):
             name, text = query if isinstance(query, tuple) else (f"Query {number + 1}", query)
             self.add(
@@ -67,5 +70,9 @@ class Workspace:
         with SnapshotWriter(layout=layout, workspace="acme", host=host, timestamp=timestamp) as writer:
             for asset, row in self._rows:
                 writer.add(asset, row)
-            writer.finish(strategy="rest", options={}, left_out=self.left_out, filtered={}, figures={})
+            for (asset, token), facts in self.facts.items():
+                writer.add_facts(asset, token, facts)
+            writer.finish(
+                strategy="rest", options=self.options, left_out=self.left_out, filtered={}, figures={}
+            )
         return open_snapshot(writer.directory)

@@ -1,0 +1,54 @@
+"""Snapshots before the one that is audited, and the newest that an audit should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from mode_catalog_provider.audit.scope import narrowing, same_scope
+from mode_catalog_provider.errors import SnapshotError
+from mode_catalog_provider.snapshot.layout import Layout, manifest_name, parse_directory_name
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+
+#: Snapshots that are looked at for a whole one: a month of filtered runs is nobody's habit.
+_LOOKED_AT = 31
+
+
+def newest_whole_snapshot(layout: Layout) -> Snapshot | None:
+    """Return the newest complete snapshot of a whole workspace; the newest of a part where there is no other.
+
+    :return: ``None`` when there is none at all.
+    """
+    first: Snapshot | None = None
+    for number, snapshot in enumerate(_newest_first(layout)):
+        first = first or snapshot
+        if not narrowing(snapshot):
+            return snapshot
+        if number >= _LOOKED_AT:
+            break
+    return first
+
+
+def previous_snapshot(snapshot: Snapshot) -> Snapshot | None:
+    """Return the newest whole snapshot of the same workspace before this one, ``None`` when there is none.
+
+    A snapshot of a part of the workspace has no previous one: what it lacks was left out on purpose.
+    """
+    manifest = snapshot.manifest
+    if snapshot.adopted or narrowing(snapshot) or not manifest.workspace:
+        return None
+    nested = parse_directory_name(snapshot.directory.name) == manifest.timestamp
+    layout = Layout(snapshot.directory.parent) if nested else Layout.flat(snapshot.directory)
+    for number, other in enumerate(_newest_first(layout, before=manifest.timestamp)):
+        if same_scope(snapshot, other) and not narrowing(other):
+            return other
+        if number >= _LOOKED_AT:
+            break
+    return None
+
+
+def _newest_first(layout: Layout, *, before: int | None = None) -> Iterator[Snapshot]:
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        if before is None or timestamp < before:
+            with suppress(SnapshotError):
+                yield open_snapshot(layout.directory(timestamp) / manifest_name(timestamp))

@@ -1,0 +1,55 @@
+"""The check of owners: who can be asked about a report?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mode_catalog_provider.audit.facts import Facts
+from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.text import visible
+
+#: States in which a member cannot sign in; Mode says "active" of the others, and "invited" of those to come.
+GONE = ("banned", "deactivated", "inactive", "removed", "disabled", "rejected", "suspended", "deleted")
+
+#: What programs call themselves.
+_KEY = re.compile(r"(?:^|[-_.\s])(?:api|workspace)[-_.\s]?(?:key|token|user)(?:$|[-_.\s\d])")
+
+
+def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
+    """Reports whose creator left, was deactivated, or is not named."""
+    workspace = facts.snapshot.manifest.workspace.casefold()
+    found = facts.ask(
+        """
+        SELECT report.token, report.name, creator, views, state, username FROM report
+        LEFT JOIN member ON username = lower(creator)
+        WHERE NOT archived AND (creator IS NULL OR username IS NULL OR state IS NOT NULL)
+        ORDER BY views DESC, report.token
+        """
+    )
+    for token, name, creator, views, state, username in found:
+        seen = "" if views is None else f"; it was viewed {views} times"
+        advice = "Give it an owner who can answer for it, or archive it."
+        if creator is None:
+            what = f"has no creator that Mode names{seen}."
+        elif username is None and creator.casefold() != username:
+            if (
+                creator.casefold() == workspace
+                or _KEY.search(creator.casefold())
+                or _is_member(facts, creator)
+            ):
+                # Made through the API with the workspace's own key: nobody left.
+                continue
+            what = f"was made by '{visible(creator)}', who is no member any more{seen}."
+        elif state.casefold() in GONE:
+            what = f"was made by '{visible(creator)}', whose account is {visible(state)}{seen}."
+        else:
+            continue
+        yield pages.report("owner_gone", token, name, what, advice)
+
+
+def _is_member(facts: Facts, creator: str) -> bool:
+    # SQLite's lower() knows ASCII only.
+    found = facts.ask("SELECT 1 FROM member WHERE username = :name", name=creator.casefold())
+    return next(found, None) is not None

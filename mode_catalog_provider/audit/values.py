@@ -1,0 +1,45 @@
+"""Values of rows as the audit's tables hold them: whatever the JSON said, nothing of it ends an audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mode_catalog_provider.moments import parsed
+
+#: SQLite's integers have a sign.
+_LARGEST = 2**63 - 1
+
+
+def text_of(value: Any) -> str | None:
+    """Return a text, a number as its text; ``None`` for nothing. Half a surrogate pair becomes ``?``."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        try:
+            value = str(value)
+        except ValueError:
+            # An integer of thousands of digits, which Python refuses to write out.
+            value = hex(value)
+    return str(value.encode("utf-8", "replace").decode("utf-8"))
+
+
+def count_of(value: Any) -> int | None:
+    """Return a count, which may come as its text; ``None`` for what is unknown or none."""
+    if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return min(value, _LARGEST)
+
+
+def moment_of(value: Any) -> str | None:
+    """Return a time as a text that sorts as times do, to the second; ``None`` for what is no time."""
+    moment = parsed(value)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def latest(*moments: str | None) -> str | None:
+    """Return the latest of those that are known."""
+    return max((moment for moment in moments if moment), default=None)
