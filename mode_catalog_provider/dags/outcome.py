@@ -10,6 +10,9 @@ from mode_catalog_provider.operators.extract import COVERED_BY
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 
+#: Tasks that only tell something: the run is good without them.
+REPORTS = frozenset({"what_changed"})
+
 
 @task
 def confirm_outcome() -> None:
@@ -20,6 +23,7 @@ def confirm_outcome() -> None:
     """
     ti: Any = get_current_context()["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    states = {task_id: state for task_id, state in states.items() if task_id not in REPORTS}
     covered = (ti.xcom_pull(task_ids="extract", key=COVERED_BY) or {}).get("lease")
     lease = (ti.xcom_pull(task_ids="acquire_lock") or {}).get("token")
     # A run that is cleared and then marked as failed still has the XComs of its earlier life.

@@ -19,6 +19,7 @@ from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperat
 from mode_catalog_provider.operators.extract import COVERED_BY, ModeExtractOperator
 from mode_catalog_provider.operators.lock import run_lock
 from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
+from mode_catalog_provider.operators.snapshot_diff import ModeSnapshotDiffOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
 from mode_catalog_provider.tasks.compat import deadline_alert
@@ -139,6 +140,18 @@ def sync_dag(
             execution_timeout=timedelta(hours=6),
         )
 
+        what_changed = ModeSnapshotDiffOperator(
+            task_id="what_changed",
+            doc_md=texts.WHAT_CHANGED,
+            manifest=staged,
+            mode_conn_id=settings.mode_conn_id,
+            output_conn_id=settings.output_conn_id,
+            # A report: the run is good without it, see confirm_outcome.
+            soft_fail=True,
+            retries=0,
+            execution_timeout=timedelta(hours=1),
+        )
+
         refresh_mode_results = ModeCacheRefreshOperator(
             task_id="refresh_mode_results",
             doc_md=texts.REFRESH_RESULTS,
@@ -159,7 +172,8 @@ def sync_dag(
 
         preflight >> wait_for_warehouse >> lock.acquire >> extract >> upload >> lock.release
         [upload, lock.release] >> refresh_mode_results
-        [lock.release, refresh_mode_results] >> outcome
+        upload >> what_changed
+        [lock.release, refresh_mode_results, what_changed] >> outcome
     return dag
 
 

@@ -94,6 +94,13 @@ filters; if it is meant, trigger a run with *Accept a smaller snapshot*.
 
 RELEASE_LOCK = """Gives the run lock back, whatever became of the run."""
 
+WHAT_CHANGED = """Tells what changed in Mode since the last snapshot: in its log, as Markdown in XCom, and in
+a file beside the snapshot. A report: the run is good without it.
+
+**When it is skipped**, its log says why. There is nothing to tell after the first extraction, and none where
+`keep_snapshots` is 1.
+"""
+
 REFRESH_RESULTS = """Runs the chosen reports and datasets again in Mode, and waits for them without a
 worker. With nothing to refresh it is skipped.
 

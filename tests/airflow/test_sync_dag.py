@@ -32,6 +32,7 @@ def test_the_whole_workspace_arrives_in_catalog(finished, sandbox):
         "extract": "success",
         "upload": "success",
         "release_lock": "success",
+        "what_changed": "success",
         "refresh_mode_results": "skipped",
         "confirm_outcome": "success",
     }

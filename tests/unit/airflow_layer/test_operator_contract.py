@@ -10,6 +10,7 @@ from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
+from mode_catalog_provider.operators.snapshot_diff import ModeSnapshotDiffOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
@@ -19,6 +20,7 @@ NEEDED = {
     CatalogUploadOperator: {"manifest": "/srv/mode/acme/1/1.manifest"},
     ModeCacheRefreshOperator: {},
     ModeWorkspaceAuditOperator: {"output_dir": "/srv/mode"},
+    ModeSnapshotDiffOperator: {"output_dir": "/srv/mode"},
     AcquireLockOperator: {"path": "/srv/mode/.lock"},
     ReleaseLockOperator: {"lease": None},
     WarehouseIngestedSensor: {},

@@ -1,0 +1,195 @@
+"""Tell what changed in Mode since an earlier snapshot."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
+from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.snapshot.change_texts import SQL_LINES, as_markdown, log_lines
+from mode_catalog_provider.snapshot.changes import Change
+from mode_catalog_provider.snapshot.choice import (
+    LATEST,
+    PREVIOUS,
+    chosen_snapshot,
+    kept_snapshots,
+    snapshots_beside,
+)
+from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.layout import Layout, parse_directory_name
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
+from mode_catalog_provider.sql.difference import difference
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.tasks.compat import AirflowSkipException, Stats
+from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
+from mode_catalog_provider.tasks.links import ModeWorkspaceLink
+from mode_catalog_provider.tasks.rendered import rendered_truth
+from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
+from mode_catalog_provider.text import visible
+
+#: Changes in XCom; the kept file has them all.
+SHOWN = 50
+
+
+class ModeSnapshotDiffOperator(BaseOperator):
+    """Tell what changed between two snapshots of a Mode workspace: created, renamed, moved, SQL changed.
+
+    Reads files only; Mode is not asked. What changed is kept in the workspace's folder of the staging area
+    (``{timestamp}.changes``, JSON; the last 20), in the task's log, and as Markdown in XCom.
+
+    :param manifest: the later snapshot: what
+        :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, or the path of a
+        manifest or of a folder with one set of files. Default ``None``: the newest complete snapshot of the
+        connection's workspace in ``output_dir``. Templated, as is every other argument.
+    :param before: the earlier snapshot: ``"previous"`` (default: the last complete one before the later one),
+        a timestamp, or a path as ``manifest``.
+    :param output_dir: absolute path or object-store URL of the snapshots; needed without ``manifest``.
+    :param mode_conn_id: connection of type ``mode`` that names the workspace, default ``mode_default``; asked
+        for only without ``manifest``.
+    :param output_conn_id: Airflow connection of the object store, default ``None``.
+    :param soft_fail: skip the task, with the reason in its log, where the comparison cannot be made; default
+        ``False``: fail. For a report that must not make a run fail.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest",
+        "before",
+        "output_dir",
+        "mode_conn_id",
+        "output_conn_id",
+        "soft_fail",
+    )
+    operator_extra_links = (ModeWorkspaceLink(),)
+    ui_color = "#e3d5f6"
+
+    def __init__(
+        self,
+        *,
+        manifest: Mapping[str, Any] | str | None = None,
+        before: Mapping[str, Any] | str = PREVIOUS,
+        output_dir: str | None = None,
+        mode_conn_id: str = ModeHook.default_conn_name,
+        output_conn_id: str | None = None,
+        soft_fail: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if manifest is None and output_dir is None:
+            raise ValueError("Give manifest or output_dir.")
+        self.manifest = manifest
+        self.before = before
+        self.output_dir = output_dir
+        self.mode_conn_id = mode_conn_id
+        self.output_conn_id = output_conn_id
+        self.soft_fail = soft_fail
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Compare.
+
+        :return: ``{"snapshot": path of the later manifest, "changes": path of what is kept or None,
+            "timestamp", "workspace", "compared_with": timestamp or None, "counts": {asset: {word: n}},
+            "options": {filter: [before, after]}, "first": [changes, at most 50]}``; of a changed query
+            ``first`` has the difference, not the texts. Under the key ``summary_markdown`` lies a short text.
+            The first snapshot of all has nothing to be compared with, and that is no failure.
+        :raises AirflowFailException: when a snapshot is gone or altered, or of another workspace.
+        :raises AirflowSkipException: the same with ``soft_fail``.
+        """
+        with airflow_errors(context):
+            try:
+                return self._compared(context)
+            except Exception as error:
+                if not rendered_truth("soft_fail", self.soft_fail):
+                    raise
+                self.log.debug("Why nothing is told", exc_info=True)
+                raise AirflowSkipException(
+                    f"What changed cannot be told; nothing else depends on that. {error}"
+                ) from error
+
+    def _compared(self, context: Context) -> dict[str, Any]:
+        after = self._after()
+        manifest = after.manifest
+        if manifest.host and manifest.workspace:
+            ModeWorkspaceLink().publish(context, web_url(manifest.host, manifest.workspace))
+        result: dict[str, Any] = {
+            "snapshot": location_of(after.directory if after.adopted else after.manifest_path),
+            "changes": None,
+            "timestamp": manifest.timestamp,
+            "workspace": manifest.workspace,
+            "compared_with": None,
+            "counts": {},
+            "options": {},
+            "first": [],
+        }
+        before = self._before(after)
+        if before is None:
+            self.log.info(
+                "Snapshot %s is the first one here: what changes is told from the next on.",
+                manifest.timestamp,
+            )
+            return result
+        with SnapshotDiff(before, after) as diff:
+            kept = diff.keep()
+            for line in log_lines(diff):
+                for part in textwrap.wrap(line, WIDTH, subsequent_indent="    ") or [""]:
+                    self.log.info("%s", part)
+            self._count(diff)
+            if ti := context.get("ti"):
+                ti.xcom_push(key=SUMMARY_MARKDOWN, value=as_markdown(diff))
+            return {
+                **result,
+                "changes": kept and location_of(kept),
+                "compared_with": diff.before.timestamp,
+                "counts": diff.counts,
+                "options": {name: list(values) for name, values in diff.options.items()},
+                "first": list(_first(diff)),
+            }
+
+    def _after(self) -> Snapshot:
+        if self.manifest:
+            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
+        if not self.output_dir:
+            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
+        with ModeHook(self.mode_conn_id).get_client() as client:
+            workspace = client.workspace
+        home = Layout.nested(staging_path(self.output_dir, self.output_conn_id or None), workspace).home
+        return chosen_snapshot(LATEST, kept_snapshots(home))
+
+    def _before(self, after: Snapshot) -> Snapshot | None:
+        before = self.before or PREVIOUS
+        if isinstance(before, str):
+            before = before.strip()
+        if before != PREVIOUS and not (isinstance(before, str) and parse_directory_name(before) is not None):
+            return open_or_adopt(given_manifest(before, self.output_conn_id))
+        beside = snapshots_beside(after)
+        timestamp = after.manifest.timestamp
+        if before == PREVIOUS and not any(each < timestamp for each in beside):
+            return None
+        if not beside:
+            raise SnapshotNotFoundError(f"There is no snapshot {visible(before)} beside {after.directory}.")
+        return chosen_snapshot(str(before), beside, earlier_than=timestamp)
+
+    def _count(self, diff: SnapshotDiff) -> None:
+        for asset, words in diff.counts.items():
+            Stats.gauge("mode_catalog.changes", sum(words.values()), tags={"asset": asset})
+
+
+def _first(diff: SnapshotDiff) -> Iterator[dict[str, Any]]:
+    for change in diff.changes(limit=SHOWN):
+        yield _shown(change)
+
+
+def _shown(change: Change) -> dict[str, Any]:
+    document = change.to_json()
+    if change.change == "sql_changed":
+        # The whole texts are in the kept file; XCom is a row of a database.
+        told = difference(change.before, change.after, lines=SQL_LINES)
+        return {**document, "before": None, "after": None, "difference": told}
+    values = {key: value for key, value in document.items() if isinstance(value, str)}
+    return {**document, **{key: value[:500] for key, value in values.items()}}
