@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,18 +25,19 @@ def connection_of(hook: BaseHook, conn_id: str) -> Connection:
     :raises ConfigurationError: there is none, or what there is cannot be read.
     """
     kind: Any = hook
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     try:
         connection: Connection = hook.get_connection(conn_id)
-    except AirflowNotFoundException:
+    except (AirflowNotFoundException, ValueError):
+        # Airflow takes a variable that it cannot read for one that is not there; its own log says more.
+        if os.environ.get(variable):
+            raise ConfigurationError(
+                f"The Airflow connection '{conn_id}' cannot be read: {variable} is neither a URL nor JSON."
+            ) from None
         raise ConfigurationError(
             f"There is no Airflow connection '{conn_id}'. Create one of type {kind.hook_name} "
             f"({kind.conn_type}) with this id under Admin > Connections, or set the environment variable "
-            f"AIRFLOW_CONN_{conn_id.upper()} for every worker and the triggerer."
-        ) from None
-    except ValueError:
-        # A text in the environment that is neither a URL nor JSON; the error would quote it.
-        raise ConfigurationError(
-            f"The Airflow connection '{conn_id}' cannot be read: its text is neither a URL nor JSON."
+            f"{variable} for every worker and the triggerer."
         ) from None
     return connection
 
