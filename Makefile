@@ -12,9 +12,9 @@ help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
 	@echo "make run ONCE=1     the same, then stop; exit code 0 only if the DAG run succeeded"
 	@echo "make test           run the whole test suite"
+	@echo "make fuzz           odd bytes into each parser, a minute each; FUZZ_SECONDS=600 for longer"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make lint           ruff and mypy"
-	@echo "make fuzz           feed each parser random input for a minute"
 	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
 	@echo "make docs           build the documentation into site/"
 	@echo "make release        build and check the wheel and the sdist in dist/, with an SBOM"
@@ -51,6 +51,9 @@ test: $(READY)
 
 long: $(READY)
 	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/standalone/test_cache_refresh.py $(PYTEST_ARGS)
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

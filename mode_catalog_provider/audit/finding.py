@@ -187,7 +187,7 @@ class AuditReport:
             document: dict[str, Any] = json.loads(content)
             if document.pop("format_version") != FORMAT_VERSION:
                 raise ValueError("another format")
-            return cls(
+            report = cls(
                 **{
                     **document,
                     "findings": tuple(Finding.from_json(entry) for entry in document["findings"]),
@@ -195,6 +195,8 @@ class AuditReport:
                     "checks": tuple(document["checks"]),
                 }
             )
+            _check_types(report)
+            return report
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise SnapshotAlteredError(f"This is not the record of an audit ({error}).") from error
 
@@ -212,3 +214,27 @@ def chosen_checks(names: Iterable[str]) -> tuple[str, ...]:
     if unknown := sorted(wanted - CHECKS.keys()):
         raise ConfigurationError(f"There is no check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
     return tuple(check for check in CHECKS if check in wanted or not wanted)
+
+
+def _check_types(report: AuditReport) -> None:
+    """Refuse a record whose fields are there, but are none that an audit wrote; raises ``TypeError``."""
+    for one in (report, *report.findings, *report.families):
+        for name in _TEXTS:
+            if not isinstance(getattr(one, name, ""), str):
+                raise TypeError(f"{name} is no text")
+    texts = [report.checks, *(found.related for found in report.findings)]
+    texts += [family.members for family in report.families]
+    names = (text for listed in texts for text in listed)
+    optional = (text for found in report.findings for text in (found.token, found.url, found.group))
+    if not all(isinstance(text, str) for text in names) or not all(
+        isinstance(text, str | None) for text in optional
+    ):
+        raise TypeError("a name is no text")
+    if not isinstance(report.not_checked, Mapping) or type(report.timestamp) is not int:
+        raise TypeError("not_checked or timestamp is none")
+    if not all(isinstance(family.advice, Mapping) for family in report.families):
+        raise TypeError("advice is none")
+
+
+#: Fields that are texts, whichever of the records has them.
+_TEXTS = ("workspace", "check", "asset", "name", "what", "difference", "survivor", "why")

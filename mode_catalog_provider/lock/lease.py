@@ -201,7 +201,7 @@ class Claim:
                 renewals=int(stored["renewals"]),
             )
             claim.until  # noqa: B018 - a moment that no calendar holds must fail here, not in a message
-        except (KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
             raise ValueError(f"not a lease record: {error}") from None
         return claim
 

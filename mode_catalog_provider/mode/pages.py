@@ -26,6 +26,7 @@ from math import ceil
 from typing import Any
 
 from mode_catalog_provider.errors import MalformedResponseError
+from mode_catalog_provider.http.response import whole_number
 
 SHORTEST_FULL_PAGE = 30
 """No listing of Mode has been seen to cut off at fewer rows."""
@@ -260,4 +261,4 @@ def count_of(value: Any) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+    return whole_number(value) if isinstance(value, str) else None

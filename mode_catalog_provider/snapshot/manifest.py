@@ -162,6 +162,7 @@ class Manifest:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise SnapshotAlteredError(f"The manifest lacks or adds a field: {error}.") from error
+        _check_types(manifest)
         _check_files(manifest)
         return manifest
 
@@ -182,6 +183,24 @@ class Manifest:
 def _checksum(content: Mapping[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _check_types(manifest: Manifest) -> None:
+    """Refuse what a right checksum does not rule out: somebody changed the manifest by program."""
+    texts = ("workspace", "host", "provider_version", "started_at", "finished_at", "strategy")
+    objects = ("options", "filtered", "figures", "reuse")
+    wrong = [name for name in texts if not isinstance(getattr(manifest, name), str)]
+    wrong += [name for name in objects if not isinstance(getattr(manifest, name), Mapping)]
+    if type(manifest.timestamp) is not int:
+        wrong.append("timestamp")
+    if not all(
+        isinstance(entry, Mapping) and isinstance(entry.get("asset"), str) for entry in manifest.left_out
+    ):
+        wrong.append("left_out")
+    if not all(isinstance(entry, Mapping) for entry in manifest.answers):
+        wrong.append("answers")
+    if wrong:
+        raise SnapshotAlteredError(f"The manifest's {' and '.join(wrong)} cannot be right. Extract again.")
 
 
 def _check_files(manifest: Manifest) -> None:
