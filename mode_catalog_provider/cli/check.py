@@ -7,12 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.cli.connections import add_catalog, add_mode, catalog_api, mode_client
+from mode_catalog_provider.cli.airflow_connections import airflow_connection
+from mode_catalog_provider.cli.connections import (
+    CHECK_BUDGET,
+    add_catalog,
+    add_mode,
+    catalog_api,
+    mode_client,
+)
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, Output, exit_code
 from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.text import visible
 
 LEFT_BEHIND = "Nothing was changed."
 
@@ -41,20 +50,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         command, token=("-t", "--mode-token"), secret=("--mode-secret",), secret_file=("--mode-secret-file",)
     )
     add_catalog(command, pushes=True)
+    command.add_argument(
+        "--conn-id",
+        action="append",
+        metavar="ID",
+        help="check this connection of the Airflow that is installed here, instead of flags and variables; "
+        "repeatable",
+    )
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Try the services whose credentials are given; the exit code is that of the first failure."""
-    sides: list[Callable[[argparse.Namespace], Iterator[Finding]]] = []
-    if arguments.workspace or arguments.mode_token:
-        sides.append(_check_mode)
-    if arguments.source_id or arguments.catalog_token or arguments.catalog_token_file:
-        sides.append(_check_catalog)
-    if not sides:
-        raise UsageError(
-            "Nothing to check: give Mode's workspace and token, or Catalog's token and source id."
-        )
-    findings = [finding for side in sides for finding in side(arguments)]
+    findings = [finding for side in _sides(arguments) for finding in side]
     output.result(
         {"findings": [asdict(finding) for finding in findings]},
         [f"{_MARKS[finding.state]} {finding.what}: {finding.text}" for finding in findings],
@@ -62,8 +69,41 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     return next((finding.code for finding in findings if finding.state == "wrong"), DONE)
 
 
-def _check_mode(arguments: argparse.Namespace) -> Iterator[Finding]:
-    with mode_client(arguments) as client:
+def _sides(arguments: argparse.Namespace) -> Iterator[Iterator[Finding]]:
+    if arguments.conn_id:
+        for conn_id in arguments.conn_id:
+            yield _check_connection(conn_id)
+        return
+    is_mode = arguments.workspace or arguments.mode_token
+    is_catalog = arguments.source_id or arguments.catalog_token or arguments.catalog_token_file
+    if not (is_mode or is_catalog):
+        raise UsageError(
+            "Nothing to check: give Mode's workspace and token, or Catalog's token and source id, or "
+            "--conn-id."
+        )
+    if is_mode:
+        yield _check_mode(lambda: mode_client(arguments))
+    if is_catalog:
+        yield _check_catalog(lambda: catalog_api(arguments), arguments.source_id)
+
+
+def _check_connection(conn_id: str) -> Iterator[Finding]:
+    try:
+        kind, connect, source_id = airflow_connection(conn_id, retry_budget=CHECK_BUDGET)
+    except ModeCatalogError as error:
+        yield Finding(f"Airflow connection '{conn_id}'", "wrong", str(error), exit_code(error))
+        return
+    yield Finding(f"Airflow connection '{conn_id}'", "fine", f"found, of type {kind}.")
+    yield from _check_mode(connect) if kind == "mode" else _check_catalog(connect, source_id)
+
+
+def _check_mode(connect: Callable[[], ModeClient]) -> Iterator[Finding]:
+    try:
+        client = connect()
+    except ModeCatalogError as error:
+        yield Finding("Mode settings", "wrong", str(error), exit_code(error))
+        return
+    with client:
         try:
             verified = client.verify()
         except ModeCatalogError as error:
@@ -71,7 +111,7 @@ def _check_mode(arguments: argparse.Namespace) -> Iterator[Finding]:
             return
         yield Finding("Mode host", "fine", f"{client.host} answers as Mode.")
         scope = verified.get("api_key_scope")
-        kind = f"accepted (scope: {scope})." if scope else "accepted."
+        kind = f"accepted (scope: {visible(scope)})." if scope else "accepted."
         yield Finding("Mode credentials", "fine", kind)
         yield Finding("Mode workspace", "fine", f"{client.workspace}.")
         yield _listing(client, "connections", "data_sources", "data_sources")
@@ -86,7 +126,9 @@ def _listing(
         answer = client.get(path, params=params)
     except ModeCatalogError as error:
         return Finding(f"Mode {what}", "wrong", str(error), exit_code(error))
-    count = len((answer.get("_embedded") or {}).get(key) or [])
+    embedded = answer.get("_embedded")
+    rows = embedded.get(key) if isinstance(embedded, dict) else None
+    count = len(rows) if isinstance(rows, list) else 0
     if not count:
         text = f"none is visible to this key; ask an admin for the right to view {what}."
         return Finding(f"Mode {what}", "unknown", text)
@@ -109,8 +151,13 @@ def _members(client: ModeClient) -> Finding:
     )
 
 
-def _check_catalog(arguments: argparse.Namespace) -> Iterator[Finding]:
-    with catalog_api(arguments) as api:
+def _check_catalog(connect: Callable[[], CatalogApi], source_id: str | None) -> Iterator[Finding]:
+    try:
+        client = connect()
+    except ModeCatalogError as error:
+        yield Finding("Catalog settings", "wrong", str(error), exit_code(error))
+        return
+    with client as api:
         try:
             sources = sum(1 for _ in api.sources())
         except ForbiddenError as error:
@@ -122,11 +169,11 @@ def _check_catalog(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield Finding(
             "Catalog credentials", "fine", f"accepted in zone {api.zone.name}, {sources} sources visible."
         )
-        if not arguments.source_id:
+        if not source_id:
             yield Finding("Catalog source", "unknown", "no source id was given.")
             return
         try:
-            source = check_push_target(api, arguments.source_id)
+            source = check_push_target(api, source_id)
         except ModeCatalogError as error:
             yield Finding("Catalog source", "wrong", str(error), exit_code(error))
             return

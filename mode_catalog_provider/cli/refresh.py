@@ -169,7 +169,18 @@ def _run(
     )
     choices = find_targets(client, replace(selection, stale_since=since))
     if arguments.dry_run:
-        output.result({"plan": [choice.to_json() for choice in choices]}, [str(choice) for choice in choices])
+        runs = sum(choice.run for choice in choices)
+        lines = [str(choice) for choice in choices]
+        lines.append(f"{runs} would be run, {len(choices) - runs} not.")
+        result: dict[str, Any] = {"plan": [choice.to_json() for choice in choices], "runs": runs}
+        if arguments.max_runs is not None:
+            result["refused"] = runs > arguments.max_runs
+            if result["refused"]:
+                lines.append(
+                    f"More than --max-runs {arguments.max_runs}: unless some of them run already, this "
+                    "refresh would be refused, and none started."
+                )
+        output.result(result, lines)
         return result_of([])
     parameters = dict(arguments.parameter)
     refuse_too_many(

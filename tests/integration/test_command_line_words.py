@@ -277,6 +277,42 @@ def test_a_name_can_neither_forge_a_line_nor_move_the_cursor(capsys: pytest.Capt
         assert text.replace("\n", "").isprintable()
 
 
+def test_check_reads_the_connections_of_airflow(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    environment = {**mode_catalog.sandbox.environment(), "AIRFLOW_HOME": str(tmp_path)}
+    typed = [
+        "check",
+        "--conn-id",
+        "mode_default",
+        "--conn-id",
+        "coalesce_catalog_default",
+        "--conn-id",
+        "nope",
+    ]
+    done = mode_catalog(*typed, "--json", **environment)
+    found = {finding["what"]: finding["state"] for finding in json.loads(done.stdout)["findings"]}
+    assert found["Mode credentials"] == found["Catalog source"] == "fine"
+    assert found["Airflow connection 'nope'"] == "wrong"
+    assert done.returncode == 3
+
+
+def test_one_wrong_setting_does_not_keep_check_from_the_rest(mode_catalog: CommandLine) -> None:
+    said = mode_catalog("check", "-H", "mode.example").stdout
+    assert "FAIL Mode settings: " in said
+    assert "ok   Catalog credentials: " in said
+
+
+def test_a_dry_run_says_that_the_refresh_would_be_refused(mode_catalog: CommandLine) -> None:
+    typed = ("refresh", "--collection", "*", "--dry-run")
+    runs = mode_catalog.json(*typed)["runs"]
+    assert runs > 1
+    done = mode_catalog(*typed, "--max-runs", "1")
+    assert done.returncode == 0
+    assert f"{runs} would be run, " in done.stdout
+    assert "More than --max-runs 1: " in done.stdout
+    assert mode_catalog.json(*typed, "--max-runs", "1")["refused"]
+    assert "More than" not in mode_catalog(*typed, "--max-runs", "99").stdout
+
+
 def test_a_secret_file_that_everybody_can_read_is_told(mode_catalog: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(mode_catalog.environment["CASTOR_MODE_ANALYTICS_SECRET"])
