@@ -399,7 +399,10 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks", mode=["mode"], catalog=["catalog"]),
         "operators": _modules(
             "operators",
-            mode=["preflight", "extract", "cache_refresh", "audit", "snapshot_diff", "permissions", "lock"],
+            mode=[
+                *("preflight", "extract", "cache_refresh", "audit", "snapshot_diff", "permissions"),
+                *("schedules", "lock"),
+            ],
             catalog=["upload"],
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),

@@ -55,6 +55,14 @@ def at_least_one(text: str) -> int:
     return value
 
 
+def hours(text: str) -> timedelta:
+    """A duration in hours, above zero."""
+    try:
+        return timedelta(hours=positive(text))
+    except OverflowError:
+        raise argparse.ArgumentTypeError("so many hours are too many") from None
+
+
 def days(text: str) -> timedelta:
     """A duration in days, above zero."""
     try:

@@ -35,6 +35,8 @@ Rights. ``sandbox.mode.rights`` has the groups and permissions:
 ``finance = rights.add_group("Finance", "ada")``, ``rights.allow(finance, collection.token, "edit")``,
 ``rights.allow("ada", data_source.token, "query")``.
 
+Schedules. ``sandbox.mode.add_schedule(report, frequency="hourly", last_succeeded_at=None)``.
+
 Runs. ``sandbox.mode.runs.script(report, outcome="failed", error_message="...")`` says how the next run of a
 report or dataset goes, ``sandbox.mode.runs.started()`` lists what was started, ``.end(run, "cancelled")``
 ends one at once, ``.start(report, by="somebody")`` is somebody else at work.

@@ -24,6 +24,8 @@ from tests.sandbox.mode_discovery import ModeDiscovery
 from tests.sandbox.mode_listings import ModeListings
 from tests.sandbox.mode_rights import ModeRights, Rights
 from tests.sandbox.mode_runs import ModeRuns
+from tests.sandbox.mode_schedules import ModeSchedules, Schedule
+from tests.sandbox.objects import Report
 from tests.sandbox.runs import RunBook
 from tests.sandbox.server import SandboxServer
 from tests.sandbox.switches import ModeSwitches
@@ -51,6 +53,7 @@ class ModeSandbox(SandboxServer):
         self.world = world
         self.switches = switches
         self.rights = Rights()
+        self.schedules: list[Schedule] = []
         self.limiter = Limiter(switches)
         self._keys: dict[str, Key] = {}
         self._keys_lock = threading.Lock()
@@ -61,6 +64,7 @@ class ModeSandbox(SandboxServer):
         routes = [
             *listings.routes(),
             *ModeRights(self).routes(),
+            *ModeSchedules(self).routes(),
             *ModeRuns(self, listings).routes(),
             *self.discovery.routes(),
         ]
@@ -100,6 +104,13 @@ class ModeSandbox(SandboxServer):
     def revoke_after(self, requests: int) -> None:
         """The present key is answered with 401 after so many more requests (0 = at once)."""
         self._key.good_for = requests
+
+    def add_schedule(self, report: Report, **fields: Any) -> Schedule:
+        """One more schedule of a report; its row counts it."""
+        made = Schedule(token=f"5c{len(self.schedules) + 1:010x}", report=report.token, **fields)
+        self.schedules.append(made)
+        report.schedules_count += 1
+        return made
 
     # -- the truth -----------------------------------------------------------------------------------------
 

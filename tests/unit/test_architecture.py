@@ -14,7 +14,20 @@ import pytest
 
 import mode_catalog_provider
 
-CORE = ("http", "mode", "extract", "refresh", "catalog", "snapshot", "lock", "audit", "sql", "rights", "cli")
+CORE = (
+    "http",
+    "mode",
+    "extract",
+    "refresh",
+    "catalog",
+    "snapshot",
+    "lock",
+    "audit",
+    "sql",
+    "rights",
+    "schedules",
+    "cli",
+)
 ROOT = Path(mode_catalog_provider.__file__).parent
 
 # Run in a fresh interpreter: import every module named, then say which modules that brought in.

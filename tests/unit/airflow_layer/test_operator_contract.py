@@ -10,6 +10,8 @@ from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
+from mode_catalog_provider.operators.permissions import ModePermissionAuditOperator
+from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
 from mode_catalog_provider.operators.snapshot_diff import ModeSnapshotDiffOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
@@ -21,6 +23,8 @@ NEEDED = {
     ModeCacheRefreshOperator: {},
     ModeWorkspaceAuditOperator: {"output_dir": "/srv/mode"},
     ModeSnapshotDiffOperator: {"output_dir": "/srv/mode"},
+    ModePermissionAuditOperator: {"output_dir": "/srv/mode"},
+    ModeScheduleAuditOperator: {"output_dir": "/srv/mode"},
     AcquireLockOperator: {"path": "/srv/mode/.lock"},
     ReleaseLockOperator: {"lease": None},
     WarehouseIngestedSensor: {},

@@ -1,0 +1,183 @@
+"""One audit of Mode's scheduler: which schedules there are, how they run, and what people see."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mode_catalog_provider.errors import ForbiddenError, NotFoundError, ServiceError
+from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.refresh.runs import ModeRun, RunTarget, failure_reason, recent_runs
+from mode_catalog_provider.schedules.findings import Load, ScheduleFinding, ScheduleJudge
+from mode_catalog_provider.schedules.reports import KnownReport, inactive_members, known_reports
+from mode_catalog_provider.schedules.schedule import Schedule
+from mode_catalog_provider.snapshot.reader import Snapshot
+
+log = logging.getLogger(__name__)
+
+_IN_FLIGHT = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleReport:
+    """What one audit of schedules says.
+
+    :param schedules: all that could be read.
+    :param findings: what somebody should look at.
+    :param not_read: sentences about what could not be read.
+    :param unknown: reports of which nobody knows whether they have schedules.
+    :param stale: tokens of the reports with old results, the most viewed first.
+    :param requests: sent to Mode.
+    """
+
+    schedules: tuple[Schedule, ...]
+    findings: tuple[ScheduleFinding, ...]
+    not_read: tuple[str, ...]
+    unknown: int
+    stale: tuple[str, ...]
+    requests: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of findings of each check that found something."""
+        counted: dict[str, int] = {}
+        for one in self.findings:
+            counted[one.finding.check] = counted.get(one.finding.check, 0) + 1
+        return counted
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "schedules": [one.to_json() for one in self.schedules],
+            "findings": [{**one.finding.to_json(), "schedule": one.schedule} for one in self.findings],
+            "counts": self.counts,
+            "not_read": list(self.not_read),
+            "unknown": self.unknown,
+            "stale": list(self.stale),
+            "requests": self.requests,
+        }
+
+
+def audit_schedules(
+    client: ModeClient,
+    snapshot: Snapshot,
+    *,
+    load: Load = Load(),  # noqa: B008
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ScheduleReport:
+    """Ask Mode about the schedules of the reports that have some, and about notebooks; read only.
+
+    :param client: asks Mode; its key should have been verified.
+    :param snapshot: names the reports; its files should have been verified. Only its side files tell which
+        reports have schedules, so a set without them gives no schedules, and says so.
+    :param load: when the warehouse is loaded.
+    :param now: clock.
+    :raises ModeCatalogError: anything but the refusal of one report.
+    """
+    before = client.statistics.requests
+    reports = list(_concerned(snapshot))
+    members, gone = inactive_members(snapshot)
+    scheduled = [one for one in reports if one.schedules]
+    notebooks = [one for one in reports if one.notebook]
+    log.info(
+        "Asking for the schedules of %d reports, and about %d notebooks.", len(scheduled), len(notebooks)
+    )
+    judge = ScheduleJudge(
+        now=now(),
+        load=load,
+        members=members,
+        gone=gone,
+        reason=lambda report: _why(client, report),
+        url=lambda token: web_url(client.host, client.workspace, "reports", token),
+    )
+    found: list[Schedule] = []
+    findings: list[ScheduleFinding] = []
+    not_read: list[str] = []
+    for report, answer in _asked(client, scheduled, _schedules):
+        if isinstance(answer, ServiceError):
+            not_read.append(str(answer))
+            continue
+        for schedule in answer:
+            found.append(schedule)
+            findings += judge.judge(report, schedule)
+    findings += judge.crowds()
+    for report, run in _asked(client, notebooks, _last_run):
+        if isinstance(run, ServiceError):
+            not_read.append(str(run))
+        elif run is not None and run.notebook_failed and _queries_were_fine(client, run):
+            findings.append(judge.notebook(report, ""))
+    stale = list(judge.stale(reports))
+    return ScheduleReport(
+        schedules=tuple(found),
+        findings=(*findings, *stale),
+        not_read=tuple(not_read),
+        unknown=sum(1 for one in reports if one.schedules is None),
+        stale=tuple(str(one.finding.token) for one in stale),
+        requests=client.statistics.requests - before,
+    )
+
+
+def _concerned(snapshot: Snapshot) -> Iterator[KnownReport]:
+    """Yield reports that something can be said of; the others need no memory."""
+    for report in known_reports(snapshot):
+        if report.schedules != 0 or report.notebook or report.last_good_run is not None:
+            yield report
+
+
+def _asked(
+    client: ModeClient, reports: list[KnownReport], ask: Callable[[ModeClient, KnownReport], Any]
+) -> Iterable[tuple[KnownReport, Any]]:
+    """Ask about each report, some at once; a refusal is given instead of the answer."""
+
+    def answer(report: KnownReport) -> Any:
+        try:
+            return ask(client, report)
+        except (ForbiddenError, NotFoundError) as error:
+            return error
+
+    with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="schedules") as threads:
+        try:
+            yield from zip(reports, threads.map(answer, reports), strict=True)
+        except BaseException:
+            client.cancel()
+            raise
+
+
+def _schedules(client: ModeClient, report: KnownReport) -> list[Schedule]:
+    pages = client.pages(f"{report.path}/schedules", "report_schedules", confirm=False)
+    read = (Schedule.from_json(report.token, row) for rows in pages for row in rows)
+    return [one for one in read if one is not None]
+
+
+def _target(report: KnownReport) -> RunTarget:
+    return RunTarget("dataset" if report.dataset else "report", report.token)
+
+
+def _last_run(client: ModeClient, report: KnownReport) -> ModeRun | None:
+    return next((run for run in recent_runs(client, _target(report)) if run.over), None)
+
+
+def _why(client: ModeClient, report: KnownReport) -> str:
+    """Return the reason of the newest failed run; what Mode does not show is said."""
+    try:
+        runs = recent_runs(client, _target(report))
+    except ForbiddenError:
+        return "Mode refuses to show its runs to this key (403)"
+    except NotFoundError:
+        return "Mode shows no runs of it to this key (404)"
+    failed = next((run for run in runs if run.state in ("failed", "cancelled")), None)
+    return failure_reason(client, failed) if failed else "Mode shows no failed run of it any more"
+
+
+def _queries_were_fine(client: ModeClient, run: ModeRun) -> bool:
+    with suppress(ServiceError):
+        body = client.get(f"{run.path}/query_runs")
+        rows = (body.get("_embedded") or {}).get("query_runs") or []
+        return all(row.get("state") in ("succeeded", "completed") for row in rows if isinstance(row, dict))
+    return False
