@@ -115,7 +115,7 @@ ARROWS = {
     "extract": {"mode", "snapshot"},
     "audit": {"snapshot", "sql"},
     "rights": {"mode", "snapshot", "audit"},
-    "schedules": {"mode", "snapshot", "audit"},
+    "schedules": {"mode", "snapshot", "audit", "refresh"},
 }
 #: The Airflow layer: it may import all of the core, and of itself these.
 AIRFLOW_ARROWS = {
