@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mode_catalog_provider.errors import ConfigurationError
 
@@ -22,7 +22,8 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
     :raises ConfigurationError: when the location is empty or relative, or Airflow has no file system for it.
     """
-    if "://" in location and not location.startswith("file://"):
+    is_file = location.lower().startswith("file://")
+    if "://" in location and not is_file:
         # Imported here: it attaches file systems, which a DAG parse must not do.
         from airflow.sdk import ObjectStoragePath
 
@@ -37,10 +38,23 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
                 "file system; for s3, gs and abfs the extras s3, gcs and azure of mode-catalog-provider do."
             ) from error
         return cast("StoragePath", store)
-    path = Path(unquote(urlsplit(location).path)) if location.startswith("file://") else Path(location)
+    path = _local(location) if is_file else Path(location)
     if not path.is_absolute():
         raise ConfigurationError(
             f"The location {location!r} is neither an absolute path nor a URL. Tasks run in folders that "
             "Airflow chooses, so give the whole path, or the URL of an object store."
         )
     return path
+
+
+def _local(location: str) -> Path:
+    """Return the path of a ``file://`` location, in which ``#`` and ``?`` are parts of names."""
+    host, slash, path = location[len("file://") :].partition("/")
+    if not slash:
+        return Path(unquote(host))
+    if host.lower() not in {"", "localhost"}:
+        raise ConfigurationError(
+            f"The location {location!r} names the host {host!r}, but file:// is the disk of this machine. "
+            f"Write file:///{host}/... for a folder of that name, or the path where its disk is mounted."
+        )
+    return Path(unquote(slash + path))

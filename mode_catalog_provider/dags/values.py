@@ -5,7 +5,6 @@ Each reader takes the option's name, for the message, and its text or a Python v
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +14,8 @@ from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN
+from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks.rendered import split_words
 from mode_catalog_provider.truth import WORDS, truth
 
 Reader = Callable[[str, Any], Any]
@@ -69,8 +70,11 @@ def one_of(*choices: str) -> Reader:
 def location(option: str, value: Any) -> str:
     """Return an absolute path or a URL, empty for the default place."""
     found = text(option, value or "")
-    if found and "://" not in found and not PurePath(found).is_absolute():
-        raise refused(option, found, "an absolute path or the URL of an object store")
+    if found and ("://" not in found or found.lower().startswith("file:")):
+        try:
+            staging_path(found)
+        except ConfigurationError:
+            raise refused(option, found, "an absolute path or the URL of an object store") from None
     return found
 
 
@@ -135,7 +139,7 @@ def words(option: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         listed: Any = _json(value) if value.lstrip().startswith("[") else None
         if listed is None:
-            listed = next(csv.reader([value.replace("\n", ",")], skipinitialspace=True), [])
+            listed = split_words(value)
     else:
         listed = list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else value
     if not isinstance(listed, list) or not all(isinstance(word, str | int) for word in listed):

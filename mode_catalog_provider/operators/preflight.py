@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import AuthenticationError, ConfigurationError, ModeCatalogError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
@@ -24,9 +25,10 @@ from mode_catalog_provider.tasks.key_memory import first_seen
 class ModeCatalogPreflightOperator(BaseOperator):
     """Check, before anything expensive, that Mode's key and Catalog's token and source are accepted.
 
-    Fails at once, with what to do, when one of them is refused. Warns when the key is near its end: in the
-    log, as the metric ``mode_catalog.key.days_left``, and in the extra of the events of the task's outlets
-    (``{"connection", "key", "age_days", "days_left", "near_end", "message"}``).
+    Fails at once, with what to do, when one of them is refused, and tells all faults that it finds. Warns
+    when the key is near its end: in the log, as the metric ``mode_catalog.key.days_left``, and in the extra
+    of the events of the task's outlets (``{"connection", "key", "age_days", "days_left", "near_end",
+    "message"}``).
 
     :param output_dir: absolute path or object-store URL of the snapshots; since when the key is in use is
         remembered there, without the key. Templated, as are the connections and ``source_id``.
@@ -80,18 +82,27 @@ class ModeCatalogPreflightOperator(BaseOperator):
             "source_id"}``; ``key`` is the end of the token, ``days_left`` may be ``None``.
         :raises AirflowFailException: when key, token or source are refused.
         """
+        faults: list[ModeCatalogError] = []
         with airflow_errors(context):
-            if self.refuse_unknown_conf:
-                _check_conf(context)
-            source_id = self._check_catalog()
-            with ModeHook(self.mode_conn_id).get_client() as client:
-                record = key_record(client, client.verify())
-                age = self._age(client, record)
-                report = self._report(client, age)
+            # All are tried, so that who has two things to mend need not find the second one later.
+            with _collected(faults):
+                if self.refuse_unknown_conf:
+                    _check_conf(context)
+            with _collected(faults):
+                source_id = self._check_catalog()
+            with _collected(faults):
+                workspace, report = self._check_mode()
+            if faults:
+                raise _all_of(faults)
         self._tell(report)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = report
-        return {"workspace": client.workspace, **report, "source_id": source_id}
+        return {"workspace": workspace, **report, "source_id": source_id}
+
+    def _check_mode(self) -> tuple[str, dict[str, Any]]:
+        with ModeHook(self.mode_conn_id).get_client() as client:
+            record = key_record(client, client.verify())
+            return client.workspace, self._report(client, self._age(client, record))
 
     def _check_catalog(self) -> str:
         hook = CatalogHook(self.catalog_conn_id)
@@ -138,6 +149,25 @@ class ModeCatalogPreflightOperator(BaseOperator):
         Stats.gauge("mode_catalog.key.age_days", report["age_days"])
         if report["days_left"] is not None:
             Stats.gauge("mode_catalog.key.days_left", report["days_left"])
+
+
+@contextmanager
+def _collected(faults: list[ModeCatalogError]) -> Iterator[None]:
+    try:
+        yield
+    except ModeCatalogError as fault:
+        faults.append(fault)
+
+
+def _all_of(faults: Sequence[ModeCatalogError]) -> ModeCatalogError:
+    """Return one error that tells them all; it is permanent if any of them is."""
+    if len(faults) == 1:
+        return faults[0]
+    numbered = " ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+    message = f"{len(faults)} things are wrong, each of which stops a run: {numbered}"
+    if any(isinstance(fault, AuthenticationError) for fault in faults):
+        return AuthenticationError(message)
+    return (ConfigurationError if any(fault.permanent for fault in faults) else ModeCatalogError)(message)
 
 
 def _check_conf(context: Context) -> None:

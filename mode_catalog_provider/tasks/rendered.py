@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.truth import WORDS, truth
+
+#: Digits of a Mode token.
+_TOKEN_DIGITS = 12
+_NATIVE = (
+    " Native rendering (render_template_as_native_obj) makes a number of a text that looks like one: write "
+    "such a name into the DAG, in a list, or turn it off."
+)
+
+# A word in double quotes, or anything up to the next comma or line end.
+_WORD = re.compile(r'[ \t]*(?:"((?:[^"]|"")+)"[ \t]*(?=[,\n]|\Z)|([^,\n]*))(?:[,\n]|\Z)')
 
 
 def rendered_truth(name: str, value: bool | str | None, *, default: bool = False) -> bool:
@@ -56,23 +67,47 @@ def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, .
     """Return a list of words.
 
     :param name: the argument's name, for the message.
-    :param value: a list, the text of a list (as Jinja renders one), or words separated by commas or lines.
+    :param value: a list, the text of a list (as Jinja renders one, or as JSON), or words as
+        :func:`split_words` takes them. A whole number of a token's length stands for it: native rendering
+        makes one of a token without letters.
     :raises ConfigurationError: when a list holds anything but texts.
     """
     if value is None:
         return ()
+    listed: Any = value
     if isinstance(value, str):
         text = value.strip()
         listed = _literal(text) if text.startswith(("[", "(")) else None
-        if listed is None:
-            listed = [] if text == "None" else text.replace("\n", ",").split(",")
-    else:
-        listed = (
-            None if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable) else list(value)
-        )
-    if not isinstance(listed, list | tuple) or not all(isinstance(word, str) for word in listed):
+        if not isinstance(listed, list | tuple) or _is_name(listed):
+            listed = [] if text == "None" else split_words(text)
+    elif isinstance(value, int | float):
+        listed = [value]
+    elif isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name}={value!r} is not a list of texts.")
-    return tuple(word.strip() for word in listed if word.strip())
+    found = [_word(one) for one in listed]
+    if None in found:
+        numbers = any(isinstance(one, int | float) for one in listed)
+        raise ConfigurationError(f"{name}={value!r} is not a list of texts.{_NATIVE if numbers else ''}")
+    return tuple(word for word in found if word)
+
+
+def _is_name(listed: Sequence[Any]) -> bool:
+    """Text such as ``[2024]``: a list of texts is written with quotes, so that is a name in brackets."""
+    return len(listed) == 1 and not isinstance(listed[0], str)
+
+
+def _word(value: object) -> str | None:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and len(str(value)) >= _TOKEN_DIGITS:
+        return str(value)
+    return None
+
+
+def split_words(text: str) -> list[str]:
+    """Split words at commas and line ends; one in double quotes may hold commas (``"Revenue, EU",Board``)."""
+    found = (quoted.replace('""', '"') if quoted else bare for quoted, bare in _WORD.findall(text))
+    return [word.strip() for word in found if word.strip()]
 
 
 def rendered_mapping(name: str, value: Mapping[str, Any] | str | None) -> dict[str, Any] | None:

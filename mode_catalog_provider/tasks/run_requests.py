@@ -37,6 +37,11 @@ def waiting_runs(context: Context) -> list[RunRequest]:
         return []
     ti: Any = context["ti"]
     try:
+        # The states of a task are those of all runs that the DAG ever had, so that is asked for only when
+        # another run is there to wait.
+        count = getattr(ti, "get_dr_count", None)
+        if count is not None and count(dag_id=ti.dag_id, states=sorted(_UNFINISHED)) <= 1:
+            return []
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id])
         waiting = []
         for run_id, tasks in sorted(states.items()):

@@ -20,7 +20,35 @@ def test_a_refused_upload_token_fails_before_the_extraction_though_a_good_one_re
     assert run.state == "failed"
     assert run.tasks["preflight"] == "failed"
     assert run.tries["preflight"] == 1
-    assert sandbox.mode.requests == []
+    assert run.tasks["extract"] == "upstream_failed"
+    assert sandbox.mode.requests_to("spaces*") == []
+
+
+def test_all_faults_are_told_at_once(sync, sandbox, capfd):
+    env = changed(sandbox.environment(), "coalesce_catalog_default", password="clsc_revoked")
+    env = changed(env, "mode_default", password="mistyped")
+    run = sync(env=env)
+    assert run.state == "failed"
+    told = "".join(capfd.readouterr())
+    assert "2 things are wrong" in told
+    assert "(1) Catalog refused" in told
+    assert "(2) Mode refused" in told
+
+
+def test_a_missing_connection_does_not_hide_the_other_fault(sync, sandbox, capfd):
+    env = changed(sandbox.environment(), "coalesce_catalog_default", password="clsc_revoked")
+    run = sync(env={**env, "AIRFLOW__MODE_CATALOG__MODE_CONN_ID": "nowhere"})
+    assert run.state == "failed"
+    told = "".join(capfd.readouterr())
+    assert "(1) Catalog refused" in told
+    assert "'nowhere'" in told
+
+
+def test_the_last_task_names_what_failed_and_not_what_followed(sync, sandbox, capfd):
+    run = sync(env=changed(sandbox.environment(), "mode_default", password="mistyped"))
+    assert run.tasks["confirm_outcome"] == "failed"
+    told = "".join(capfd.readouterr())
+    assert "This run did not bring Catalog up to date (preflight failed: see its log)." in told
 
 
 def test_a_prepared_next_key_takes_over_when_the_present_one_is_refused(sync, sandbox, capfd, caplog):

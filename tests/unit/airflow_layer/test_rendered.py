@@ -92,3 +92,37 @@ def test_a_length_of_time_may_be_a_number_of_days(value):
 def test_what_is_no_number_of_days_is_refused_by_its_name(value):
     with pytest.raises(ConfigurationError, match="full_refresh_after"):
         rendered_days("full_refresh_after", value)
+
+
+@pytest.mark.parametrize("value", [123456789012, [123456789012], (123456789012,)])
+def test_a_token_of_digits_is_a_token_whatever_native_rendering_made_of_it(value):
+    assert rendered_words("reports", value) == ("123456789012",)
+
+
+@pytest.mark.parametrize("value", [1234567890e1, [2.5], [True], 7])
+def test_any_other_number_is_refused_with_where_it_comes_from(value):
+    with pytest.raises(ConfigurationError, match=r"reports=.*Native rendering"):
+        rendered_words("reports", value)
+
+
+@pytest.mark.parametrize("name", ["(2024)", "[2024]", "[draft] x", "(EMEA) Revenue", "[1.5]", "[None]"])
+def test_a_name_in_brackets_is_a_name_even_if_python_could_read_it(name):
+    assert rendered_words("reports", name) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"Revenue, EU",Board', ("Revenue, EU", "Board")),
+        ('Board, "Revenue, EU"', ("Board", "Revenue, EU")),
+        ('"a,b"\n"c,d"', ("a,b", "c,d")),
+        ('"say ""hi"", twice",x', ('say "hi", twice', "x")),
+        ('15" screens,x', ('15" screens', "x")),
+        ('"Top" reports,x', ('"Top" reports', "x")),
+        ('"open,x', ('"open', "x")),
+        ('""', ('""',)),
+        (",,\n,", ()),
+    ],
+)
+def test_a_name_in_quotes_may_hold_commas(text, words):
+    assert rendered_words("reports", text) == words

@@ -77,3 +77,25 @@ def test_without_an_answer_from_airflow_nobody_is_waiting(caplog):
 def test_outside_of_a_run_there_is_nobody():
     assert run_requests.waiting_runs({}) == []
     assert run_requests.this_run({}) is None
+
+
+def test_a_run_that_is_alone_does_not_ask_for_the_states_of_all_runs_there_ever_were():
+    class Alone(TaskInstance):
+        def get_dr_count(self, *, dag_id, states):
+            assert (dag_id, states) == ("sync", ["queued", "running"])
+            return 1
+
+        def get_task_states(self, **_):
+            raise AssertionError("asked")
+
+    assert run_requests.waiting_runs({"ti": Alone({})}) == []
+
+
+def test_with_another_run_about_the_states_are_asked_for(monkeypatch):
+    class Two(TaskInstance):
+        def get_dr_count(self, *, dag_id, states):
+            return 2
+
+    monkeypatch.setattr(run_requests, "fetch_dag_run", lambda *_: None)
+    found = run_requests.waiting_runs({"ti": Two({"other": ("queued", "running")})})
+    assert [one.run_id for one in found] == ["other"]

@@ -140,6 +140,7 @@ def test_the_lock_lies_in_the_output_folder_unless_told_otherwise(configure):
         ("refresh_timeout_hours", "0"),
         ("refresh_max_runs", "1.5"),
         ("output_dir", "relative/x"),
+        ("output_dir", "file://nas/data"),
         ("lock_path", "locks"),
         ("schedule", "every day"),
         ("schedule", "30 5 * *"),

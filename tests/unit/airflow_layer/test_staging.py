@@ -54,3 +54,14 @@ def test_the_text_of_a_path_below_leads_back_to_the_same_store(conn_id):
 def test_a_store_that_airflow_does_not_know_is_refused_with_what_to_install():
     with pytest.raises(ConfigurationError, match="Airflow cannot use ftp9:// here"):
         staging_path("ftp9://bucket/mode")
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a?b#c", "team#1", "x;y"])
+def test_a_file_url_keeps_what_no_url_would(name):
+    assert staging_path(f"file:///data/{name}") == Path(f"/data/{name}")
+    assert staging_path(f"FILE://localhost/data/{name}") == Path(f"/data/{name}")
+
+
+def test_a_file_url_of_another_host_is_refused():
+    with pytest.raises(ConfigurationError, match="names the host 'nas'"):
+        staging_path("file://nas/data")
