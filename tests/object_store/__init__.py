@@ -8,6 +8,8 @@
         s3.conditional_writes = False          # as a store that ignores If-None-Match
         s3.lose_answer(".lease")               # carried out, answered 500
         with s3.stale_listings(): ...          # listings stay as they were
+
+:mod:`tests.object_store.seaweed` is a second server, a real one.
 """
 
 from __future__ import annotations
