@@ -1,5 +1,11 @@
 """The run lock: one extract-and-upload at a time, across runs, DAGs, machines and the command line.
 
+A lease from acquire to release, in files: ``run_lock.py`` takes, checks, renews and gives back;
+``takeover.py`` says when somebody else's may be taken, with ``machine.py`` for processes of this machine;
+``lease.py`` is what stands in a file and what its holder keeps; ``store.py`` has the files, on disks and
+object stores; ``keeper.py`` renews while work runs. How tasks wait and work under it is in
+``tasks/lock_wait.py`` and ``tasks/held_lease.py``, the tasks themselves in ``operators/lock.py``.
+
 Files
     A lock is a directory. ``000000000007.lease`` is the seventh generation; it was made by exclusive create
     (``open("xb")``) and holds the claim of its holder: who, since when, ttl, number of renewals.
@@ -13,7 +19,10 @@ States
     * *expired*, when it is held and may be taken over: this waiter has seen its content unchanged for the
       whole ttl by the waiter's own clock; or the claim's own times say so, written on this same machine, or
       on another one and more than an hour ago beyond the ttl (two clocks are never compared any closer); or
-      Airflow says that the holder's run is over; or the holder was an earlier try of the same task.
+      it was to end with its process, which ran on this machine and is gone; or the waiter's own Airflow says
+      that the holder's run is over; or the holder was an earlier try of the same task of the same Airflow.
+      Which Airflow it is, a claim says by a mark: two may run the same DAG at the same times, so that the ids
+      are equal. A claim without a mark (an older one, or an Airflow that does not tell) is another's.
 
 Steps
     *acquire*: read the highest generation *n*; if it is free or expired, create *n + 1* exclusively with the
@@ -56,7 +65,8 @@ Not promised
       deadline, though, and a dead holder is taken over within its ttl and one poll.
     * Anything on a store without exclusive create. It is detected when the lock is taken (a second
       creation of the same file must be refused) and refused; a store that merely races cannot be told.
-    * Protection from whoever may write to the directory.
+    * Protection from whoever may write to the directory. What is no file there is told, though, and never
+      waited for; a claim of more than 31 days counts as unreadable.
 """
 
 from __future__ import annotations

@@ -98,8 +98,10 @@ class Holder:
     def from_json(cls, stored: Mapping[str, Any]) -> Holder:
         """Read what :func:`dataclasses.asdict` made of a holder, of an older or newer version too.
 
-        :raises KeyError, TypeError, ValueError: when it is something else.
+        :raises KeyError, TypeError, ValueError, OverflowError: when it is something else.
         """
+        if not isinstance(stored, Mapping):
+            raise TypeError("a holder is a mapping")
         text = {
             name: _text(stored.get(name))
             for name in ("process", "installation", "dag_id", "run_id", "task_id")
@@ -139,7 +141,7 @@ class Lease:
                 token=str(stored["token"]),
                 ttl=lease_seconds(stored["ttl"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ConfigurationError(
                 "This is not a lease. Pass what the acquiring task returned, such as run_lock(...).lease."
             ) from None
