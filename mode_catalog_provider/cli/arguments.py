@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": "tell what changed between two snapshots of a workspace",
     "schedules": "tell which of Mode's schedules fail, and which reports show old results",
     "permissions": "tell who may see or edit what in Mode, and through what",
+    "usage": "tell which reports are looked at, and which only run, from kept snapshots",
     "check": "try credentials, host, workspace, source id, zone and rights",
     "unlock": "show who holds a run lock since when, and free it",
 }

@@ -206,7 +206,7 @@ class SnapshotDiff:
 
 def increase(before: object, after: object) -> int | None:
     """Return by how much a counter grew, ``None`` where that is not known or it went back."""
-    counts = [_count(before), _count(after)]
+    counts = [counted(before), counted(after)]
     if counts[0] is None or counts[1] is None or counts[1] < counts[0]:
         return None
     return counts[1] - counts[0]
@@ -223,7 +223,8 @@ def kept_changes(home: StoragePath) -> dict[int, StoragePath]:
     return {int(match[1]): path for match, path in found if match}
 
 
-def _count(value: object) -> int | None:
+def counted(value: object) -> int | None:
+    """Return a counter as a number, ``None`` where it is none."""
     # Mode's documentation says text, its answers say number.
     if isinstance(value, bool):
         return None

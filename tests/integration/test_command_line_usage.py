@@ -1,0 +1,42 @@
+"""`mode-catalog usage` as a user runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command_line import CommandLine
+from tests.sandbox import Sandbox, WorkspaceShape
+from tests.unit.snapshot.days import day
+
+
+@pytest.fixture
+def mode_catalog() -> Iterator[CommandLine]:
+    with Sandbox(shape=WorkspaceShape(collections=1, reports=1, members=1)) as sandbox:
+        yield CommandLine(sandbox)
+
+
+def test_what_is_viewed_and_what_is_not_is_told(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    for number, views in enumerate([1, 4]):
+        day(
+            tmp_path,
+            number,
+            [
+                ("report", "r1", {"name": "Sales \x1b[2J", "view_count": views}),
+                ("report", "r2", {"view_count": 0}),
+            ],
+        )
+    found = mode_catalog.json("usage", "-d", tmp_path)
+    assert [one["views_recent"] for one in found["most_viewed"]] == [3]
+    assert [one["token"] for one in found["never_opened"]] == ["r2"]
+    told = mode_catalog("usage", "-d", tmp_path, "--days", "7").stdout
+    assert "3 views      ? runs  Sales" in told
+    assert "\x1b" not in told
+
+
+def test_one_snapshot_is_too_few_and_none_is_an_error(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    assert mode_catalog("usage", "-d", tmp_path).returncode == 5
+    day(tmp_path, 0, [])
+    assert "one snapshot only" in mode_catalog("usage", "-d", tmp_path).stdout

@@ -1,0 +1,121 @@
+"""How reports are used, from kept snapshots."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.moments import stamp
+from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.usage import ReportUsage, UsageReport, usage_of
+from tests.unit.snapshot.days import DAY, day
+from tests.unit.snapshot.sets import AT
+
+
+def on(
+    home: Path,
+    number: int,
+    views: dict[str, Any],
+    *,
+    runs: dict[str, int] | None = None,
+    schedules: dict[str, int] | None = None,
+    **row: Any,
+) -> None:
+    facts = [("report", token, {"runs_count": count}) for token, count in (runs or {}).items()]
+    facts += [("report", token, {"schedules_count": count}) for token, count in (schedules or {}).items()]
+    day(
+        home,
+        number,
+        [
+            ("report", token, {"name": token.upper(), "view_count": count, **row})
+            for token, count in views.items()
+        ],
+        facts=facts,  # type: ignore[arg-type]
+    )
+
+
+def used(home: Path, **window: float) -> dict[str, ReportUsage]:
+    kept = kept_snapshots(home)
+    found = usage_of(kept, window=timedelta(**window)) if window else usage_of(kept)
+    return {one.token: one for one in found}
+
+
+def test_views_are_those_since_the_snapshot_of_thirty_days_ago(tmp_path: Path) -> None:
+    for number, views in {0: 1, 9: 10, 10: 20, 39: 90, 40: 100}.items():
+        on(tmp_path, number, {"a": views})
+    (found,) = used(tmp_path).values()
+    assert (found.views, found.views_recent, found.days) == (100, 80, 30.0)
+    assert found.views_per_day == 2.67
+
+
+def test_with_a_shorter_history_the_days_that_are_known_are_told(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": 5})
+    on(tmp_path, 3, {"a": 11})
+    (found,) = used(tmp_path).values()
+    assert (found.views_recent, found.days) == (6, 3.0)
+
+
+def test_one_snapshot_tells_views_in_all_and_nothing_of_lately(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": 5}, created_at=stamp(AT))
+    (found,) = used(tmp_path).values()
+    assert (found.views, found.views_recent, found.is_rising) == (5, None, None)
+
+
+def test_what_is_not_known_is_not_zero(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": None, "b": 9, "c": 3})
+    on(tmp_path, 2, {"a": 4, "b": 2, "c": None, "d": 7})
+    found = used(tmp_path)
+    assert {token: one.views_recent for token, one in found.items()} == dict.fromkeys("abcd")
+    assert (found["a"].runs_recent, found["a"].schedules) == (None, None)
+
+
+def test_a_report_that_was_made_since_then_began_with_nothing(tmp_path: Path) -> None:
+    on(tmp_path, 0, {})
+    on(tmp_path, 2, {"d": 7}, created_at=stamp(AT + DAY))
+    assert used(tmp_path)["d"].views_recent == 7
+
+
+def test_a_report_rises_when_it_is_viewed_twice_as_often_lately(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"steady": 0, "rising": 0, "few": 0, "falling": 0})
+    on(tmp_path, 23, {"steady": 23, "rising": 23, "few": 0, "falling": 230})
+    on(tmp_path, 30, {"steady": 30, "rising": 43, "few": 3, "falling": 231})
+    found = used(tmp_path)
+    assert {token for token, one in found.items() if one.is_rising} == {"rising"}
+
+
+def test_who_is_never_opened_and_what_runs_for_nobody(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": 0, "b": 5, "c": 1, "d": None}, runs={"a": 1, "b": 1, "c": 1, "d": 1})
+    on(
+        tmp_path,
+        5,
+        {"a": 0, "b": 5, "c": 9, "d": None},
+        runs={"a": 1, "b": 31, "c": 31, "d": 31},
+        schedules={"b": 1},
+    )
+    found = used(tmp_path)
+    assert {token for token, one in found.items() if one.is_never_opened} == {"a"}
+    assert {token for token, one in found.items() if one.is_for_nobody} == {"b"}
+    assert found["b"].schedules == 1
+
+
+def test_the_report_has_each_list_in_its_order(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": 0, "b": 5, "c": 1, "n": 0}, runs={"b": 1, "n": 1})
+    on(tmp_path, 5, {"a": 0, "b": 5, "c": 9, "n": 30}, runs={"b": 31, "n": 2})
+    with UsageReport(kept_snapshots(tmp_path)) as report:
+        assert [one["token"] for one in report.most_viewed()] == ["n", "c"]
+        assert [one["token"] for one in report.most_viewed(1)] == ["n"]
+        document = json.loads("".join(report.to_json()))
+    assert [one["token"] for one in document["scheduled_for_nobody"]] == ["b"]
+    assert [one["token"] for one in document["never_opened"]] == ["a"]
+    assert (document["days"], document["reports"]) == (5.0, 4)
+
+
+def test_a_window_of_nothing_is_refused(tmp_path: Path) -> None:
+    on(tmp_path, 0, {})
+    with pytest.raises(ConfigurationError):
+        used(tmp_path, days=0.0)
