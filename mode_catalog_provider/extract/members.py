@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from mode_catalog_provider.contract import KEYS
 from mode_catalog_provider.errors import ServiceError
@@ -17,6 +16,7 @@ from mode_catalog_provider.extract.pipeline import Call, Lane, Refusal, Row
 from mode_catalog_provider.extract.reading import Reading
 from mode_catalog_provider.extract.rows import Wire, completed_member, member_row
 from mode_catalog_provider.mode.discovery import Discovery
+from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import count_of, embedded_rows
 from mode_catalog_provider.text import visible
 
@@ -97,7 +97,7 @@ class MemberReading:
             return
         values, facts = self._incomplete.popleft()
         row = dict(zip(KEYS["member"], values, strict=True))
-        path = f"/api/{quote(row['username'], safe='')}"
+        path = f"/api/{path_part(row['username'])}"
         self._reading.ask(
             Lane.MEMBERS, path, partial(self._profile, row, facts), partial(self._no_profile, row, facts)
         )

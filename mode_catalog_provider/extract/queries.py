@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from mode_catalog_provider.extract.batch_queries import BatchQueries, newest_edit
 from mode_catalog_provider.extract.known import report_mark
@@ -19,6 +18,7 @@ from mode_catalog_provider.extract.reading import Reading
 from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.rows import Wire, query_row, report_of, token_of
 from mode_catalog_provider.extract.waiting_reports import WaitingReports
+from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.text import visible
 
@@ -116,7 +116,7 @@ class QueryReading:
 
     def _ask(self, report: dict[str, Any], mark: str | None) -> Iterable[Row]:
         # Whatever query_count says: it is missing, or wrong, on some reports.
-        path = f"reports/{quote(report['token'], safe='')}/queries"
+        path = f"reports/{path_part(report['token'])}/queries"
         then, refused = partial(self._queries, report, mark), partial(self._refused, report)
         self._reading.ask(Lane.QUERIES, path, then, refused)
         return ()

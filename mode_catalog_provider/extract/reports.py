@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import NotFoundError
@@ -22,6 +21,7 @@ from mode_catalog_provider.extract.reading import Reading
 from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.rows import Wire, collection_row, report_row, token_of
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
+from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
 from mode_catalog_provider.text import visible
 
@@ -167,7 +167,7 @@ class ReportReading:
         token = collection["token"]
         known = None if self._batch else self._reading.recollection.reports_of(token)
         return PageWalk(
-            f"spaces/{quote(token, safe='')}/reports", "reports", known=known, confirm=self._batch is None
+            f"spaces/{path_part(token)}/reports", "reports", known=known, confirm=self._batch is None
         )
 
     def _ask_reports(self, lane: Lane, listing: _Listing) -> None:
@@ -240,7 +240,7 @@ class ReportReading:
         elif self._has_datasets is not False:
             self._asked_for_datasets = True
             # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
-            walk = PageWalk(f"spaces/{quote(collection['token'], safe='')}/datasets", "reports")
+            walk = PageWalk(f"spaces/{path_part(collection['token'])}/datasets", "reports")
             self._ask_datasets(_Listing(collection, walk))
         else:
             self._over()
@@ -264,7 +264,7 @@ class ReportReading:
                 return self._no_datasets_anywhere()
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read. One look tells; taking one for the other would lose the datasets of all others.
-            path = f"spaces/{quote(listing.collection['token'], safe='')}/reports"
+            path = f"spaces/{path_part(listing.collection['token'])}/reports"
             self._reading.ask(
                 Lane.PAGES,
                 path,

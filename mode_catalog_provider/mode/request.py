@@ -13,6 +13,7 @@ from mode_catalog_provider.errors import (
     NotFoundError,
     RateLimitedError,
     RequestRefusedError,
+    ResponseTruncatedError,
     ServiceError,
     ServiceUnavailableError,
 )
@@ -163,6 +164,11 @@ def json_object(answer: Answer, *, may_be_empty: bool = False) -> dict[str, Any]
     body = read_json(answer)
     if body is None and (may_be_empty or answer.status == 204):
         return {}
+    if body is None and answer.headers.get("Content-Encoding"):
+        # A compressed answer that was cut off early unpacks to nothing, without a complaint.
+        raise ResponseTruncatedError(
+            f"{answer.asked}: the compressed answer breaks off at its beginning.", status=answer.status
+        )
     if not isinstance(body, dict):
         raise MalformedResponseError(
             f"{answer.asked} answered {answer.status} without a JSON object.", status=answer.status

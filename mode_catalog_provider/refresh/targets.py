@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 from mode_catalog_provider.errors import (
     ConfigurationError,
@@ -17,6 +16,7 @@ from mode_catalog_provider.errors import (
     RequestRefusedError,
 )
 from mode_catalog_provider.mode.collection_filter import folded, name_matches
+from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.moments import parsed, spoken
 from mode_catalog_provider.refresh.runs import RunTarget
@@ -161,7 +161,7 @@ class _Search:
             return
         for source in find_data_sources(self._client, self._selection.data_sources):
             path, why = (
-                f"data_sources/{quote(source['token'], safe='')}",
+                f"data_sources/{path_part(source['token'])}",
                 f"on connection '{visible(source['name'])}'",
             )
             for row in self._optional(f"{path}/datasets"):
@@ -252,7 +252,7 @@ class _Search:
     def _listed(self, space: Row, kind: Kind) -> list[Row]:
         key = (str(space["token"]), kind)
         if key not in self._listings:
-            path = f"spaces/{quote(key[0], safe='')}/{kind}s"
+            path = f"spaces/{path_part(key[0])}/{kind}s"
             if kind == "dataset":
                 self._listings[key] = self._optional(path)
             else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError, WrongHostError
-from mode_catalog_provider.mode.hosts import Address, web_url, workspace_name
+from mode_catalog_provider.mode.hosts import Address, path_part, web_url, workspace_name
 
 VERIFY = "/api/verify"
 
@@ -146,3 +148,32 @@ def test_a_web_address_is_the_one_people_use() -> None:
         == "https://app.mode.com/acme/reports/0a1b"
     )
     assert web_url("https://app.mode.com", "acme") == "https://app.mode.com/acme"
+
+
+@pytest.mark.parametrize("token", ["\ud800", "a\udfffb", "a/../b", "x y", "%2e%2e", "ü", "?#"])
+def test_a_token_of_any_text_is_one_part_of_a_path(token: str) -> None:
+    url = address().url(f"reports/{path_part(token)}/queries")
+    assert url.startswith("https://modeanalytics.com/api/acme/reports/")
+    assert url.isascii()
+    assert urlsplit(url).path.count("/") == 5
+
+
+@pytest.mark.parametrize("token", ["\ud800", "a\udfff"])
+def test_half_a_surrogate_pair_that_was_not_encoded_is_no_route(token: str) -> None:
+    with pytest.raises(MalformedResponseError, match="cannot be part of a route"):
+        address().url(f"reports/{token}")
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[::1", "https://app.mode.com:99999999/", "https://\u2100.com/", "//[", "https://[x]/"],
+)
+def test_a_redirect_to_an_address_that_is_none_is_told(location: str) -> None:
+    with pytest.raises(MalformedResponseError, match="an address that is none"):
+        address().follow("https://modeanalytics.com/api/verify", location)
+
+
+def test_where_a_redirect_leads_is_shown_as_one_harmless_line() -> None:
+    with pytest.raises(WrongHostError) as caught:
+        address().follow("https://modeanalytics.com/api/verify", "https://evil\u202e.example/\x1b[31m")
+    assert str(caught.value).isprintable()
