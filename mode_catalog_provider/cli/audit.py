@@ -12,7 +12,7 @@ from mode_catalog_provider.audit.search import search
 from mode_catalog_provider.audit.telling import as_lines, as_table, head_line
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import days
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.text import first_of, visible
@@ -82,7 +82,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the findings and keep them, unless the set was made by another tool; or print a search."""
-    snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
+    snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
     if arguments.table or arguments.text:
         return _search(snapshot, arguments, output)
     report = audit_snapshot(snapshot, options_of(arguments))

@@ -19,6 +19,7 @@ from mode_catalog_provider.cli.connections import (
 )
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, Output, exit_code
+from mode_catalog_provider.cli.sentences import sentence
 from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.text import visible
@@ -91,7 +92,7 @@ def _check_connection(conn_id: str) -> Iterator[Finding]:
     try:
         kind, connect, source_id = airflow_connection(conn_id, retry_budget=CHECK_BUDGET)
     except ModeCatalogError as error:
-        yield Finding(f"Airflow connection '{conn_id}'", "wrong", str(error), exit_code(error))
+        yield Finding(f"Airflow connection '{conn_id}'", "wrong", sentence(error), exit_code(error))
         return
     yield Finding(f"Airflow connection '{conn_id}'", "fine", f"found, of type {kind}.")
     yield from _check_mode(connect) if kind == "mode" else _check_catalog(connect, source_id)
@@ -101,13 +102,13 @@ def _check_mode(connect: Callable[[], ModeClient]) -> Iterator[Finding]:
     try:
         client = connect()
     except ModeCatalogError as error:
-        yield Finding("Mode settings", "wrong", str(error), exit_code(error))
+        yield Finding("Mode settings", "wrong", sentence(error), exit_code(error))
         return
     with client:
         try:
             verified = client.verify()
         except ModeCatalogError as error:
-            yield Finding("Mode credentials", "wrong", str(error), exit_code(error))
+            yield Finding("Mode credentials", "wrong", sentence(error), exit_code(error))
             return
         yield Finding("Mode host", "fine", f"{client.host} answers as Mode.")
         scope = verified.get("api_key_scope")
@@ -125,7 +126,7 @@ def _listing(
     try:
         answer = client.get(path, params=params)
     except ModeCatalogError as error:
-        return Finding(f"Mode {what}", "wrong", str(error), exit_code(error))
+        return Finding(f"Mode {what}", "wrong", sentence(error), exit_code(error))
     embedded = answer.get("_embedded")
     rows = embedded.get(key) if isinstance(embedded, dict) else None
     count = len(rows) if isinstance(rows, list) else 0
@@ -143,7 +144,7 @@ def _members(client: ModeClient) -> Finding:
         except (ForbiddenError, NotFoundError):
             continue
         except ModeCatalogError as error:
-            return Finding("Mode members", "wrong", str(error), exit_code(error))
+            return Finding("Mode members", "wrong", sentence(error), exit_code(error))
         names = "with names and e-mails" if path.endswith("lite") else "names and e-mails only one by one"
         return Finding("Mode members", "fine", f"readable, {names}.")
     return Finding(
@@ -155,7 +156,7 @@ def _check_catalog(connect: Callable[[], CatalogApi], source_id: str | None) -> 
     try:
         client = connect()
     except ModeCatalogError as error:
-        yield Finding("Catalog settings", "wrong", str(error), exit_code(error))
+        yield Finding("Catalog settings", "wrong", sentence(error), exit_code(error))
         return
     with client as api:
         try:
@@ -164,7 +165,7 @@ def _check_catalog(connect: Callable[[], CatalogApi], source_id: str | None) -> 
             yield Finding("Catalog credentials", "unknown", f"{error} The source id cannot be checked.")
             return
         except ModeCatalogError as error:
-            yield Finding("Catalog credentials", "wrong", str(error), exit_code(error))
+            yield Finding("Catalog credentials", "wrong", sentence(error), exit_code(error))
             return
         yield Finding(
             "Catalog credentials", "fine", f"accepted in zone {api.zone.name}, {sources} sources visible."
@@ -175,7 +176,7 @@ def _check_catalog(connect: Callable[[], CatalogApi], source_id: str | None) -> 
         try:
             source = check_push_target(api, source_id)
         except ModeCatalogError as error:
-            yield Finding("Catalog source", "wrong", str(error), exit_code(error))
+            yield Finding("Catalog source", "wrong", sentence(error), exit_code(error))
             return
         if source is None:
             yield Finding("Catalog source", "unknown", "this token may not read sources.")

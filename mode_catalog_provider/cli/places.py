@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from contextlib import redirect_stdout
@@ -9,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.cli.environment import UsageError
-from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
+from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, SnapshotNotFoundError
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import StoragePath
 from mode_catalog_provider.text import visible
@@ -38,6 +39,17 @@ def folder_of(location: str, flag: str) -> Path:
         raise UsageError(f"{flag}: {error}") from None
 
 
+def existing(location: str, flag: str) -> Path:
+    """Return a folder, or a file, of this machine that is there.
+
+    :raises SnapshotNotFoundError: there is none.
+    """
+    path = folder_of(location, flag)
+    if not path.exists():
+        raise SnapshotNotFoundError(f"There is no {path}: {flag} names what an extraction wrote.")
+    return path
+
+
 def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     """Return the place of a lock: a folder of this machine, or what Airflow makes of a URL.
 
@@ -51,7 +63,9 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
         with redirect_stdout(sys.stderr):
-            return staging_path(location, conn_id)
+            place = staging_path(location, conn_id)
+            logging.getLogger("airflow").setLevel(logging.WARNING)
+            return place
     except ModeCatalogError:
         raise
     except ModuleNotFoundError as error:

@@ -14,7 +14,7 @@ from mode_catalog_provider.cli.connections import add_catalog, catalog_api, cata
 from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, with_variable
 from mode_catalog_provider.cli.locked import add_lock, locked
 from mode_catalog_provider.cli.output import DONE, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import share
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 
@@ -128,7 +128,7 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
             f"A folder is a set of Mode's files, of type VIZ. Give each file of type {arguments.file_type} "
             "with -f."
         )
-    folder = folder_of(arguments.directory_path, "-d/--directory_path")
+    folder = existing(arguments.directory_path, "-d/--directory_path")
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
@@ -159,7 +159,7 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
 
 
 def _upload_file(arguments: argparse.Namespace) -> PushResult:
-    path = folder_of(arguments.file_path, "-f/--file_path")
+    path = existing(arguments.file_path, "-f/--file_path")
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))

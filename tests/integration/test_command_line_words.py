@@ -321,3 +321,27 @@ def test_a_secret_file_that_everybody_can_read_is_told(mode_catalog: CommandLine
     assert f"Everybody on this machine can read the secret file {file}" in mode_catalog(*typed).stderr
     file.chmod(0o600)
     assert "Everybody" not in mode_catalog(*typed).stderr
+
+
+@pytest.mark.parametrize("typed", [("upload", "-d"), ("upload", "-f"), ("audit", "-d")], ids=" ".join)
+def test_a_folder_that_is_not_there_is_told_without_a_lecture_on_workers(
+    typed: tuple[str, str], mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    done = mode_catalog(*typed, tmp_path / "typo")
+    assert done.returncode == 5
+    assert "worker" not in done.stderr
+    assert f"There is no {tmp_path / 'typo'}" in done.stderr
+
+
+def test_a_flag_is_called_by_its_name(mode_catalog: CommandLine) -> None:
+    said = mode_catalog("refresh", "--collection", "nowhere*").stderr
+    assert said.startswith("ERROR - --collection: ")
+
+
+def test_where_the_credentials_come_from_is_told_by_the_command_lines_own_names(
+    mode_catalog: CommandLine,
+) -> None:
+    said = mode_catalog("check", CASTOR_MODE_ANALYTICS_SECRET="wrong", CASTOR_UPLOADER_TOKEN="wrong").stdout
+    assert "They come from CASTOR_MODE_ANALYTICS_TOKEN and CASTOR_MODE_ANALYTICS_SECRET" in said
+    assert "It comes from CASTOR_UPLOADER_TOKEN" in said
+    assert "connection" not in said
