@@ -15,9 +15,9 @@ from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.telling import as_lines, as_markdown, as_table, head_line, new_first
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
-from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
@@ -166,10 +166,10 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
         with ModeHook(self.mode_conn_id).get_client() as client:
-            workspace = client.workspace
+            workspace, host = client.workspace, client.host
         home = staging_path(self.output_dir, self.output_conn_id or None)
         # One that was filtered, or refused for what it lacks, would make everything else look gone, then new.
-        newest = newest_whole_snapshot(Layout.nested(home, workspace))
+        newest = newest_whole_snapshot(workspace_layout(home, workspace=workspace, host=host))
         if newest is None:
             raise SnapshotNotFoundError(
                 f"There is no complete snapshot of workspace '{workspace}' in {home} to audit. Extract "

@@ -21,6 +21,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
@@ -197,7 +198,7 @@ class ModeExtractOperator(BaseOperator):
             with self.hook.get_client() as client:
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
-                layout = Layout.nested(output_dir, client.workspace)
+                layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 answer = self._answer(context, layout, client.host, options)
                 if answer is not None and answer.asked is not None:
                     give_back(self.lease)
@@ -230,7 +231,7 @@ class ModeExtractOperator(BaseOperator):
         with airflow_errors(context):
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with self.hook.get_client() as client:
-                layout = Layout.nested(output_dir, client.workspace)
+                layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 answer = self._answer(context, layout, client.host, self._options())
             if answer is not None and answer.asked is not None:
                 self._wait_for_answer(answer)

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotError
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
@@ -101,7 +102,7 @@ class ModePermissionAuditOperator(BaseOperator):
                 self._client = client
                 client.verify()
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
-                layout = Layout.nested(home, client.workspace)
+                layout = workspace_layout(home, workspace=client.workspace, host=client.host)
                 with RightsAudit(
                     client,
                     folder=layout.home / FOLDER,

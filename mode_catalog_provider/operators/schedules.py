@@ -9,13 +9,13 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.moments import point_in_time
 from mode_catalog_provider.schedules.audit import ScheduleReport, audit_schedules
 from mode_catalog_provider.schedules.findings import SCHEDULE_CHECKS, Load
-from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt, verify
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
@@ -143,7 +143,7 @@ class ModeScheduleAuditOperator(BaseOperator):
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
         home = staging_path(self.output_dir, self.output_conn_id or None)
-        newest = newest_snapshot(Layout.nested(home, client.workspace))
+        newest = newest_snapshot(workspace_layout(home, workspace=client.workspace, host=client.host))
         if newest is None:
             raise SnapshotNotFoundError(
                 f"There is no complete snapshot of workspace '{client.workspace}' in {home}, so nobody knows "

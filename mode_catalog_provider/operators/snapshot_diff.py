@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.snapshot.change_texts import SQL_LINES, as_markdown, log_lines
@@ -21,7 +22,7 @@ from mode_catalog_provider.snapshot.choice import (
     snapshots_beside,
 )
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
-from mode_catalog_provider.snapshot.layout import Layout, parse_directory_name
+from mode_catalog_provider.snapshot.layout import parse_directory_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.staging import staging_path
@@ -157,8 +158,9 @@ class ModeSnapshotDiffOperator(BaseOperator):
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
         with ModeHook(self.mode_conn_id).get_client() as client:
-            workspace = client.workspace
-        home = Layout.nested(staging_path(self.output_dir, self.output_conn_id or None), workspace).home
+            workspace, host = client.workspace, client.host
+        folder = staging_path(self.output_dir, self.output_conn_id or None)
+        home = workspace_layout(folder, workspace=workspace, host=host).home
         return chosen_snapshot(LATEST, kept_snapshots(home))
 
     def _before(self, after: Snapshot) -> Snapshot | None:
