@@ -66,7 +66,7 @@ def _checked(url: str, origin: str) -> Proxy:
         whole: str = prepend_scheme_if_needed(url.strip(), "http")  # type: ignore[no-untyped-call]
         parts = urlsplit(whole)
         usable = bool(parts.hostname) and parts.scheme in _SCHEMES and parts.port != 0
-    except ValueError:
+    except (ValueError, TypeError):  # the latter of `requests`, over a user name without a host
         usable = False
     if not usable:
         # The text is not repeated: a password may stand in it.

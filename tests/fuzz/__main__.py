@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Verbosity, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
@@ -29,6 +29,8 @@ def fuzz(name: str, seconds: float) -> tuple[int, str | None]:
         deadline=None,
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
+        # The end of the time is told to hypothesis by an interrupt, which it would comment upon.
+        verbosity=Verbosity.quiet,
     )
     @given(st.integers(0, 2**64))
     def try_some(seed: int) -> None:

@@ -88,6 +88,7 @@ def test_no_proxy_of_the_environment_is_obeyed(
         ("ftp://user:pr0xy-secret@proxy.example.com", "cannot be used"),
         ("http://user:pr0xy-secret@:3128", "cannot be used"),
         ("http://[::1", "cannot be used"),
+        ("http://pr0xy-secret@", "cannot be used"),
         ("socks5h://user:pr0xy-secret@proxy.example.com", r"pip install 'requests\[socks\]'"),
     ],
 )

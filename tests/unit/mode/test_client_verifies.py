@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -39,10 +40,12 @@ def client_of(host: str, **options: object) -> ModeClient:
     [
         (HEAD + b"\r\n" + BODY[:20], ResponseTruncatedError),
         (HEAD + b"Content-Length: 56\r\n\r\n" + BODY[:20], ResponseTruncatedError),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00garbage", ResponseGarbledError),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:-30], ResponseTruncatedError),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(BODY)[:11], ResponseTruncatedError),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + b"no gzip at all", ResponseGarbledError),
         (b"SSH-2.0-OpenSSH_9.6\r\n", ResponseGarbledError),
     ],
-    ids=["cut without an announced end", "cut", "broken gzip", "no HTTP"],
+    ids=["cut without an announced end", "cut", "cut gzip", "gzip cut at once", "broken gzip", "no HTTP"],
 )
 def test_an_answer_that_was_damaged_on_its_way_does_not_condemn_the_host(
     server: RawServer, raw: bytes, kind: type[ModeCatalogError]
