@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mode_catalog_provider.errors import SnapshotError
 
@@ -12,22 +14,27 @@ from mode_catalog_provider.errors import SnapshotError
 _CACHE = 8 * 1024
 
 
+#: What SQLite says of a disk that is full, broken, or not there.
+_OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+
+
 def private_database(*, cache: int) -> sqlite3.Connection:
     """Open a temporary database that SQLite itself has already unlinked from the disk.
 
     It lies in the system's temporary folder (``SQLITE_TMPDIR`` or ``TMPDIR`` name another) and vanishes with
-    the process, however that ends. To be used from the thread that opened it.
+    the process, however that ends. To be used from the thread that opened it. A full disk is told as a
+    :class:`SnapshotError` that names the folder.
 
     :param cache: pages kept in memory, in KiB.
     """
-    database = sqlite3.connect("", isolation_level=None)
+    database = sqlite3.connect("", isolation_level=None, factory=_PrivateDatabase)
     # Nothing here outlives the process: a journal and syncs would only cost time.
     for pragma in ("page_size=16384", "journal_mode=OFF", "synchronous=OFF", f"cache_size=-{cache}"):
         database.execute(f"PRAGMA {pragma}")
     return database
 
 
-class RowSpool:
+class RowStore:
     """Encoded rows in a :func:`private_database`, which takes about the space of the finished files."""
 
     def __init__(self) -> None:
@@ -38,44 +45,40 @@ class RowSpool:
 
     def put(self, asset: str, token: str, body: bytes) -> None:
         """Keep an encoded row; a row of the same asset and token is replaced, for the later one is newer."""
-        with _full_disk_explained():
-            self._database.execute(
-                "INSERT INTO row VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
-                (asset, token_bytes(token), body),
-            )
+        self._database.execute(
+            "INSERT INTO row VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+            (asset, token_bytes(token), body),
+        )
 
     def bodies(self, asset: str) -> Iterator[bytes]:
         """Yield the encoded rows of an asset by token, in code point order."""
-        with _full_disk_explained():
-            found = self._database.execute("SELECT body FROM row WHERE asset = ? ORDER BY token", (asset,))
-            for (body,) in found:
-                yield body
+        found = self._database.execute("SELECT body FROM row WHERE asset = ? ORDER BY token", (asset,))
+        for (body,) in found:
+            yield body
 
     def append(self, asset: str, token: str, part: bytes) -> None:
         """Keep a part of what is known of a token, behind the parts that are kept already.
 
         :param part: without a line break.
         """
-        with _full_disk_explained():
-            self._database.execute(
-                "INSERT INTO row VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET body = CAST(body || x'0a' || excluded.body AS BLOB)",
-                (asset, token_bytes(token), part),
-            )
+        self._database.execute(
+            "INSERT INTO row VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET body = CAST(body || x'0a' || excluded.body AS BLOB)",
+            (asset, token_bytes(token), part),
+        )
 
     def appended(self, asset: str, *, of: str) -> Iterator[tuple[str, list[bytes]]]:
         """Yield tokens with their parts in the order of their coming, by token in code point order.
 
         :param of: only tokens that have a row of this asset.
         """
-        with _full_disk_explained():
-            found = self._database.execute(
-                "SELECT token, body FROM row AS part WHERE asset = ? AND EXISTS "
-                "(SELECT 1 FROM row WHERE asset = ? AND token = part.token) ORDER BY token",
-                (asset, of),
-            )
-            for token, body in found:
-                yield token.decode("utf-8", "surrogatepass"), body.split(b"\n")
+        found = self._database.execute(
+            "SELECT token, body FROM row AS part WHERE asset = ? AND EXISTS "
+            "(SELECT 1 FROM row WHERE asset = ? AND token = part.token) ORDER BY token",
+            (asset, of),
+        )
+        for token, body in found:
+            yield token.decode("utf-8", "surrogatepass"), body.split(b"\n")
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -88,12 +91,33 @@ def token_bytes(token: str) -> bytes:
     return token.encode("utf-8", "surrogatepass")
 
 
+class _PrivateDatabase(sqlite3.Connection):
+    """Says in our words what a full disk is to SQLite."""
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        with _full_disk_explained():
+            return super().execute(*args)
+
+    def executemany(self, *args: Any) -> sqlite3.Cursor:
+        with _full_disk_explained():
+            return super().executemany(*args)
+
+
 @contextmanager
 def _full_disk_explained() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+            raise
         raise SnapshotError(
-            f"Rows could not be kept on the temporary disk ({error}). An extraction needs about as much "
-            f"space there as its files take; the environment variable SQLITE_TMPDIR names another folder."
+            f"What was read could not be kept on the temporary disk, {_temporary_folder()} ({error}). An "
+            "extraction needs about as much space there as its files take. Make room, or let the environment "
+            "variable SQLITE_TMPDIR name another folder."
         ) from error
+
+
+def _temporary_folder() -> str:
+    """Return where SQLite keeps what has no name."""
+    wanted = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108
+    return next((folder for folder in wanted if folder and os.access(folder, os.W_OK | os.X_OK)), ".")

@@ -1,12 +1,14 @@
-"""A place for files: on the local disk or in an object store, and how to tell and to name it."""
+"""A place for files: on the local disk or in an object store, how to tell and name it, who may read it."""
 
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.text import visible
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 #: A local path, or any object-store path with the same methods (``UPath``, Airflow's ``ObjectStoragePath``).
 StoragePath: TypeAlias = "Path | UPath"
+
+
+# The files hold SQL, e-mail addresses and names: owner and group may read them, nobody else. The umask may
+# take more away.
+_FILE_MODE = 0o640
+_DIRECTORY_MODE = 0o750
 
 
 def is_local(path: StoragePath) -> TypeIs[Path]:
@@ -151,3 +159,31 @@ def _answer(error: BaseException) -> tuple[int | None, str | None]:
 def _number(value: object) -> int | None:
     text = str(value)
     return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Create a file that owner and group may read, and open it for writing.
+
+    :param path: local path; nothing may be there, not even a link that leads nowhere.
+    :raises FileExistsError: when something is there.
+    """
+    # Neither through a link that somebody has laid there, nor into a file that somebody else keeps open.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+    def opener(name: str, _: int) -> int:
+        return os.open(name, flags, _FILE_MODE)
+
+    return cast(BinaryIO, open(path, "wb", opener=opener))
+
+
+def replace_private(path: Path) -> BinaryIO:
+    """Create a file as :func:`create_private` does, in place of what is there; a link is replaced as such."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    return create_private(path)
+
+
+def make_private_directory(directory: Path) -> None:
+    """Create a local directory and what lies above it for owner and group; an existing one stays as it is."""
+    for path in (*reversed(directory.parents), directory):
+        path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)

@@ -26,6 +26,7 @@ CONTENT_OPTIONS = (
     "exclude_collections",
     "include_personal",
     "include_archived",
+    "include_datasets",
     "members",
 )
 

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.contract import DATA_ASSETS
-from mode_catalog_provider.extract.handover import Handover
+from mode_catalog_provider.extract.account import tell_filtered, warn_of_emptiness, warn_of_left_out
+from mode_catalog_provider.extract.carried_over import CarriedOver
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.retention import check_keep, prune
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
-from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
-    from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions, LeftOut
+    from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
     from mode_catalog_provider.mode.client import ModeClient
 
 #: Seconds between two lines about an extraction that takes long.
 _NEWS_EVERY = 60.0
-
-#: Names of left-out objects in a log line; the manifest has them all.
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,7 @@ def capture(
     :param log: logger for the course of events.
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
     :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
-    :param keep: complete snapshots to keep, this one included; default ``None`` = all. The flat layout keeps
-        this one only.
+    :param keep: complete snapshots to keep, this one included; default ``None`` = all.
     :param now: clock that tells how old a reading is, in Unix seconds.
     :return: the manifest and where it lies.
     :raises ConfigurationError: ``keep`` is less than 1.
@@ -80,23 +76,25 @@ def capture(
     log.info("Authentication succeeded.")
     previous = _previous(client, extraction.options, layout, log, now)
     with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
-        handover = Handover(writer=writer, previous=previous, now=now)
-        _transfer(extraction, writer, handover, log)
+        carried = CarriedOver(writer=writer, previous=previous, now=now)
+        _transfer(extraction, writer, carried, log)
         manifest, manifest_path = writer.finish(
             strategy=extraction.strategy,
             options=extraction.options.to_json(),
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
             figures=client.statistics.to_json(),
-            reuse=handover.to_json() if extraction.options.incremental else None,
+            reuse=carried.to_json() if extraction.options.incremental else None,
             answers=answers,
             fence=fence,
         )
     for entry in manifest.files:
         log.info("Wrote output file: %s", writer.directory / entry.name)
     log.info("Wrote the manifest %s", manifest_path)
-    _warn_of_left_out(extraction.left_out, log)
-    pruned = _prune(layout, 1 if layout.is_flat else keep, manifest.timestamp, log)
+    tell_filtered(manifest.filtered, log)
+    warn_of_left_out(extraction.left_out, log)
+    warn_of_emptiness(manifest, log)
+    pruned = _prune(layout, keep, manifest.timestamp, log)
     return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
 
 
@@ -120,12 +118,12 @@ def _previous(
 
 
 def _transfer(
-    extraction: Extraction, writer: SnapshotWriter, handover: Handover, log: logging.Logger
+    extraction: Extraction, writer: SnapshotWriter, carried: CarriedOver, log: logging.Logger
 ) -> None:
     counts: Counter[str] = Counter()
     news_at = time.monotonic() + _NEWS_EVERY
     # Closed here: a row that cannot be written stops the requests under way.
-    with closing(extraction.rows(handover, facts=writer.add_facts)) as rows:
+    with closing(extraction.rows(carried, facts=writer.add_facts)) as rows:
         for asset, row in rows:
             if asset not in counts:
                 log.info("Starting extraction for %s...", asset.upper())
@@ -139,21 +137,7 @@ def _transfer(
     if extraction.options.incremental:
         log.info(
             "Not read again: %(queries)d queries of %(reports)d reports, %(members)d members",
-            handover.to_json(),
-        )
-
-
-def _warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
-    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for entry in left_out:
-        groups[entry.asset, entry.reason].append(entry.name or entry.token or "the whole listing")
-    for (asset, reason), names in groups.items():
-        log.warning(
-            "Left out %d %s (%s): %s. The manifest lists them all.",
-            len(names),
-            asset,
-            reason,
-            first_of(names, _NAMED),
+            carried.to_json(),
         )
 
 

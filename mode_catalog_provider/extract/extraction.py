@@ -14,15 +14,16 @@ from functools import partial
 from itertools import chain
 
 from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
-from mode_catalog_provider.extract.batch_route import BatchRoute
-from mode_catalog_provider.extract.known import NothingKnown, Recollection
+from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.facts import Facts
+from mode_catalog_provider.extract.id_types import IdTypes
+from mode_catalog_provider.extract.known import EarlierReadings, NothingKnown
 from mode_catalog_provider.extract.left_out import Ledger, LeftOut
+from mode_catalog_provider.extract.listed import Listed
 from mode_catalog_provider.extract.members import MemberReading
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Row
 from mode_catalog_provider.extract.queries import QueryReading
-from mode_catalog_provider.extract.reading import Facts, Reading
-from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.reports import ReportReading
 from mode_catalog_provider.extract.rows import Wire, datasource_row, token_of
 from mode_catalog_provider.mode.client import ModeClient
@@ -72,13 +73,13 @@ class Extraction:
         return dict(self._ledger.filtered)
 
     def rows(
-        self, recollection: Recollection | None = None, *, facts: Facts | None = None
+        self, known: EarlierReadings | None = None, *, facts: Facts | None = None
     ) -> Generator[Row, None, None]:
         """Yield each row as soon as it is known: its asset, and the contract's keys in order.
 
         Rows come in any order, and an object that changed while it was read may come twice.
 
-        :param recollection: what is known from an earlier extraction, and is not read again; it is told what
+        :param known: what is known from an earlier extraction, and is not read again; it is told what
             was read. Default ``None``: everything is read.
         :param facts: told what Mode says of an object beyond its row, as its answer is read; the object need
             not get a row in the end. Default ``None``: nobody is.
@@ -88,7 +89,7 @@ class Extraction:
             the client with them.
         """
         self._ledger = Ledger()
-        known = recollection or NothingKnown()
+        known = known or NothingKnown()
         count: Counter[str] = Counter()
         with ExitStack() as opened:
             discovery = self._open_discovery(known)
@@ -96,20 +97,21 @@ class Extraction:
                 opened.callback(discovery.close)
             pipeline = Pipeline(
                 max_in_flight=self.options.max_in_flight,
+                get=self._client.get,
                 cancel=self._client.cancel,
                 wanted=self._client.in_flight_wanted,
             )
             self._start_readings(pipeline, known, facts, discovery, opened)
             # Closed here and now, not when the collector comes by: threads hang on it.
             rows = opened.enter_context(closing(pipeline.rows()))
-            for asset, row in chain(rows, _known_queries(known)):
+            for asset, row in chain(rows, (("query", row) for row in known.queries())):
                 self.peak_backlog = pipeline.peak_backlog
                 count[asset] += 1
                 if self._progress:
                     self._progress(asset, count[asset])
                 yield asset, row
 
-    def _open_discovery(self, known: Recollection) -> Discovery | None:
+    def _open_discovery(self, known: EarlierReadings) -> Discovery | None:
         """Choose the route; returns what the hybrid one needs."""
         self.strategy = "rest"
         wanted = self.options.strategy
@@ -136,40 +138,62 @@ class Extraction:
     def _start_readings(
         self,
         pipeline: Pipeline,
-        known: Recollection,
+        known: EarlierReadings,
         facts: Facts | None,
         discovery: Discovery | None,
         opened: ExitStack,
     ) -> None:
-        reading = Reading(
-            client=self._client,
-            options=self.options,
+        facts = facts or (lambda *_: None)
+        listed = opened.enter_context(closing(Listed()))
+        types = IdTypes()
+        batch = None
+        if discovery:
+            batch = BatchListings(
+                discovery=discovery,
+                pipeline=pipeline,
+                listed=listed,
+                types=types,
+                everywhere=self.options.include_personal,
+            )
+        queries = QueryReading(
+            pipeline=pipeline, ledger=self._ledger, known=known, listed=listed, types=types, batch=batch
+        )
+        reports = ReportReading(
             pipeline=pipeline,
             ledger=self._ledger,
-            recollection=known,
-            facts=facts or (lambda *_: None),
+            known=known,
+            facts=facts,
+            options=self.options,
+            listed=listed,
+            queries=queries,
+            batch=batch,
         )
-        roll = opened.enter_context(closing(ReportRoll()))
-        batch = opened.enter_context(closing(BatchRoute(reading, discovery))) if discovery else None
-        found = batch.queries if batch else None
-        queries = opened.enter_context(closing(QueryReading(reading=reading, roll=roll, batch=found)))
-        reports = ReportReading(reading=reading, roll=roll, queries=queries, batch=batch)
+        members = MemberReading(
+            pipeline=pipeline,
+            ledger=self._ledger,
+            known=known,
+            facts=facts,
+            options=self.options,
+            discovery=discovery,
+        )
         # The two lists without which there is no extraction come first.
-        reading.ask(Lane.COLLECTIONS, "data_sources", partial(self._data_sources, batch, reports))
+        then = partial(self._data_sources, batch, queries, reports)
+        pipeline.ask(Lane.COLLECTIONS, "data_sources", then)
         reports.start()
-        MemberReading(reading=reading, discovery=discovery).start()
+        members.start()
 
-    @staticmethod
-    def _data_sources(batch: BatchRoute | None, reports: ReportReading, answer: Wire) -> Iterator[Row]:
+    def _data_sources(
+        self, batch: BatchListings | None, queries: QueryReading, reports: ReportReading, answer: Wire
+    ) -> Iterator[Row]:
         listing = "the list of data sources"
         ids = {}
-        for resource in embedded_rows(answer, "data_sources", what=listing, required=True):
-            ids[token_of(resource, listing)] = resource.get("id")
+        for resource in embedded_rows(answer, "data_sources", what=listing, required="data_sources"):
+            token = token_of(resource)
+            if token is None:
+                self._ledger.without_token("datasource", name=resource.get("name"), listing=listing)
+                continue
+            ids[token] = resource.get("id")
+            queries.learn("datasource.id", ids[token])
             yield "datasource", datasource_row(resource)
         if batch:
             batch.read_queries(data_sources=ids, ended=reports.batch_ended)
-
-
-def _known_queries(recollection: Recollection) -> Iterator[Row]:
-    for row in recollection.recalled_queries():
-        yield "query", row

@@ -6,10 +6,13 @@ that "unknown" is never taken for "none".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mode_catalog_provider.extract.rows import Wire, linked_path
+
+#: Gets an asset, a token, and what Mode says of that object beyond the contract.
+Facts = Callable[[str, str, Mapping[str, Any]], None]
 
 _REPORT = (
     "last_saved_at",

@@ -18,15 +18,15 @@ from mode_catalog_provider.extract.rows import Wire
 _EDIT_STAMPS = ("edited_at", "last_saved_at")
 
 
-class Recollection(Protocol):
-    """What is known of earlier readings. Used from one thread."""
+class EarlierReadings(Protocol):
+    """What earlier extractions read, and what this one tells the next. Used from one thread."""
 
     @property
     def knows_something(self) -> bool:
         """Whether anything at all is known, so that most reports may not have to be asked for."""
 
-    def recall_queries(self, report_token: str, mark: str | None) -> bool:
-        """Return whether a report's queries are known; if so, :meth:`recalled_queries` will give them.
+    def has_queries(self, report_token: str, mark: str | None) -> bool:
+        """Return whether a report's queries are known; if so, :meth:`queries` will give them.
 
         :param report_token: the report.
         :param mark: its mark as just listed; ``None`` is never known.
@@ -38,15 +38,15 @@ class Recollection(Protocol):
         :param collection_token: the collection.
         """
 
-    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+    def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """Return the complete row of a member whose profile is known, ``None`` when it must be read.
 
         :param token: the member's token.
         :param mark: its mark as just listed.
         """
 
-    def recalled_queries(self) -> Iterable[dict[str, Any]]:
-        """Yield the queries of all reports that :meth:`recall_queries` said yes to."""
+    def queries(self) -> Iterable[dict[str, Any]]:
+        """Yield the queries of all reports that :meth:`has_queries` said yes to."""
 
     def note(self, asset: str, token: str, mark: str | None) -> None:
         """Remember for the next extraction what was read just now.
@@ -58,22 +58,22 @@ class Recollection(Protocol):
 
 
 class NothingKnown:
-    """The recollection of an extraction that stands alone."""
+    """Stands for earlier readings where an extraction stands alone."""
 
     knows_something = False
 
-    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+    def has_queries(self, report_token: str, mark: str | None) -> bool:
         """No queries are known."""
         return False
 
     def reports_of(self, collection_token: str) -> None:
         """Nobody knows."""
 
-    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+    def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """No profile is known."""
         return None
 
-    def recalled_queries(self) -> Iterable[dict[str, Any]]:
+    def queries(self) -> Iterable[dict[str, Any]]:
         """There are none."""
         return ()
 

@@ -35,6 +35,8 @@ class ExtractionOptions:
     :param exclude_collections: collections to leave out, written likewise; wins over ``include_collections``.
     :param include_personal: whether members' personal collections are extracted as well, default ``False``.
     :param include_archived: whether archived reports and their queries are extracted, default ``True``.
+    :param include_datasets: whether datasets and their queries are extracted, as reports of type
+        ``DatasetReport``, default ``True``; ``False`` saves the listings of datasets.
     :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those
         two stay null, and the requests are saved.
     :param max_in_flight: most requests at the same time, 1 to 100, default 16. As many are made as the
@@ -49,13 +51,14 @@ class ExtractionOptions:
     exclude_collections: tuple[str, ...] | None = None
     include_personal: bool = False
     include_archived: bool = True
+    include_datasets: bool = True
     members: Members = "full"
     max_in_flight: int = 16
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, get_args(Strategy))
         _check_choice("members", self.members, get_args(Members))
-        for name in ("incremental", "include_personal", "include_archived"):
+        for name in ("incremental", "include_personal", "include_archived", "include_datasets"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be true or false, not {getattr(self, name)!r}.")
         for name in ("include_collections", "exclude_collections"):

@@ -7,9 +7,10 @@ left out) belongs to the one thread that consumes the rows, so nothing of it nee
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -112,22 +113,34 @@ class _Workers:
             del call, outcome
 
 
+def _nothing_to_get(path: str, **_: Any) -> Any:
+    raise LookupError(path)
+
+
 class Pipeline:
     """Make calls on a bounded pool of threads, in an order that keeps the backlog and the idle time small.
 
     :param max_in_flight: most requests at once; threads are started as they are needed.
+    :param get: reads a resource, as :meth:`ModeClient.get`; for
+        :meth:`ask`; default: it is not used.
     :param wanted: says how many are worth having at the moment; default: as many as allowed.
     :param cancel: makes requests that are under way fail soon; called when the rows are abandoned or an
         error ends them while requests are still in flight.
     """
 
     def __init__(
-        self, *, max_in_flight: int, cancel: Callable[[], None], wanted: Callable[[], int] | None = None
+        self,
+        *,
+        max_in_flight: int,
+        cancel: Callable[[], None],
+        get: Callable[..., Any] = _nothing_to_get,
+        wanted: Callable[[], int] | None = None,
     ) -> None:
         self._most_in_flight = max_in_flight
         self._max_in_flight = max_in_flight
         self._wanted = wanted
         self._cancel = cancel
+        self._get = get
         self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
         self._in_flight = dict.fromkeys(Lane, 0)
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
@@ -138,6 +151,26 @@ class Pipeline:
         self._sources: deque[Iterator[Iterable[Row]]] = deque()
         #: Most calls that ever waited or were in flight at once: what the backlog cost at its worst.
         self.peak_backlog = 0
+
+    def ask(
+        self,
+        lane: Lane,
+        path: str,
+        then: Callable[[Any], Iterable[Row]],
+        refused: Callable[[Refusal], Iterable[Row]] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        failed: Callable[[ServiceError], Iterable[Row]] | None = None,
+    ) -> None:
+        """Queue the reading of one resource, or of one page.
+
+        :param lane: decides when it is read.
+        :param path: as for :meth:`ModeClient.get`, as are ``params``.
+        :param then: gets the answer.
+        :param refused: gets a 403 or 404; default: that ends everything.
+        :param failed: gets any other error of the service; default: that ends everything.
+        """
+        self.add(Call(lane, partial(self._get, path, params=params), then, refused, failed))
 
     def add(self, call: Call) -> None:
         """Queue a call, in the consumer's thread: before :meth:`rows`, or from ``then`` or ``refused``."""

@@ -16,9 +16,9 @@ from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotStaleError
 from mode_catalog_provider.scratch import private_database, token_bytes
-from mode_catalog_provider.snapshot.layout import Layout, manifest_name
+from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import FileEntry
-from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
 
 _CHUNK = 1 << 20
@@ -191,7 +191,7 @@ def open_previous(
     :param now: clock, in Unix seconds.
     """
     try:
-        snapshot = _newest(layout)
+        snapshot = newest_snapshot(layout)
         if snapshot is None:
             return NoPrevious(f"there is no earlier snapshot with a manifest in {layout.home}")
         if reason := _refusal(snapshot, workspace, host.rstrip("/")):
@@ -200,14 +200,6 @@ def open_previous(
     except Exception as error:
         # Any exception, for each object store has errors of its own: all can be read from Mode instead.
         return NoPrevious(f"the snapshot before cannot be built on: {error}")
-
-
-def _newest(layout: Layout) -> Snapshot | None:
-    for timestamp in sorted(layout.timestamps(), reverse=True):
-        path = layout.directory(timestamp) / manifest_name(timestamp)
-        if path.exists():
-            return open_snapshot(path)
-    return None
 
 
 def _refusal(snapshot: Snapshot, workspace: str, host: str) -> str | None:

@@ -1,7 +1,8 @@
 """The queries of a listed report: from an earlier snapshot, from the batch listing, or from REST.
 
-A report and its queries are one unit: its row is given out only when they could be read, so that a refused or
-vanished report leaves no half behind.
+What the batch listing says is written as REST would write it. So before the first report is taken from there,
+one report's queries are read by REST: they show in which JSON types the ids are. Should types turn out to be
+mixed later, what was taken from the batch listing is read again.
 """
 
 from __future__ import annotations
@@ -11,133 +12,195 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from mode_catalog_provider.extract.batch_queries import BatchQueries, newest_edit
-from mode_catalog_provider.extract.known import report_mark
-from mode_catalog_provider.extract.pipeline import Lane, Refusal, Row
-from mode_catalog_provider.extract.reading import Reading
-from mode_catalog_provider.extract.report_roll import ReportRoll
+from mode_catalog_provider.errors import NotFoundError
+from mode_catalog_provider.extract.batch import BatchListings, newest_edit
+from mode_catalog_provider.extract.id_types import Column, IdTypes
+from mode_catalog_provider.extract.known import EarlierReadings, report_mark
+from mode_catalog_provider.extract.left_out import Ledger
+from mode_catalog_provider.extract.listed import Listed, ListedReport
+from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.extract.rows import Wire, query_row, report_of, token_of
-from mode_catalog_provider.extract.waiting_reports import WaitingReports
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
+#: Reports read by REST to learn the types of ids, at most: some have no queries, or queries without a source.
+MOST_PROBES = 3
+
 
 class QueryReading:
     """Find the queries of each report by the cheapest way that gives the same rows.
 
-    :param reading: of which this is a part.
-    :param roll: knows, at the end, whether batch shows a report at all.
-    :param batch: gets the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
+    :param pipeline: gets the calls.
+    :param ledger: is told what was left out.
+    :param known: what earlier extractions read.
+    :param listed: lets reports wait, and knows at the end whether batch shows a report at all.
+    :param types: is told the ids that REST sends.
+    :param batch: gives the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
     """
 
-    def __init__(self, *, reading: Reading, roll: ReportRoll, batch: BatchQueries | None = None) -> None:
-        self._reading = reading
-        self._roll = roll
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        known: EarlierReadings,
+        listed: Listed,
+        types: IdTypes,
+        batch: BatchListings | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._known = known
+        self._listed = listed
+        self._types = types
         self._batch = batch
-        self._batch_ended = batch is None
+        self._batch_ended: Callable[[], None] | None = None
+        self._all_listed = False
+        self._probes = 0
+        self._probing = False
+        # Reports no longer wait for the batch listing, and for the types of ids.
+        self._deciding = False
         self._settled = False
-        # Reports listed before the batch answer was whole, and those for which it has no query.
-        self._early = WaitingReports()
-        self._bare = WaitingReports()
+        self._reread = False
 
     @property
     def undecided(self) -> int:
         """How many reports without queries wait for :meth:`settle`."""
-        return len(self._bare)
+        return self._listed.waiting("bare")
 
-    def read(self, report: dict[str, Any], resource: Wire) -> Iterable[Row]:
+    def read(self, row: dict[str, Any], resource: Wire) -> Iterable[Row]:
         """Give out a report and its queries, now or later.
 
-        :param report: its row.
+        :param row: the report's row.
         :param resource: the report as listed.
         """
-        mark = report_mark(resource)
-        if self._reading.recollection.recall_queries(report["token"], mark):
-            return (("report", report),)
+        report = ListedReport(row, report_mark(resource), newest_edit(resource))
+        self.learn("report.id", row["id"])
+        if self._known.has_queries(report.token, report.mark):
+            return (("report", row),)
         if self._batch is None:
-            return self._ask(report, mark)
-        if not self._batch_ended:
-            self._early.add(report, mark, newest_edit(resource))
-            return ()
-        return self._from_batch(self._batch, report, mark, newest_edit(resource))
+            return self._ask(report)
+        if self._deciding:
+            return self._from_batch(self._batch, report)
+        self._listed.wait("early", report)
+        self._advance()
+        return ()
+
+    def learn(self, column: Column, value: Any) -> None:
+        """Take note of an id that REST sent."""
+        self._types.learn(column, value)
+        if self._types.mixed and self._batch is not None and not self._reread:
+            self._reread = True
+            log.info("Mode mixes the types of its ids, so all queries are read by REST.")
+            self._pipeline.add_source(self._read_again())
 
     def batch_ended(self, decided: Callable[[], None]) -> None:
         """Take note that the batch listing of queries is there, as far as it came.
 
         :param decided: called when the reports that waited for it have been given out, or queued.
         """
-        self._batch_ended = True
-        if self._batch is not None:
-            self._reading.pipeline.add_source(self._decide(self._batch, decided))
+        self._batch_ended = decided
+        self._advance()
+
+    def all_listed(self) -> None:
+        """Take note that no further report is to be expected, so that none can show the types of ids."""
+        self._all_listed = True
+        self._advance()
 
     def settle(self) -> None:
         """Take note that all is known of the reports for which batch has no queries."""
         self._settled = True
         if self._batch is not None:
-            self._reading.pipeline.add_source(self._decide_bare())
+            self._pipeline.add_source(self._from_bare(report) for report in self._listed.take("bare"))
 
-    def close(self) -> None:
-        """Give the disk space back."""
-        self._early.close()
-        self._bare.close()
+    def _advance(self) -> None:
+        if self._batch is None or self._batch_ended is None or self._deciding or self._probing:
+            return
+        if not (self._types.known or self._types.mixed) and self._probes < MOST_PROBES:
+            if (probe := self._listed.take_richest("early")) is not None:
+                self._probing = True
+                self._probes += 1
+                self._ask(probe, ended=self._probed)
+                return
+            if not self._all_listed:
+                return
+        self._deciding = True
+        self._pipeline.add_source(self._decide(self._batch, self._batch_ended))
 
-    def _decide(self, batch: BatchQueries, decided: Callable[[], None]) -> Iterator[Iterable[Row]]:
-        for report, mark, edited in self._early.take():
-            yield self._from_batch(batch, report, mark, edited)
+    def _probed(self) -> None:
+        self._probing = False
+        self._advance()
+
+    def _decide(self, batch: BatchListings, decided: Callable[[], None]) -> Iterator[Iterable[Row]]:
+        for report in self._listed.take("early"):
+            yield self._from_batch(batch, report)
         decided()
 
-    def _decide_bare(self) -> Iterator[Iterable[Row]]:
-        for report, mark, _ in self._bare.take():
-            yield self._from_bare(report, mark)
-
-    def _from_batch(
-        self, batch: BatchQueries, report: dict[str, Any], mark: str | None, edited: float | None
-    ) -> Iterable[Row]:
-        queries = batch.of(report, edited=edited)
+    def _from_batch(self, batch: BatchListings, report: ListedReport) -> Iterable[Row]:
+        queries = batch.queries_of(report)
         if queries is None:
-            return self._ask(report, mark)
+            return self._ask(report)
         if queries:
-            self._reading.recollection.note("report", report["token"], mark)
-            return (("report", report), *(("query", query) for query in queries))
+            self._listed.wait("given", report)
+            self._known.note("report", report.token, report.mark)
+            return (("report", report.row), *(("query", query) for query in queries))
         if self._settled:
-            return self._from_bare(report, mark)
-        self._bare.add(report, mark, edited)
+            return self._from_bare(report)
+        self._listed.wait("bare", report)
         return ()
 
-    def _from_bare(self, report: dict[str, Any], mark: str | None) -> Iterable[Row]:
+    def _from_bare(self, report: ListedReport) -> Iterable[Row]:
         # That batch shows no query of it may be a matter of rights, unless it shows the report.
-        if not self._roll.in_batch(report["token"]):
-            return self._ask(report, mark)
-        self._reading.recollection.note("report", report["token"], mark)
-        return (("report", report),)
+        if not self._listed.in_batch(report.token):
+            return self._ask(report)
+        self._known.note("report", report.token, report.mark)
+        return (("report", report.row),)
 
-    def _ask(self, report: dict[str, Any], mark: str | None) -> Iterable[Row]:
+    def _read_again(self) -> Iterator[Iterable[Row]]:
+        for report in self._listed.take("given"):
+            yield self._ask(report)
+
+    def _ask(self, report: ListedReport, *, ended: Callable[[], None] = lambda: None) -> Iterable[Row]:
         # Whatever query_count says: it is missing, or wrong, on some reports.
-        path = f"reports/{path_part(report['token'])}/queries"
-        then, refused = partial(self._queries, report, mark), partial(self._refused, report)
-        self._reading.ask(Lane.QUERIES, path, then, refused)
+        path = f"reports/{path_part(report.token)}/queries"
+        then, refused = partial(self._queries, report, ended), partial(self._refused, report, ended)
+        self._pipeline.ask(Lane.QUERIES, path, then, refused)
         return ()
 
-    def _queries(self, report: dict[str, Any], mark: str | None, answer: Wire) -> Iterator[Row]:
-        token = report["token"]
-        listing = f"the queries of report '{visible(report['name'])}' ({token})"
-        yield "report", report
-        for resource in embedded_rows(answer, "queries", what=listing, required=True):
-            query = token_of(resource, listing)
-            if report_of(resource) not in (None, token):
+    def _queries(self, report: ListedReport, ended: Callable[[], None], answer: Wire) -> Iterator[Row]:
+        listing = f"the queries of report '{visible(report.row['name'])}' ({report.token})"
+        yield "report", report.row
+        for resource in embedded_rows(answer, "queries", what=listing, required="queries"):
+            query = token_of(resource)
+            name = resource.get("name")
+            if query is None:
+                self._ledger.without_token("query", name=name, listing=listing)
+                continue
+            if (home := report_of(resource)) not in (None, report.token):
                 # Its own report lists it as well. Taken from here, its SQL would be drawn as the lineage of
                 # the wrong report, or come from a collection that nobody asked for.
-                log.warning("Query %s is listed under report %s but belongs to another.", query, token)
+                self._ledger.elsewhere("query", token=query, name=name, listing=listing, home=home)
                 continue
-            yield "query", query_row(resource, report_token=token)
-        self._reading.recollection.note("report", token, mark)
+            row = query_row(resource, report_token=report.token)
+            self.learn("query.id", row["id"])
+            self.learn("query.data_source_id", row["data_source_id"])
+            yield "query", row
+        self._known.note("report", report.token, report.mark)
+        ended()
 
-    def _refused(self, report: dict[str, Any], refusal: Refusal) -> Iterable[Row]:
-        what = f"The queries of report '{visible(report['name'])}' ({report['token']}) could not be read"
-        self._reading.ledger.refused(
-            "report", token=report["token"], name=report["name"], what=what, refusal=refusal
-        )
+    def _refused(self, report: ListedReport, ended: Callable[[], None], refusal: Refusal) -> Iterable[Row]:
+        name = report.row["name"]
+        what = f"The queries of report '{visible(name)}' ({report.token}) could not be read"
+        self._ledger.refused("report", token=report.token, name=name, what=what, refusal=refusal)
+        ended()
+        row = ("report", report.row)
+        if not isinstance(refusal, NotFoundError):
+            # The listing showed it, so it is there; only what it consists of is not known.
+            return (row,)
+        # Deleted meanwhile, or only its queries are out of sight: the report itself tells.
+        path = f"reports/{path_part(report.token)}"
+        self._pipeline.ask(Lane.QUERIES, path, lambda _: (row,), lambda _: ())
         return ()

@@ -1,7 +1,4 @@
-"""Which collections, reports and datasets there are: walks over their listings, with nothing missed.
-
-A collection and the list of its reports are one unit: its row is given out when that list was read.
-"""
+"""Which collections, reports and datasets there are: walks over their listings, with nothing missed."""
 
 from __future__ import annotations
 
@@ -13,12 +10,14 @@ from typing import Any
 
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import NotFoundError
-from mode_catalog_provider.extract.batch_route import BatchRoute
-from mode_catalog_provider.extract.facts import batch_report_facts, collection_facts, report_facts
-from mode_catalog_provider.extract.pipeline import Lane, Refusal, Row
+from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.facts import Facts, batch_report_facts, collection_facts, report_facts
+from mode_catalog_provider.extract.known import EarlierReadings
+from mode_catalog_provider.extract.left_out import Ledger
+from mode_catalog_provider.extract.listed import Listed
+from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.extract.queries import QueryReading
-from mode_catalog_provider.extract.reading import Reading
-from mode_catalog_provider.extract.report_roll import ReportRoll
 from mode_catalog_provider.extract.rows import Wire, collection_row, report_row, token_of
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.hosts import path_part
@@ -27,8 +26,9 @@ from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
-#: Key under which dropped archived reports are counted.
+#: Keys under which dropped archived reports, and dropped datasets, are counted.
 ARCHIVED = "archived"
+DATASETS = "datasets"
 
 #: What Mode says of a route that it does not have at all, whatever the object.
 NO_SUCH_ROUTE = "request path not recognized"
@@ -53,8 +53,12 @@ class _Listing:
 class ReportReading:
     """Walk collections, and in each its reports and its datasets.
 
-    :param reading: of which this is a part.
-    :param roll: takes down what is listed.
+    :param pipeline: gets the calls.
+    :param ledger: is told what was left out and filtered.
+    :param known: what earlier extractions read.
+    :param facts: is told what the listings say beyond the contract.
+    :param options: what is wanted.
+    :param listed: takes down what is listed.
     :param queries: gets each report, once.
     :param batch: can tell what a walk missed; :meth:`batch_ended` says when its queries are there. Default
         ``None``: there is none, so walks must be sure by themselves.
@@ -63,17 +67,24 @@ class ReportReading:
     def __init__(
         self,
         *,
-        reading: Reading,
-        roll: ReportRoll,
+        pipeline: Pipeline,
+        ledger: Ledger,
+        known: EarlierReadings,
+        facts: Facts,
+        options: ExtractionOptions,
+        listed: Listed,
         queries: QueryReading,
-        batch: BatchRoute | None = None,
+        batch: BatchListings | None = None,
     ) -> None:
-        self._reading = reading
-        self._roll = roll
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._known = known
+        self._facts = facts
+        self._listed = listed
         self._queries = queries
         self._batch = batch
-        options = reading.options
         self._include_archived = options.include_archived
+        self._include_datasets = options.include_datasets
         self._filter = CollectionFilter(
             include=options.include_collections,
             exclude=options.exclude_collections,
@@ -83,12 +94,13 @@ class ReportReading:
         self._wanted: list[dict[str, Any]] = []
         # Collections that are being walked, the list of collections itself, and the batch listing of queries.
         self._under_way = 1 if batch is None else 2
+        self._batch_ended = batch is None
         # Collections in which a report may have been missed, and the pages that another look would cost.
         self._unproven: list[dict[str, Any]] = []
         self._unproven_pages = 0
         # Whether the workspace has a listing of datasets: unknown until one collection was asked, while the
         # others wait.
-        self._has_datasets: bool | None = None
+        self._has_datasets: bool | None = None if options.include_datasets else False
         self._asked_for_datasets = False
         self._before_datasets: list[dict[str, Any]] = []
 
@@ -103,17 +115,19 @@ class ReportReading:
         then: Callable[[Any], Iterable[Row]],
         refused: Callable[[Refusal], Iterable[Row]] | None = None,
     ) -> None:
-        self._reading.ask(lane, walk.path, then, refused, params=walk.params)
+        self._pipeline.ask(lane, walk.path, then, refused, params=walk.params)
 
     # -- collections ---------------------------------------------------------------------------------------
 
     def _collections_page(self, answer: Wire) -> Iterable[Row]:
         for resource in self._spaces.take(answer):
-            token_of(resource, "the list of collections")
-            if reason := self._filter.reason_to_drop(resource):
-                self._reading.ledger.filtered[reason] += 1
+            if (token := token_of(resource)) is None:
+                name = resource.get("name")
+                self._ledger.without_token("collection", name=name, listing="the list of collections")
+            elif reason := self._filter.reason_to_drop(resource):
+                self._ledger.filtered[reason] += 1
             else:
-                self._reading.facts("collection", resource["token"], collection_facts(resource))
+                self._facts("collection", token, collection_facts(resource))
                 self._wanted.append(collection_row(resource))
         if self._spaces.done:
             self._filter.check()
@@ -132,17 +146,23 @@ class ReportReading:
 
     def batch_ended(self) -> Iterable[Row]:
         """Take note that the batch listing of queries is there, as far as it came."""
-        self._queries.batch_ended(self._over)
+        self._queries.batch_ended(self._batch_over)
         return ()
+
+    def _batch_over(self) -> None:
+        self._batch_ended = True
+        self._over()
 
     def _over(self) -> None:
         """One walk is over; after the last, see whether all of them together saw everything."""
         self._under_way -= 1
         if self._under_way:
+            if self._under_way == 1 and not self._batch_ended:
+                self._queries.all_listed()
             return
         # One request for a thousand reports, or one for each page and report in doubt.
         doubts = self._unproven_pages + self._queries.undecided
-        if self._batch and doubts > -(-self._roll.size // 1000):
+        if self._batch and doubts > -(-self._listed.reports // 1000):
             self._batch.read_reports(take=self._check, ended=self._checked)
         else:
             self._look_again(self._unproven)
@@ -150,13 +170,13 @@ class ReportReading:
 
     def _check(self, rows: Iterable[Any]) -> None:
         rows = [row for row in rows if isinstance(row, Mapping)]
-        self._roll.check(rows)
+        self._listed.add_batch_reports(rows)
         for row in rows:
             if isinstance(token := row.get("token"), str):
-                self._reading.facts("report", token, batch_report_facts(row))
+                self._facts("report", token, batch_report_facts(row))
 
     def _checked(self, complete: bool) -> Iterable[Row]:
-        doubtful = self._roll.doubtful() if complete else None
+        doubtful = self._listed.doubtful_collections() if complete else None
         self._look_again([one for one in self._unproven if doubtful is None or one["token"] in doubtful])
         self._queries.settle()
         return ()
@@ -165,7 +185,7 @@ class ReportReading:
 
     def _walk_of_reports(self, collection: dict[str, Any]) -> PageWalk:
         token = collection["token"]
-        known = None if self._batch else self._reading.recollection.reports_of(token)
+        known = None if self._batch else self._known.reports_of(token)
         return PageWalk(
             f"spaces/{path_part(token)}/reports", "reports", known=known, confirm=self._batch is None
         )
@@ -188,15 +208,22 @@ class ReportReading:
     def _take_reports(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         collection = listing.collection["token"]
         for resource in listing.walk.take(answer):
-            token = token_of(resource, f"the reports of {listing}")
+            token = token_of(resource)
+            if token is None:
+                name = resource.get("name")
+                self._ledger.without_token("report", name=name, listing=f"the reports of {listing}")
+                continue
+            dataset = resource.get("type") == DATASET
             # Listed twice: it moved while its collections were read, or it is a dataset listed as a report.
-            if not self._roll.add(token, collection=collection, dataset=resource.get("type") == DATASET):
+            if not self._listed.add(token, collection=collection, dataset=dataset):
                 continue
             listing.reports += 1
-            if resource.get("archived") and not self._include_archived:
-                self._reading.ledger.filtered[ARCHIVED] += 1
+            if dataset and not self._include_datasets:
+                self._ledger.filtered[DATASETS] += 1
+            elif resource.get("archived") and not self._include_archived:
+                self._ledger.filtered[ARCHIVED] += 1
             else:
-                self._reading.facts("report", token, report_facts(resource))
+                self._facts("report", token, report_facts(resource))
                 yield from self._queries.read(report_row(resource, collection_token=collection), resource)
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
@@ -204,11 +231,12 @@ class ReportReading:
         if listing.reports:
             what += f" to the end, only the {listing.reports} that are extracted"
         collection = listing.collection
-        self._reading.ledger.refused(
+        self._ledger.refused(
             "collection", token=collection["token"], name=collection["name"], what=what, refusal=refusal
         )
         self._over()
-        return ()
+        # The list of collections showed it, so it is there; only what is in it is not known.
+        return (("collection", collection),)
 
     # -- another look, where a report may have been missed -------------------------------------------------
 
@@ -229,7 +257,7 @@ class ReportReading:
 
     def _again_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be looked over again, so one may be missing"
-        self._reading.ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
+        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         return ()
 
     # -- datasets: reports with a listing of their own, which not every workspace has ----------------------
@@ -265,7 +293,7 @@ class ReportReading:
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read. One look tells; taking one for the other would lose the datasets of all others.
             path = f"spaces/{path_part(listing.collection['token'])}/reports"
-            self._reading.ask(
+            self._pipeline.ask(
                 Lane.PAGES,
                 path,
                 lambda _: self._no_datasets_anywhere(),
@@ -284,7 +312,7 @@ class ReportReading:
 
     def _datasets_left_out(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The datasets of {listing} could not be listed"
-        self._reading.ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
+        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         self._asked_for_datasets = self._has_datasets is True
         self._over()
         self._resume_datasets()

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.contract import contract_row
-from mode_catalog_provider.errors import MalformedResponseError
 
 Wire = Mapping[str, Any]
 
@@ -105,23 +104,14 @@ def member_row(membership: Wire) -> dict[str, Any]:
 def completed_member(row: Mapping[str, Any], profile: Wire) -> dict[str, Any]:
     """Return a member's row with what only the person's user record has.
 
-    :param row: what the list gave; its name and e-mail hold where it has them.
-    :param profile: the user record; its token holds.
+    :param row: what the list gave; stands where the user record says nothing.
+    :param profile: the user record, whose values the vendor's tool writes.
     """
-    listed = {key: value for key, value in row.items() if value is not None and key != "token"}
-    return contract_row("member", {**profile, **listed, "token": profile.get("token") or row["token"]})
+    said = {key: value for key, value in profile.items() if value is not None and value != ""}
+    return contract_row("member", {**row, **said})
 
 
-def token_of(resource: Wire, listing: str) -> str:
-    """Return the token by which a resource is known, and asked for.
-
-    :param listing: which list it is in, for the message.
-    :raises MalformedResponseError: it has none.
-    """
+def token_of(resource: Wire) -> str | None:
+    """Return the token by which a resource is known, and asked for; ``None`` when it has none."""
     token = resource.get("token")
-    if not isinstance(token, str) or not token:
-        raise MalformedResponseError(
-            f"Mode lists a row without a token in {listing}. Nothing can refer to such a row, so this is not "
-            "an answer to build a snapshot on. Try again; if it stays so, tell the vendor."
-        )
-    return token
+    return token if isinstance(token, str) and token else None

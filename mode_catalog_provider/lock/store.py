@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.lock.lease import LeaseRecord
-from mode_catalog_provider.storage import StoragePath, create_object, is_local, store_error
+from mode_catalog_provider.storage import (
+    StoragePath,
+    create_object,
+    create_private,
+    is_local,
+    make_private_directory,
+    store_error,
+)
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -100,9 +107,9 @@ class LocalStore:
         """See :class:`LeaseStore`. A crash in between leaves an empty file, which counts as held."""
         path = self._directory / name
         with _local_errors(self._directory):
-            self._directory.mkdir(parents=True, exist_ok=True)
+            make_private_directory(self._directory)
             try:
-                file = path.open("xb")
+                file = create_private(path)
             except FileExistsError:
                 return False
             try:
@@ -119,7 +126,8 @@ class LocalStore:
         new = self._directory / f"{name}.{uuid.uuid4().hex}.tmp"
         with _local_errors(self._directory):
             try:
-                new.write_bytes(content)
+                with create_private(new) as file:
+                    file.write(content)
                 new.replace(self._directory / name)
             except BaseException:
                 with suppress(OSError):

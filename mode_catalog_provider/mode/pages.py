@@ -107,7 +107,7 @@ class PageWalk:
         :return: the rows that no page has shown before.
         :raises MalformedResponseError: not a listing, or one that does not come to an end.
         """
-        rows = embedded_rows(body, self.key, what=self.path, required=not self._asked)
+        rows = embedded_rows(body, self.key, what=self.path, required=None if self._asked else self.path)
         self._asked = True
         block = body.get("pagination")
         counters = block if isinstance(block, Mapping) else {}
@@ -224,27 +224,39 @@ class PageWalk:
 
 
 def embedded_rows(
-    body: Mapping[str, Any], key: str, *, what: str, required: bool = False
+    body: Mapping[str, Any], key: str, *, what: str, required: str | None = None
 ) -> list[dict[str, Any]]:
     """Return the rows of a listing; a missing key, or ``null``, is an empty page.
 
     :param body: the answer.
     :param key: name of the rows under ``_embedded``.
     :param what: what was asked for, for messages.
-    :param required: refuse a body that is no resource at all (neither ``_embedded`` nor ``_links``), so that
-        an error page in JSON is not read as "nothing there".
+    :param required: path of the listing: refuse a body without ``_embedded``, unless it counts its rows or
+        says by its own link that it is this listing, so that any other JSON (an error page, the record of the
+        key) is not read as "nothing there". Default ``None``: a page after others, which may lack it.
     :raises MalformedResponseError: the answer is not shaped like a listing.
     """
     embedded = body.get("_embedded")
     rows = embedded.get(key) if isinstance(embedded, Mapping) else None
     wrong = embedded is not None and not isinstance(embedded, Mapping)
-    if wrong or (required and "_embedded" not in body and "_links" not in body):
+    if wrong or (required and "_embedded" not in body and not _is_listing(body, required)):
         raise MalformedResponseError(f"Mode answered {what} with JSON that is not a listing.")
     if rows is None:
         return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise MalformedResponseError(f"Mode answered {what} with '{key}' that are not rows.")
     return rows
+
+
+def _is_listing(body: Mapping[str, Any], path: str) -> bool:
+    if isinstance(body.get("pagination"), Mapping):
+        return True
+    links = body.get("_links")
+    link = links.get("self") if isinstance(links, Mapping) else None
+    href = link.get("href") if isinstance(link, Mapping) else None
+    # Mode's links call a space a collection.
+    own = href.partition("?")[0].rstrip("/").rpartition("/")[2] if isinstance(href, str) else ""
+    return own in {path.rpartition("/")[2], *({"collections"} if path == "spaces" else ())}
 
 
 def _identity(row: Mapping[str, Any]) -> Hashable:

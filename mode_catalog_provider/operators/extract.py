@@ -78,6 +78,7 @@ class ModeExtractOperator(BaseOperator):
     :param exclude_collections: names or tokens of collections to leave out, default ``None``.
     :param include_personal: extract personal collections as well, default ``False``.
     :param include_archived: extract archived reports as well, default ``True``.
+    :param include_datasets: extract datasets as well, as reports of type ``DatasetReport``, default ``True``.
     :param members: ``full`` (default): with id and creation time, for one request per member; ``lite``:
         without them.
     :param on_forbidden: what to do when Mode refuses (403) objects that it did not refuse at the last
@@ -112,6 +113,7 @@ class ModeExtractOperator(BaseOperator):
         "exclude_collections",
         "include_personal",
         "include_archived",
+        "include_datasets",
         "members",
         "on_forbidden",
         "on_covered",
@@ -138,6 +140,7 @@ class ModeExtractOperator(BaseOperator):
         exclude_collections: Sequence[str] | str | None = None,
         include_personal: bool | str = False,
         include_archived: bool | str = True,
+        include_datasets: bool | str = True,
         members: str = "full",
         on_forbidden: str = "warn",
         on_covered: str = "run",
@@ -160,6 +163,7 @@ class ModeExtractOperator(BaseOperator):
         self.exclude_collections = exclude_collections
         self.include_personal = include_personal
         self.include_archived = include_archived
+        self.include_datasets = include_datasets
         self.members = members
         self.on_forbidden = on_forbidden
         self.on_covered = on_covered
@@ -333,6 +337,7 @@ class ModeExtractOperator(BaseOperator):
             exclude_collections=rendered_words("exclude_collections", self.exclude_collections),
             include_personal=rendered_truth("include_personal", self.include_personal),
             include_archived=rendered_truth("include_archived", self.include_archived, default=True),
+            include_datasets=rendered_truth("include_datasets", self.include_datasets, default=True),
             members=self.members,  # type: ignore[arg-type]  # checked there
         )
 

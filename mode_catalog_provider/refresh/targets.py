@@ -111,7 +111,9 @@ def find_data_sources(client: ModeClient, patterns: Iterable[str]) -> list[Row]:
     :param patterns: tokens, names or globs.
     :raises ConfigurationError: one matches nothing.
     """
-    rows = embedded_rows(client.get("data_sources"), "data_sources", what="data_sources", required=True)
+    rows = embedded_rows(
+        client.get("data_sources"), "data_sources", what="data_sources", required="data_sources"
+    )
     found: dict[str, Row] = {}
     for pattern in patterns:
         matching = [

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
-from mode_catalog_provider.scratch import RowSpool
+from mode_catalog_provider.scratch import RowStore
 from mode_catalog_provider.snapshot.layout import FACT_ASSETS, StoragePath, facts_name
 from mode_catalog_provider.snapshot.manifest import FileEntry, facts_asset
 from mode_catalog_provider.snapshot.output import OutputFile
@@ -34,14 +34,14 @@ _LONGEST_LINE = 4 << 20
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
-class FactsSpool:
+class FactsStore:
     """Facts on their way to the side files, in the temporary database of the rows.
 
-    :param spool: where they wait, beside the rows they belong to.
+    :param store: where they wait, beside the rows they belong to.
     """
 
-    def __init__(self, spool: RowSpool) -> None:
-        self._spool = spool
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
 
     def add(self, asset: str, token: str, facts: Mapping[str, Any]) -> None:
         """Keep some facts of an object; what is known of it already stays, but for the fields given now.
@@ -59,7 +59,7 @@ class FactsSpool:
                 "What Mode says beyond the contract of %s %s is not JSON, and is left out.", asset, token
             )
             return
-        self._spool.append(facts_asset(asset), token, body)
+        self._store.append(facts_asset(asset), token, body)
 
     def write(self, directory: StoragePath, timestamp: int) -> tuple[FileEntry, ...]:
         """Write the side files; they are there when this returns, and count once the manifest names them."""
@@ -69,7 +69,7 @@ class FactsSpool:
         rows = 0
         with OutputFile(path) as output:
             output.write(_encode({"version": FACTS_VERSION, "asset": asset}).encode("ascii") + b"\n")
-            for token, bodies in self._spool.appended(facts_asset(asset), of=asset):
+            for token, bodies in self._store.appended(facts_asset(asset), of=asset):
                 facts: dict[str, Any] = {"token": token}
                 for body in bodies:
                     facts.update(json.loads(body))

@@ -100,6 +100,14 @@ class Manifest:
         return {entry.asset: entry.rows for entry in self.files if entry.rows is not None}
 
     @property
+    def empty(self) -> tuple[str, ...]:
+        """Of which of ``datasource``, ``collection`` and ``report`` there is no row at all.
+
+        No workspace that is in use lacks one of them, so the key, or the answer, is to be doubted first.
+        """
+        return tuple(asset for asset in ("datasource", "collection", "report") if not self.rows.get(asset))
+
+    @property
     def left_out_counts(self) -> dict[str, int]:
         """Objects left out per data asset; all five assets are named."""
         counts = dict.fromkeys(DATA_ASSETS, 0)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, Self
 
+from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
-from mode_catalog_provider.storage import create_object, is_local
+from mode_catalog_provider.storage import (
+    create_object,
+    create_private,
+    is_local,
+    make_private_directory,
+    replace_private,
+)
+
+#: What a disk says that takes no more: it is full, the quota is used up, or the file is longer than allowed.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 #: Bytes gathered before they are hashed and written: rows are small, and calls into a store are dear.
 _CHUNK = 1 << 20
-
-# The umask decides who may read (the files hold SQL and e-mail addresses), but nobody else may ever write.
-_FILE_MODE = 0o664
-_DIRECTORY_MODE = 0o775
 
 
 class OutputFile:
@@ -36,10 +44,11 @@ class OutputFile:
         self.bytes = 0
 
     def __enter__(self) -> Self:
-        if is_local(self._path):
-            self._file = _open_local(_partial(self._path), "wb")
-        else:
-            self._file = self._path.open("wb")
+        with _full_disk_told(self._path):
+            if is_local(self._path):
+                self._file = replace_private(_partial(self._path))
+            else:
+                self._file = self._path.open("wb")
         return self
 
     def __exit__(
@@ -48,17 +57,22 @@ class OutputFile:
         if error is not None:
             self._give_up()
             return
-        with self._file:
-            self._pass_on()
-            if is_local(self._path):
-                self._file.flush()
-                os.fsync(self._file.fileno())
+        try:
+            with _full_disk_told(self._path), self._file:
+                self._pass_on()
+                if is_local(self._path):
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+        except BaseException:
+            self._give_up()
+            raise
 
     def write(self, content: bytes) -> None:
         """Append ``content``."""
         self._gathered += content
         if len(self._gathered) >= _CHUNK:
-            self._pass_on()
+            with _full_disk_told(self._path):
+                self._pass_on()
 
     @property
     def sha256(self) -> str:
@@ -72,7 +86,10 @@ class OutputFile:
 
     def _give_up(self) -> None:
         if is_local(self._path):
-            self._file.close()
+            with suppress(OSError):  # a full disk refuses what is still to be written a second time
+                self._file.close()
+            with suppress(OSError):
+                _partial(self._path).unlink()
             return
         # Closing would show half a file, and leave the parts of one that was sent in parts to be paid for.
         # The file below Airflow's wrapper must count as closed, or it is closed when it is collected.
@@ -99,7 +116,7 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
     if not is_local(path):
         return create_object(path.fs, path.path, content, place=path.parent)
     try:
-        with _open_local(path, "xb") as file:
+        with _full_disk_told(path), create_private(path) as file:
             file.write(content)
     except FileExistsError:
         return False
@@ -109,8 +126,8 @@ def create_exclusively(path: StoragePath, content: bytes) -> bool:
 def make_directory(directory: StoragePath) -> None:
     """Create a directory and what lies above it; an existing one is fine."""
     if is_local(directory):
-        for path in (*reversed(directory.parents), directory):
-            path.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        with _full_disk_told(directory):
+            make_private_directory(directory)
     else:
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -140,12 +157,18 @@ def sync_directory(directory: StoragePath) -> None:
             os.close(descriptor)
 
 
+@contextmanager
+def _full_disk_told(path: StoragePath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise SnapshotError(
+            f"{path.name} could not be written: {path.parent} takes no more ({error.strerror}). Make room "
+            "there, keep fewer snapshots, or set the output directory to another place."
+        ) from error
+
+
 def _partial(path: Path) -> Path:
     return path.with_name(path.name + PARTIAL)
-
-
-def _open_local(path: Path, mode: str) -> BinaryIO:
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags, _FILE_MODE)
-
-    return cast(BinaryIO, open(path, mode, opener=opener))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
-import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, SUMMARY
@@ -41,7 +39,6 @@ log = logging.getLogger(__name__)
 ADOPTED = "adopted"
 
 _ALL = (*DATA_ASSETS, SUMMARY)
-_BASE_URL = re.compile(r"(https?://[^/]+.*)/([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -90,10 +87,17 @@ def open_snapshot(path: StoragePath) -> Snapshot:
 
 
 def newest_snapshot(layout: Layout) -> Snapshot | None:
-    """Return the newest complete snapshot of a workspace, ``None`` when there is none."""
+    """Return the newest complete snapshot of a workspace, ``None`` when there is none.
+
+    A damaged manifest is told as a warning and passed over: the snapshot before is still a good one.
+    """
     for timestamp in sorted(layout.timestamps(), reverse=True):
-        with suppress(SnapshotError):
+        try:
             return open_snapshot(layout.directory(timestamp) / manifest_name(timestamp))
+        except SnapshotNotFoundError:
+            continue  # an extraction that is under way, or was killed
+        except SnapshotError as error:
+            log.warning("Passed over, as if it were not there: %s", error)
     return None
 
 
@@ -148,12 +152,12 @@ def adopt_directory(path: StoragePath) -> Snapshot:
             f"The files in {path} were written by mode-catalog-provider, but their manifest "
             f"({manifest_name(timestamp)}) is not there. Keep it beside them, or extract again."
         )
-    base_url = _BASE_URL.fullmatch(str(summary.get("connection_identity", {}).get("base_url")))
+    host, workspace = _host_and_workspace(summary.get("connection_identity", {}).get("base_url"))
     at = stamp(timestamp)
     manifest = Manifest(
         timestamp=timestamp,
-        workspace=base_url[2] if base_url else "",
-        host=base_url[1] if base_url else "",
+        workspace=workspace,
+        host=host,
         provider_version=str(summary.get("version", "")),
         started_at=at,
         finished_at=at,
@@ -234,6 +238,15 @@ def _describe(assets: set[str]) -> str:
 
 def _by_timestamp(names: Iterable[str], parse: Callable[[str], int | None]) -> dict[int, str]:
     return {timestamp: name for name in names if (timestamp := parse(name)) is not None}
+
+
+def _host_and_workspace(address: object) -> tuple[str, str]:
+    """Take the ``base_url`` of a summary apart; both are empty when it is no address of a workspace."""
+    host, _, workspace = str(address).rpartition("/")
+    scheme, _, rest = host.partition("://")
+    if scheme not in {"http", "https"} or not rest or rest.startswith("/") or not workspace:
+        return "", ""
+    return host, workspace
 
 
 def _not_found(path: StoragePath) -> SnapshotNotFoundError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotNotFoundError
-from mode_catalog_provider.scratch import RowSpool, token_bytes
+from mode_catalog_provider.scratch import RowStore, token_bytes
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.layout import FACT_ASSETS
 from mode_catalog_provider.snapshot.reader import Snapshot
@@ -33,7 +33,7 @@ def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
     if not snapshot.adopted:
         yield from _in_order(snapshot, asset)
         return
-    spool = RowSpool()
+    spool = RowStore()
     try:
         for row in _rows(snapshot, asset):
             if isinstance(row.get("token"), str):

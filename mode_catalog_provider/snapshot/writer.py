@@ -16,8 +16,8 @@ from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
 from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.moments import stamp
-from mode_catalog_provider.scratch import RowSpool
-from mode_catalog_provider.snapshot.facts import FactsSpool
+from mode_catalog_provider.scratch import RowStore
+from mode_catalog_provider.snapshot.facts import FactsStore
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,
@@ -68,8 +68,8 @@ class SnapshotWriter:
     def __enter__(self) -> Self:
         self._started = datetime.now(UTC)
         self._begun = time.monotonic()
-        self._spool = RowSpool()
-        self._facts = FactsSpool(self._spool)
+        self._store = RowStore()
+        self._facts = FactsStore(self._store)
         first = self._present_second() if self._wanted is None else self._wanted
         self.timestamp = next(second for second in itertools.count(first) if self._claim(second))
         return self
@@ -77,7 +77,7 @@ class SnapshotWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
+        self._store.close()
         if not self._complete:
             # The error that brought us here matters more; retention removes later what stays. Any exception:
             # each object store has errors of its own.
@@ -110,7 +110,7 @@ class SnapshotWriter:
             body = _encode(row)
         except (TypeError, ValueError) as error:
             raise SnapshotError(f"{asset} {token} cannot be written as JSON: {error}.") from error
-        self._spool.put(asset, token, body.encode("ascii"))
+        self._store.put(asset, token, body.encode("ascii"))
 
     def add_facts(self, asset: str, token: str, facts: Mapping[str, Any]) -> None:
         """Keep what Mode says of an object beyond the contract, for the side files.
@@ -130,7 +130,7 @@ class SnapshotWriter:
         :param read_at: Unix seconds of the reading.
         """
         line = _encode([asset, token, mark, read_at])
-        self._spool.put(f"{READINGS} of {asset}", token, line.encode("ascii"))
+        self._store.put(f"{READINGS} of {asset}", token, line.encode("ascii"))
 
     def finish(
         self,
@@ -217,7 +217,7 @@ class SnapshotWriter:
         rows = 0
         with OutputFile(self.directory / data_file(self.timestamp, asset)) as output:
             output.write(b"[")
-            for body in self._spool.bodies(asset):
+            for body in self._store.bodies(asset):
                 if rows:
                     output.write(b", ")
                 output.write(body)
@@ -227,7 +227,7 @@ class SnapshotWriter:
 
     def _write_readings(self) -> FileEntry | None:
         lines = itertools.chain.from_iterable(
-            self._spool.bodies(f"{READINGS} of {asset}") for asset in DATA_ASSETS
+            self._store.bodies(f"{READINGS} of {asset}") for asset in DATA_ASSETS
         )
         first = next(lines, None)
         if first is None:

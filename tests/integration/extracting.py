@@ -88,10 +88,10 @@ def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
     """What a clean workspace costs without ``verify``: S collections, R reports and datasets, M members.
 
     1 for data sources, a walk over all S collections, per shared collection a walk over its reports and one
-    over its datasets, R for queries, 1 for the list of members, and M profiles unless ``members="lite"``.
+    over its datasets, R for queries, 2 for the lists of members, and M profiles unless ``members="lite"``.
     """
     world = sandbox.mode.world
-    cost = 1 + walk_cost(len(world.collections), proven=True) + 1
+    cost = 1 + walk_cost(len(world.collections), proven=True) + 2
     for collection in world.collections:
         if collection.personal:
             continue

@@ -175,13 +175,35 @@ def test_a_report_that_vanishes_between_listing_and_reading_is_listed_as_gone(cl
     assert as_written(got.rows) == as_written(clean.mode.expected())
 
 
-def test_a_collection_refused_in_the_middle_of_its_listing_is_left_out_and_what_was_read_is_said() -> None:
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (404, "gone")])
+def test_a_report_whose_queries_are_refused_keeps_its_row(clean: Sandbox, status: int, reason: str) -> None:
+    report = clean.mode.world.reports[3]
+    rows = clean.mode.expected()
+    clean.mode.fault(f"reports/{report.token}/queries", status=status, times=None)
+    got = extract(clean)
+    assert got.left_out == {("report", report.token, reason)}
+    rows["query"] = [row for row in rows["query"] if row["report_token"] != report.token]
+    assert as_written(got.rows) == as_written(rows)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (404, "gone")])
+def test_a_collection_whose_reports_are_refused_keeps_its_row(
+    clean: Sandbox, status: int, reason: str
+) -> None:
+    collection = next(one for one in clean.mode.world.collections if not one.personal)
+    clean.mode.fault(f"spaces/{collection.token}/reports", status=status, times=None)
+    got = extract(clean)
+    assert got.left_out == {("collection", collection.token, reason)}
+    assert as_written(got.rows)["collection"] == as_written(clean.mode.expected())["collection"]
+
+
+def test_a_collection_refused_in_the_middle_of_its_listing_keeps_its_row_and_what_was_read_is_said() -> None:
     shape = WorkspaceShape(collections=1, reports=70, datasets=0, members=1, nasty=False)
     with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as big:
         (collection,) = (one for one in big.mode.world.collections if not one.personal)
         big.mode.fault(f"spaces/{collection.token}/reports", nth=3, status=403, times=None)
         got = extract(big)
-    assert got.rows["collection"] == []
+    assert got.tokens("collection") == {collection.token}
     assert got.left_out == {("collection", collection.token, "forbidden")}
     assert len(got.rows["report"]) == 60
     assert "60" in got.extraction.left_out[0].detail
@@ -295,9 +317,7 @@ def test_a_report_that_moves_between_collections_is_read_once(clean: Sandbox) ->
     assert len(got.tokens("report")) == len(got.rows["report"]) == len(world.reports) - 2
 
 
-def test_queries_of_another_report_are_left_to_that_report(
-    clean: Sandbox, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_queries_of_another_report_are_left_to_that_report_and_listed(clean: Sandbox) -> None:
     mine, other = clean.mode.world.reports[:2]
 
     def query(token: str, report: str) -> dict[str, Any]:
@@ -309,19 +329,27 @@ def test_queries_of_another_report_are_left_to_that_report(
     got = extract(clean)
     assert [row["token"] for row in got.rows["query"] if row["report_token"] == mine.token] == ["aaa", "ccc"]
     assert "bbb" not in got.tokens("query")
-    assert "bbb" in caplog.text
+    assert got.left_out == {("query", "bbb", "elsewhere")}
+    assert other.token in got.extraction.left_out[0].detail
+
+
+# What /api/verify answers: a resource with links, and no listing.
+KEY_RECORD = {"workspace": "acme", "_links": {"self": {"href": "/api/acme/api_keys/k1"}}}
 
 
 @pytest.mark.parametrize(
     ("route", "body"),
     [
         ("data_sources", {"id": "not_found", "message": "served with 200"}),
-        ("data_sources", {"_embedded": {"data_sources": [{"name": "no token"}]}}),
-        ("spaces", {"_embedded": {"spaces": [{"token": None, "name": "x"}]}}),
+        ("data_sources", KEY_RECORD),
+        ("spaces", KEY_RECORD),
+        ("spaces/*/reports", KEY_RECORD),
+        ("reports/*/queries", KEY_RECORD),
+        ("memberships/lite", KEY_RECORD),
+        ("spaces", {"_links": {}}),
+        ("spaces", {"_links": {"self": {"href": ["x"]}}}),
         ("spaces", {"_embedded": {"spaces": ["x"]}}),
-        ("spaces/*/reports", {"_embedded": {"reports": [{"token": 5}]}}),
         ("spaces/*/reports", {"_embedded": {"reports": {"token": "x"}}}),
-        ("reports/*/queries", {"_embedded": {"queries": [{"token": ""}]}}),
         ("reports/*/queries", {"_embedded": []}),
         ("memberships/lite", {"_embedded": {"memberships": [None]}}),
     ],
@@ -333,6 +361,88 @@ def test_an_answer_of_another_shape_fails_the_extraction_and_is_named(
     with pytest.raises(MalformedResponseError, match=r"token|listing|rows"):
         extract(clean)
     assert request_threads() == []
+
+
+ODD_ROWS = [
+    ("data_sources", "data_sources", "datasource"),
+    ("spaces", "spaces", "collection"),
+    ("spaces/*/reports", "reports", "report"),
+    ("reports/*/queries", "queries", "query"),
+    ("memberships/lite", "memberships", "member"),
+]
+
+
+@pytest.mark.parametrize("token", [None, "", 5, {"a": 1}], ids=repr)
+@pytest.mark.parametrize(("route", "key", "asset"), ODD_ROWS)
+def test_a_row_that_nothing_can_refer_to_is_listed_and_ends_nothing(
+    clean: Sandbox, route: str, key: str, asset: str, token: Any
+) -> None:
+    whole = extract(clean)
+    row = {"token": token, "member_token": token, "name": 77}
+    clean.mode.alter(route, lambda body: body["_embedded"].setdefault(key, []).append(row), times=1)
+    got = extract(clean)
+    assert got.left_out == {(asset, None, "no_token")}
+    assert got.extraction.left_out[0].name == "77"
+    assert as_written(got.rows) == as_written(whole.rows)
+
+
+@pytest.mark.parametrize("route", ["data_sources", "spaces", "spaces/*/reports", "reports/*/queries"])
+def test_an_empty_listing_that_says_which_one_it_is_is_empty(clean: Sandbox, route: str) -> None:
+    def without_rows(body: dict[str, Any]) -> None:
+        del body["_embedded"]
+        body.pop("pagination", None)
+        body["_links"] = {"self": {"href": f"/api/acme/x/{route.rpartition('/')[2]}?page=1"}}
+
+    clean.mode.alter(route, without_rows, times=None)
+    assert extract(clean).left_out == set()
+
+
+def test_a_member_that_only_the_other_list_shows_is_a_member_too(clean: Sandbox) -> None:
+    banned = clean.mode.world.members[2]
+    expected = clean.mode.expected()
+
+    def without_the_banned(body: dict[str, Any]) -> None:
+        rows = body["_embedded"]["memberships"]
+        rows[:] = [row for row in rows if row["member_token"] != banned.token]
+
+    clean.mode.alter("memberships/lite", without_the_banned, times=None)
+    got = extract(clean)
+    assert got.tokens("member") == {row["token"] for row in expected["member"]}
+    assert as_written(got.rows) == as_written(expected)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("route", ["memberships/lite", "memberships"])
+def test_a_list_of_members_that_is_not_for_this_key_is_no_loss_while_the_other_is(
+    clean: Sandbox, route: str, status: int
+) -> None:
+    body = b'{"id": "bad_request", "message": "This endpoint is unsupported for use with Api Keys"}'
+    clean.mode.fault(route, status=status, body=body, times=None)
+    got = extract(clean)
+    assert got.left_out == set()
+    assert got.tokens("member") == {member.token for member in clean.mode.world.members}
+
+
+def test_values_of_other_kinds_are_written_as_mode_sent_them(clean: Sandbox) -> None:
+    odd = {"name": 5, "description": {"html": "<b>"}, "view_count": 10**30, "creator": ["x"]}
+    clean.mode.alter("spaces/*/reports", lambda body: body["_embedded"]["reports"][0].update(odd), times=1)
+    got = extract(clean)
+    (row,) = (row for row in got.rows["report"] if row["name"] == 5)
+    assert row["description"] == {"html": "<b>"}
+    assert row["view_count"] == 10**30
+
+
+def test_datasets_can_be_left_out_with_their_queries(clean: Sandbox) -> None:
+    got = extract(clean, include_datasets=False)
+    assert as_written(got.rows) == as_written(clean.mode.expected(include_datasets=False))
+    assert not clean.mode.requests_to("spaces/*/datasets")
+
+
+def test_datasets_listed_among_the_reports_are_left_out_and_counted(sandbox: Sandbox) -> None:
+    twice = next(one for one in sandbox.mode.world.reports if one.twice)
+    got = extract(sandbox, include_datasets=False)
+    assert twice.token not in got.tokens("report")
+    assert got.extraction.filtered["datasets"] >= 1
 
 
 # -- the credential ----------------------------------------------------------------------------------------

@@ -197,6 +197,10 @@ class Exchange(BaseHTTPRequestHandler):
 def _spoil(service: SandboxServer, answer: Answer, fault: Fault) -> Answer:
     if fault.html:
         return html_answer(fault.status or 200)
+    if fault.alter is not None:
+        document = json.loads(answer.body)
+        fault.alter(document)
+        return Answer(answer.status, json.dumps(document).encode(), answer.headers)
     if fault.body is not None:
         return Answer(fault.status or 200, fault.body, {"Content-Type": "application/json", **fault.headers})
     if fault.status is not None:

@@ -35,6 +35,7 @@ class Expected:
 
     :param include_personal: personal collections and what is in them count.
     :param include_archived: archived reports and their queries count.
+    :param include_datasets: datasets and their queries count.
     :param members: ``full`` = id and creation time are read user by user, ``lite`` = they stay ``None``.
     """
 
@@ -45,14 +46,12 @@ class Expected:
         *,
         include_personal: bool = False,
         include_archived: bool = True,
+        include_datasets: bool = True,
         members: str = "full",
     ) -> None:
         self._world, self._switches, self._wire = world, switches, Wire(world, switches)
-        self._include_personal, self._include_archived, self._members = (
-            include_personal,
-            include_archived,
-            members,
-        )
+        self._include_personal, self._include_archived = include_personal, include_archived
+        self._include_datasets, self._members = include_datasets, members
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Per asset the rows, sorted by token."""
@@ -62,9 +61,9 @@ class Expected:
                     self._row("datasource", self._wire.data_source(one)) for one in self._world.data_sources
                 ],
                 "collection": [
-                    self._row("collection", self._wire.collection(one)) for one in self._collections()
+                    self._row("collection", self._wire.collection(one)) for one in self._wanted_collections()
                 ],
-                "report": [self._report_row(one) for one in self._reports()],
+                "report": [self._report_row(one) for one in self._wanted_reports() if not self._gone(one)],
                 "query": list(self._queries()),
                 "member": [self._member_row(one) for one in self._listed_members()],
             }
@@ -107,8 +106,13 @@ class Expected:
             for report in self._world.reports_in(collection):
                 if report.is_dataset and not report.twice and self._switches.datasets != "rows":
                     continue
+                if report.is_dataset and not self._include_datasets:
+                    continue
                 if archived or not report.archived:
                     yield report
+
+    def _gone(self, report: Report) -> bool:
+        return report.refused == 404 or (report.vanishes and self._switches.vanishing_reports)
 
     def _readable(self, report: Report) -> bool:
         return report.refused is None and not (report.vanishes and self._switches.vanishing_reports)

@@ -33,11 +33,12 @@ class Fault:
     drip: float | None = None
     after: bool = False
     do: Callable[[], Any] | None = None
+    alter: Callable[[Any], Any] | None = None
     met: int = 0
     fired: int = 0
 
     def describe(self) -> str:
-        kinds = ("reset", "close", "truncate", "html", "hang", "drip", "status", "body")
+        kinds = ("reset", "close", "truncate", "html", "hang", "drip", "status", "body", "alter")
         shown = [
             f"{kind}={getattr(self, kind)!r}" for kind in kinds if getattr(self, kind) not in (None, False)
         ]
@@ -46,7 +47,7 @@ class Fault:
     @property
     def lets_through(self) -> bool:
         """Whether the call is carried out at all (a truncated or dripping answer has to be made first)."""
-        return self.after or self.truncate or self.drip is not None
+        return self.after or self.truncate or self.drip is not None or self.alter is not None
 
 
 class FaultPlan:
@@ -73,12 +74,13 @@ class FaultPlan:
         :param hang: say nothing for so many (real) seconds, then close.
         :param drip: send the body one byte at a time with this pause (real seconds).
         :param after: carry the call out first (store the file, start the run) and spoil only the answer.
+        :param alter: gets the JSON of the answer and changes it in place.
         :param do: called when the fault fires; with nothing else given, the call then goes on normally.
         """
         fault = Fault(path_glob, **options)
         if not (fault.describe() or fault.do):
             raise ValueError(
-                "a fault needs one of status, body, reset, close, truncate, html, hang, drip, do"
+                "a fault needs one of status, body, reset, close, truncate, html, hang, drip, alter, do"
             )
         with self._lock:
             self._faults.append(fault)

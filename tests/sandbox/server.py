@@ -88,6 +88,10 @@ class SandboxServer:
         """Run ``do`` just before the nth matching call is carried out (rotate a key, move a report, ...)."""
         return self.faults.add(path_glob, do=do, **options)
 
+    def alter(self, path_glob: str, change: Callable[[Any], Any], **options: Any) -> Fault:
+        """Change the JSON of an answer in place before it is sent."""
+        return self.faults.add(path_glob, alter=change, **options)
+
     def service_now(self) -> float:
         """Monotonic clock in service seconds."""
         return time.monotonic() / self.time_scale

@@ -27,6 +27,9 @@ class ModeSwitches(_Switches):
 
     :param id_type: JSON type of every ``id`` and ``*_id``; ``mixed`` = number for odd ids, string for even
         ones.
+    :param query_id_type: that of queries alone, ``None`` = the same; ``query_source_id_type`` likewise for
+        their ``data_source_id``.
+    :param odd_query_id_of: token of a report whose queries have ids of the other type.
     :param spaces_paging: ``/spaces`` is paged always, only when ``page`` or ``per_page`` is sent, or never.
     :param per_page_cap: a larger ``per_page`` is clamped to this without an error.
     :param page_after_last: ``empty`` = key with ``[]``, ``absent`` = ``_embedded: {}``, ``repeat`` = the last
@@ -83,6 +86,9 @@ class ModeSwitches(_Switches):
     """
 
     id_type: Literal["string", "number", "mixed"] = "string"
+    query_id_type: Literal["string", "number", "mixed"] | None = None
+    query_source_id_type: Literal["string", "number", "mixed"] | None = None
+    odd_query_id_of: str | None = None
     spaces_paging: Literal["always", "with_page", "never"] = "always"
     per_page_cap: int = 30
     page_after_last: Literal["empty", "absent", "repeat"] = "absent"

@@ -174,17 +174,24 @@ class Wire:
             "_forms": {"archive": {"method": "patch", "action": f"{href}/archive"}},
         }
 
+    def _query_id(self, report: Report, query: Query) -> int | str | None:
+        form = self.switches.query_id_type or self.switches.id_type
+        if report.token == self.switches.odd_query_id_of:
+            form = "number" if form == "string" else "string"
+        return wire_id(query.id, form)
+
     def query(self, report: Report, query: Query) -> dict[str, Any]:
+        source_type = self.switches.query_source_id_type or self.switches.id_type
         href = f"{self.base}/reports/{report.token}/queries/{query.token}"
         row: dict[str, Any] = {
-            "id": self.id(query.id),
+            "id": self._query_id(report, query),
             "token": query.token,
             "raw_query": query.raw_query,
             "created_at": query.created_at,
             "updated_at": query.updated_at,
             "name": query.name,
             "last_run_id": self.id(query.id + 7),
-            "data_source_id": self.id(query.data_source_id),
+            "data_source_id": wire_id(query.data_source_id, source_type),
             "explorations_count": 0,
             "report_imports_count": 0,
         }

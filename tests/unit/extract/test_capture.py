@@ -141,17 +141,19 @@ def test_a_worker_that_lost_its_lock_writes_no_snapshot_and_prunes_nothing(
     verify(open_snapshot(earlier.manifest_path))
 
 
-def test_in_a_flat_folder_the_set_before_goes_once_the_new_one_is_there(
+def test_in_a_flat_folder_the_set_before_goes_only_where_that_is_asked_for(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     first = _capture(sandbox, Layout.flat(tmp_path)).manifest.timestamp
     (tmp_path / "notes.txt").write_text("mine")
-    result = _capture(sandbox, Layout.flat(tmp_path))
-    second = result.manifest.timestamp
-    assert result.pruned == (first,)
+    second = _capture(sandbox, Layout.flat(tmp_path))
+    assert second.pruned == ()
+    result = _capture(sandbox, Layout.flat(tmp_path), keep=1)
+    third = result.manifest.timestamp
+    assert result.pruned == (first, second.manifest.timestamp)
     manifest = result.manifest
     names = {entry.name for entry in (*manifest.files, *manifest.facts)}
-    names |= {manifest_name(second), readings_name(second), "notes.txt"}
+    names |= {manifest_name(third), readings_name(third), "notes.txt"}
     assert entries(tmp_path).keys() == names
 
 
@@ -173,6 +175,6 @@ def test_a_snapshot_is_good_even_when_the_old_ones_cannot_be_removed(
         unlink(path)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    result = _capture(sandbox, Layout.flat(tmp_path))
+    result = _capture(sandbox, Layout.flat(tmp_path), keep=1)
     verify(open_snapshot(result.manifest_path))
     assert "could not be removed" in caplog.text

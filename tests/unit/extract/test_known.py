@@ -82,6 +82,6 @@ def test_odd_characters_have_a_mark_as_well() -> None:
 
 def test_where_nothing_is_known_everything_is_read() -> None:
     nothing = NothingKnown()
-    assert not nothing.recall_queries("r1", report_mark(REPORT))
-    assert nothing.recall_member("m1", "mark") is None
-    assert list(nothing.recalled_queries()) == []
+    assert not nothing.has_queries("r1", report_mark(REPORT))
+    assert nothing.member("m1", "mark") is None
+    assert list(nothing.queries()) == []

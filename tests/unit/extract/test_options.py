@@ -129,6 +129,7 @@ def test_options_are_json_by_name() -> None:
         "exclude_collections": None,
         "include_personal": False,
         "include_archived": True,
+        "include_datasets": True,
         "members": "lite",
         "max_in_flight": 16,
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider import __version__
-from mode_catalog_provider.extract.handover import Handover
+from mode_catalog_provider.extract.carried_over import CarriedOver
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
 from mode_catalog_provider.snapshot import writer as writer_module
 from mode_catalog_provider.snapshot.layout import (
@@ -22,7 +22,18 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
-from tests.unit.snapshot.sets import AT, HOST, ROWS, WORKSPACE, finish, lay, new_writer, row_of, vendor_files
+from tests.unit.snapshot.sets import (
+    AT,
+    HOST,
+    ROWS,
+    WORKSPACE,
+    finish,
+    lay,
+    new_writer,
+    row_of,
+    vendor_files,
+    write_set,
+)
 
 DAY = 86_400
 NASTY_TOKEN = 'r "\\\n\ud800é'
@@ -121,16 +132,16 @@ def test_a_reading_is_forgotten_when_it_is_as_old_as_allowed(layout: Layout) -> 
 def test_a_recalled_reading_keeps_its_time_and_a_new_one_gets_the_present(layout: Layout) -> None:
     write(layout)
     with reopen(layout) as previous, new_writer(layout, AT + DAY) as writer:
-        handover = Handover(writer=writer, previous=previous, now=lambda: AT + DAY + 0.9)
-        assert handover.recall_queries("r2", "mark-2")
-        assert handover.recall_member("m1", "mark-4")
-        assert handover.recall_member("nobody", "mark-5") is None  # has no row
-        assert not handover.recall_queries("r1", None)
-        handover.note("report", "r1", "new mark")
-        handover.note("report", "r4", None)
-        for row in handover.recalled_queries():
+        carried = CarriedOver(writer=writer, previous=previous, now=lambda: AT + DAY + 0.9)
+        assert carried.has_queries("r2", "mark-2")
+        assert carried.member("m1", "mark-4")
+        assert carried.member("nobody", "mark-5") is None  # has no row
+        assert not carried.has_queries("r1", None)
+        carried.note("report", "r1", "new mark")
+        carried.note("report", "r4", None)
+        for row in carried.queries():
             writer.add("query", row)
-        manifest = finish(writer, reuse=handover.to_json())[0]
+        manifest = finish(writer, reuse=carried.to_json())[0]
     assert manifest.reuse == {
         "snapshot": AT,
         "full_because": None,
@@ -235,12 +246,26 @@ def test_a_snapshot_that_does_not_say_when_it_was_read_is_not_reused(layout: Lay
     assert "does not say when" in refusal(layout)
 
 
-def test_a_manifest_of_another_format_is_not_reused(layout: Layout) -> None:
+def test_a_manifest_of_another_format_is_passed_over_loudly(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
     write(layout)
     path = layout.directory(AT) / manifest_name(AT)
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "format_version": 2}))
-    assert "format version 2" in refusal(layout)
+    assert "no earlier snapshot" in refusal(layout)
+    assert "format version 2" in caplog.text
+
+
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(layout)
+    write_set(layout, AT + 1)
+    (layout.directory(AT + 1) / manifest_name(AT + 1)).write_text("{")
+    with reopen(layout) as previous:
+        assert previous.timestamp == AT
+    assert f"{AT + 1}.manifest" in caplog.text
 
 
 def alter(content: bytes) -> bytes:

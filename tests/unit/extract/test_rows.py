@@ -121,13 +121,14 @@ PROFILE = {"id": 5, "token": "u1", "username": "ann", "name": "Ann P.", "email":
     [
         (LITE, None, (None, "m1", "ann", "Ann", "a@x", None)),
         (FULL, None, (None, "m1", "ann", None, None, None)),
-        (LITE, PROFILE, (5, "u1", "ann", "Ann", "a@x", "2023")),
+        (LITE, PROFILE, (5, "u1", "ann", "Ann P.", "p@x", "2023")),
         (FULL, PROFILE, (5, "u1", "ann", "Ann P.", "p@x", "2023")),
-        ({**LITE, "name": None, "email": ""}, PROFILE, (5, "u1", "ann", "Ann P.", "", "2023")),
-        (LITE, {**PROFILE, "token": None, "id": None}, (None, "m1", "ann", "Ann", "a@x", "2023")),
+        ({**LITE, "name": None, "email": ""}, PROFILE, (5, "u1", "ann", "Ann P.", "p@x", "2023")),
+        (LITE, {**PROFILE, "token": None, "id": None}, (None, "m1", "ann", "Ann P.", "p@x", "2023")),
+        (LITE, {**PROFILE, "email": None}, (5, "u1", "ann", "Ann P.", "a@x", "2023")),
     ],
 )
-def test_a_member_is_the_membership_filled_up_from_the_profile(
+def test_a_member_is_what_the_user_record_says_filled_up_from_the_list(
     membership: dict[str, Any], profile: dict[str, Any] | None, expected: tuple[object, ...]
 ) -> None:
     row = member_row(membership) if profile is None else completed_member(member_row(membership), profile)

@@ -198,7 +198,7 @@ def test_a_read_only_disk_is_explained(tmp_path, monkeypatch):
     def refuse(*_: Any, **__: Any) -> Any:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("mode_catalog_provider.lock.store.create_private", refuse)
     with pytest.raises(ConfigurationError, match=f"{tmp_path}.*may not read or write"):
         RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER)
 

@@ -42,11 +42,11 @@ def _crawl(caller, *, personal=False, archived=True):
     for space in _walk(caller, "spaces"):
         if space["space_type"] == "private" and not personal:
             continue
+        found["collection"].append(_row("collection", space))
         reports = _walk(caller, f"spaces/{space['token']}/reports")
         if isinstance(reports, int):
             left_out.add(("collection", space["token"], _reason(reports)))
             continue
-        found["collection"].append(_row("collection", space))
         datasets = _walk(caller, f"spaces/{space['token']}/datasets")
         listed = {one["token"]: one for one in reports + (datasets if isinstance(datasets, list) else [])}
         for report in listed.values():
@@ -55,8 +55,10 @@ def _crawl(caller, *, personal=False, archived=True):
             answer = caller.mode(f"reports/{report['token']}/queries")
             if answer.status_code != 200:
                 left_out.add(("report", report["token"], _reason(answer.status_code)))
+            if answer.status_code != 404:
+                found["report"].append(_row("report", report, space_token=space["token"]))
+            if answer.status_code != 200:
                 continue
-            found["report"].append(_row("report", report, space_token=space["token"]))
             for query in answer.json()["_embedded"]["queries"]:
                 found["query"].append(_row("query", query, report_token=report["token"]))
     _crawl_members(caller, found, left_out)

@@ -11,10 +11,10 @@ from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
 
-class Handover:
-    """The recollection of an extraction whose rows become a snapshot.
+class CarriedOver:
+    """What an extraction whose rows become a snapshot takes from the one before.
 
-    Implements :class:`~mode_catalog_provider.extract.known.Recollection`.
+    Implements :class:`~mode_catalog_provider.extract.known.EarlierReadings`.
 
     :param writer: of the snapshot that is being made; gets a note of every reading, with its first time.
     :param previous: what is known.
@@ -42,7 +42,7 @@ class Handover:
         """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
         return self._previous.reports_of(collection_token)
 
-    def recall_queries(self, report_token: str, mark: str | None) -> bool:
+    def has_queries(self, report_token: str, mark: str | None) -> bool:
         """Return whether the queries of a report are known and unchanged."""
         if mark is None:
             return False
@@ -53,7 +53,7 @@ class Handover:
         self._taken["reports"] += 1
         return True
 
-    def recall_member(self, token: str | None, mark: str) -> dict[str, Any] | None:
+    def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """Return the row of a member that is known and unchanged."""
         if not token:
             return None
@@ -64,8 +64,8 @@ class Handover:
         self._taken["members"] += 1
         return known[1]
 
-    def recalled_queries(self) -> Iterator[dict[str, Any]]:
-        """Yield the queries of the reports whose queries were recalled."""
+    def queries(self) -> Iterator[dict[str, Any]]:
+        """Yield the queries of the reports whose queries :meth:`has_queries` said are known."""
         for row in self._previous.queries():
             self._taken["queries"] += 1
             yield row
