@@ -32,7 +32,7 @@ VENDOR_FLAGS = (
     "--project_name",
 )
 
-_LOOKML = "LookML is not Mode's: upload it with castor-upload."
+_LOOKML = "LookML is not Mode's: upload it with castor-upload"
 
 LEFT_BEHIND = "Nothing that could be taken for a complete set was left behind."
 
@@ -100,7 +100,12 @@ def _file_type(text: str) -> str:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Push what ``-d`` or ``-f`` names."""
     if arguments.project_name:
-        raise UsageError(_LOOKML)
+        raise UsageError(f"{_LOOKML}.")
+    try:
+        # A variable gives it as it is.
+        arguments.file_type = _file_type(arguments.file_type)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{ENVIRONMENT['file_type']}: {error}.") from None
     if arguments.file_path and arguments.directory_path:
         log.info(
             "%s and %s are both set: the folder is uploaded, not the file.",
@@ -123,11 +128,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _upload_directory(arguments: argparse.Namespace) -> PushResult:
-    if (arguments.file_type or "").upper() not in ("", "VIZ"):
-        raise UsageError(
-            f"A folder is a set of Mode's files, of type VIZ. Give each file of type {arguments.file_type} "
-            "with -f."
-        )
     folder = existing(arguments.directory_path, "-d/--directory_path")
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))

@@ -192,11 +192,18 @@ def test_the_url_of_a_store_is_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["WAREHOUSE", "DBT", "QUALITY"])
-def test_a_folder_holds_modes_files_only(kind: str, mode_catalog: CommandLine, tmp_path: Path) -> None:
-    done = mode_catalog("upload", "-d", tmp_path, "-t", kind)
+@pytest.mark.parametrize("value", ["LOOKML", "nonsense"])
+def test_a_type_in_the_environment_is_checked_as_a_typed_one(
+    value: str, mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    done = mode_catalog("upload", "-d", tmp_path, CASTOR_UPLOADER_FILE_TYPE=value)
     assert done.returncode == 2
-    assert "with -f" in done.stderr
+    assert "CASTOR_UPLOADER_FILE_TYPE: " in done.stderr
+
+
+def test_a_type_counts_in_whatever_case_it_is_written(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    mode_catalog.json("extract", "-o", tmp_path)
+    mode_catalog.json("upload", "--dry-run", "-d", tmp_path, CASTOR_UPLOADER_FILE_TYPE="viz")
 
 
 def test_what_dbt_writes_is_called_manifest_in_catalog(mode_catalog: CommandLine, tmp_path: Path) -> None:
