@@ -32,6 +32,7 @@ COMMANDS = {
     "schedules": "tell which of Mode's schedules fail, and which reports show old results",
     "permissions": "tell who may see or edit what in Mode, and through what",
     "usage": "tell which reports are looked at, and which only run, from kept snapshots",
+    "reconcile": "tell whether what was uploaded arrived in Catalog, and if not why",
     "check": "try credentials, host, workspace, source id, zone and rights",
     "unlock": "show who holds a run lock since when, and free it",
 }

@@ -48,7 +48,7 @@ class CommandLine:
         more: list[str] = []
         if command == "extract":
             more = ["--requests-per-second", str(self.sandbox.requests_per_second)]
-        elif command in ("upload", "check"):
+        elif command in ("upload", "check", "reconcile"):
             catalog = self.sandbox.catalog
             more = ["--ingest-url", catalog.ingest_url, "--api-url", catalog.api_url]
         return [sys.executable, "-m", "mode_catalog_provider.cli", *map(str, [command, *arguments]), *more]

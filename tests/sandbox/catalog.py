@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.sandbox.answers import Answer, Request, json_answer
+from tests.sandbox.catalog_arrivals import shown
 from tests.sandbox.catalog_graphql import CatalogGraphQL
 from tests.sandbox.catalog_ingest import INGEST_PATH, CatalogIngest, ingest_error
-from tests.sandbox.catalog_sources import Source, millis
+from tests.sandbox.catalog_sources import Source
 from tests.sandbox.credentials import CredentialBook
 from tests.sandbox.maker import Maker
 from tests.sandbox.server import SandboxServer
@@ -57,6 +58,9 @@ class CatalogSandbox(SandboxServer):
         self.source_id, self.warehouse_id = self.sources[0].id, self.sources[1].id
         self.dashboards: list[dict[str, Any]] = []
         self.lineages: list[dict[str, Any]] = []
+        self.databases: list[dict[str, Any]] = []
+        self.schemas: list[dict[str, Any]] = []
+        self.tables: list[dict[str, Any]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-catalog-"))
         self._ingest = CatalogIngest(self, self._folder)
         self._graphql = CatalogGraphQL(self)
@@ -98,16 +102,52 @@ class CatalogSandbox(SandboxServer):
         self._refresh(self.warehouse_id, at)
 
     def ingest_mode(self, at: datetime | None = None) -> None:
-        """Catalog has ingested the newest upload of the Mode source: dashboards are its reports."""
+        """Catalog has ingested the newest upload of the Mode source: dashboards are its reports.
+
+        The switches say what goes wrong with it.
+        """
         self._refresh(self.source_id, at)
-        reports = [
+        reports = self._newest("report")
+        if reports is None:
+            return
+        dashboards, lineages = shown(
+            reports,
+            queries=self._newest("query") or [],
+            collections=self._newest("collection") or [],
+            source_id=self.source_id,
+            switches=self.switches,
+        )
+        if self.switches.dead_dashboards:
+            there = {row["id"] for row in dashboards}
+            dashboards += [row for row in self.dashboards if row["id"] not in there]
+        self.dashboards, self.lineages = dashboards, lineages
+
+    def add_table(self, path: str, *, warehouse_id: str | None = None) -> None:
+        """Catalog knows a table ``database.schema.table`` of a warehouse, default the first one."""
+        database, schema, table = path.split(".")
+        source = warehouse_id or self.warehouse_id
+        for rows, row in (
+            (self.databases, {"id": f"{source}/{database}", "name": database, "sourceId": source}),
+            (
+                self.schemas,
+                {"id": f"{source}/{database}/{schema}", "name": schema, "databaseId": f"{source}/{database}"},
+            ),
+            (
+                self.tables,
+                {"id": f"{source}/{path}", "name": table, "schemaId": f"{source}/{database}/{schema}"},
+            ),
+        ):
+            if row["id"] not in {known["id"] for known in rows}:
+                rows.append(row)
+
+    def _newest(self, asset: str) -> list[dict[str, Any]] | None:
+        found = [
             one
             for one in self.uploads
-            if one.source_id == self.source_id and one.name.endswith("-report.json")
+            if one.source_id == self.source_id and one.name.endswith(f"-{asset}.json")
         ]
-        if reports:
-            newest = max(reports, key=lambda one: one.name)
-            self.dashboards = [_dashboard(row, self.source_id) for row in json.loads(newest.content)]
+        rows = json.loads(max(found, key=lambda one: one.name).content) if found else None
+        return rows if rows is None else list(rows)
 
     def _refresh(self, source_id: str, at: datetime | None) -> None:
         source = self.source(source_id)
@@ -165,25 +205,3 @@ def _tenant_sources(maker: Maker, source_id: str | None) -> list[Source]:
         Source(maker.uuid4("looker"), "Looker", "LOOKER", "VISUALIZATION"),
         Source(maker.uuid4("dbt"), "dbt", "DBT", "TRANSFORMATION", origin="API"),
     ]
-
-
-def _dashboard(row: dict[str, Any], source_id: str) -> dict[str, Any]:
-    moment = millis(datetime.now(UTC))
-    return {
-        "id": row["token"],
-        "externalId": str(row["id"]),
-        "externalSlug": None,
-        "name": row["name"] or "Untitled Report",
-        "slug": row["token"],
-        "type": "DASHBOARD",
-        "folderPath": "/",
-        "folderUrl": None,
-        "url": f"https://app.mode.com/acme/reports/{row['token']}",
-        "popularity": None,
-        "sourceId": source_id,
-        "createdAt": moment,
-        "updatedAt": moment,
-        "deletedAt": None,
-        "isDeprecated": False,
-        "isVerified": False,
-    }

@@ -20,6 +20,18 @@ _DASHBOARD = {
     "popularity": "Float", "sourceId": "ID!", "createdAt": "Timestamp!", "updatedAt": "Timestamp!",
     "deletedAt": "Timestamp", "isDeprecated": "Boolean", "isVerified": "Boolean", "source": "Source!",
 }  # fmt: skip
+_DATABASE = {
+    "id": "ID!", "name": "String!", "externalId": "String", "sourceId": "ID!", "isHidden": "Boolean",
+    "createdAt": "Timestamp!", "updatedAt": "Timestamp!", "deletedAt": "Timestamp",
+}  # fmt: skip
+_SCHEMA = {
+    "id": "ID!", "name": "String!", "externalId": "String", "databaseId": "ID!", "isHidden": "Boolean",
+    "createdAt": "Timestamp!", "updatedAt": "Timestamp!", "deletedAt": "Timestamp",
+}  # fmt: skip
+_TABLE = {
+    "id": "ID!", "name": "String!", "externalId": "String", "schemaId": "ID!", "tableType": "String",
+    "url": "String", "createdAt": "Timestamp!", "updatedAt": "Timestamp!", "deletedAt": "Timestamp",
+}  # fmt: skip
 _LINEAGE = {
     "id": "ID!", "lineageType": "LineageType!", "parentTableId": "ID", "childTableId": "ID",
     "parentDashboardId": "ID", "childDashboardId": "ID", "createdAt": "Timestamp", "refreshedAt": "Timestamp",
@@ -37,10 +49,19 @@ OBJECTS: dict[str, dict[str, str]] = {
     "GetSourcesOutput": _page_of("Source"),
     "GetDashboardsOutput": _page_of("Dashboard"),
     "GetLineagesOutput": _page_of("Lineage"),
+    "Database": _DATABASE,
+    "Schema": _SCHEMA,
+    "Table": _TABLE,
+    "GetDatabasesOutput": _page_of("Database"),
+    "GetSchemasOutput": _page_of("Schema"),
+    "GetTablesOutput": _page_of("Table"),
     "Query": {
         "getSources": "GetSourcesOutput!",
         "getDashboards": "GetDashboardsOutput!",
         "getLineages": "GetLineagesOutput!",
+        "getDatabases": "GetDatabasesOutput!",
+        "getSchemas": "GetSchemasOutput!",
+        "getTables": "GetTablesOutput!",
     },
 }
 ARGUMENTS: dict[str, dict[str, str]] = {
@@ -55,6 +76,9 @@ ARGUMENTS: dict[str, dict[str, str]] = {
         "scope": "GetLineagesScope",
         "sorting": "[GetLineagesSorting!]",
     },
+    "getDatabases": {"pagination": PAGINATION, "scope": "GetDatabasesScope"},
+    "getSchemas": {"pagination": PAGINATION, "scope": "GetSchemasScope"},
+    "getTables": {"pagination": PAGINATION, "scope": "GetTablesScope"},
 }
 INPUTS: dict[str, dict[str, str]] = {
     PAGINATION: {"nbPerPage": "Int!", "page": "Int"},
@@ -72,6 +96,17 @@ INPUTS: dict[str, dict[str, str]] = {
         "lineageIds": "[String!]",
         "lineageType": "LineageType", "withChildAssetType": "LineageAssetType", "withDeleted": "Boolean",
         "withHidden": "Boolean",
+    },
+    "GetDatabasesScope": {
+        "nameContains": "String", "sourceIds": "[String!]", "withDeleted": "Boolean", "withHidden": "Boolean",
+    },
+    "GetSchemasScope": {
+        "databaseIds": "[String!]", "sourceIds": "[String!]", "nameContains": "String",
+        "withDeleted": "Boolean", "withHidden": "Boolean",
+    },
+    "GetTablesScope": {
+        "databaseId": "String", "ids": "[String!]", "nameContains": "String", "pathContains": "String",
+        "schemaId": "String", "warehouseId": "String", "withDeleted": "Boolean", "withHidden": "Boolean",
     },
     "GetDashboardsSorting": {"sortingKey": "String", "direction": "String"},
     "GetLineagesSorting": {"sortingKey": "String", "direction": "String"},

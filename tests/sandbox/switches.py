@@ -6,14 +6,14 @@ Durations are *service seconds*: they shrink with the sandbox's ``time_scale``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 
 class _Switches:
     def throw(self, **values: Any) -> Self:
         """Set switches by name, refusing names that do not exist (a typo would silently test nothing)."""
-        names = {field.name for field in fields(self)}  # type: ignore[arg-type]
+        names = {one.name for one in fields(self)}  # type: ignore[arg-type]
         for name, value in values.items():
             if name not in names:
                 raise ValueError(f"no such switch: {name}; there are {', '.join(sorted(names))}")
@@ -161,6 +161,18 @@ class CatalogSwitches(_Switches):
     :param sources_readable: ``False``: ``getSources`` answers an authorisation error for every token.
     :param empty_bodies: this many of the next GraphQL answers are ``{}`` with status 200 (counts down).
     :param partial_data: execution errors come with a ``data`` member as well.
+    :param lost_dashboards: tokens of reports that an ingestion does not take.
+    :param dead_dashboards: dashboards of an earlier ingestion stay when their report is no longer uploaded.
+    :param lost_lineage: tokens of reports that get no lineage; ``None`` = all.
+    :param renamed: names that dashboards get, by token of the report.
+    :param moved: folders that dashboards get, by token of the report.
+    :param tiles: tiles that hang on each dashboard, rows of their own with a lineage from it.
+    :param urls: dashboards have the address of their report, or that of the workspace.
+    :param external_ids: dashboards carry the report's id, or its token.
+    :param odd_pages: ``duplicates``: each page begins with the last row of the one before; ``losses``: a row
+        is missing from the first walk; ``half``: the last page is never given; ``repeat``: it is given for
+        ever; ``no_total``: ``totalCount`` is not told.
+    :param empty_over: a page of more rows than this is answered with ``{}``.
     """
 
     conflict: bool = True
@@ -179,3 +191,13 @@ class CatalogSwitches(_Switches):
     sources_readable: bool = True
     empty_bodies: int = 0
     partial_data: bool = False
+    lost_dashboards: tuple[str, ...] | list[str] = ()
+    dead_dashboards: bool = False
+    lost_lineage: tuple[str, ...] | list[str] | None = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    tiles: int = 0
+    urls: Literal["report", "workspace"] = "report"
+    external_ids: Literal["id", "token"] = "id"
+    odd_pages: Literal["off", "duplicates", "losses", "half", "repeat", "no_total"] = "off"
+    empty_over: int | None = None

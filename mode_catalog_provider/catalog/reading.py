@@ -1,0 +1,113 @@
+"""The listings of Catalog that a reconciliation reads: dashboards, lineages, databases, tables, schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.pages import walk
+
+Row = dict[str, Any]
+IsNew = Callable[[Row], bool]
+
+_DASHBOARDS = """
+query getDashboards($sourceId: String!, $nbPerPage: Int!, $page: Int!) {
+  getDashboards(scope: {sourceId: $sourceId}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id externalId name type folderPath url deletedAt }
+  }
+}
+"""
+
+_LINEAGES = """
+query getLineages($sourceId: String!, $nbPerPage: Int!, $page: Int!) {
+  getLineages(
+    scope: {childSourceId: $sourceId, withChildAssetType: DASHBOARD},
+    pagination: {nbPerPage: $nbPerPage, page: $page}
+  ) {
+    totalCount
+    data { id parentTableId parentDashboardId childDashboardId }
+  }
+}
+"""
+
+_DATABASES = """
+query getDatabases($sourceId: String!, $nbPerPage: Int!, $page: Int!) {
+  getDatabases(scope: {sourceIds: [$sourceId]}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id name }
+  }
+}
+"""
+
+_SCHEMAS = """
+query getSchemas($name: String!, $nbPerPage: Int!, $page: Int!) {
+  getSchemas(scope: {nameContains: $name}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id name }
+  }
+}
+"""
+
+_TABLES = """
+query getTables($name: String!, $nbPerPage: Int!, $page: Int!) {
+  getTables(scope: {nameContains: $name}, pagination: {nbPerPage: $nbPerPage, page: $page}) {
+    totalCount
+    data { id name schemaId }
+  }
+}
+"""
+
+#: Rows of one answer about one name that are looked at; a name that is part of more tells nothing.
+_MOST_OF_ONE_NAME = 5_000
+
+
+def dashboards(api: CatalogApi, source_id: str, *, is_new: IsNew) -> Iterator[Row]:
+    """Yield what Catalog shows of a source: dashboards, and the tiles and the like that hang on them."""
+    return walk(api, _DASHBOARDS, field="getDashboards", variables={"sourceId": source_id}, is_new=is_new)
+
+
+def lineages(api: CatalogApi, source_id: str, *, is_new: IsNew) -> Iterator[Row]:
+    """Yield the edges that end at a dashboard of a source."""
+    return walk(api, _LINEAGES, field="getLineages", variables={"sourceId": source_id}, is_new=is_new)
+
+
+def database_names(api: CatalogApi, source_id: str) -> frozenset[str]:
+    """Return the names of the databases of a warehouse, in small letters."""
+    rows = _rows(api, _DATABASES, "getDatabases", {"sourceId": source_id})
+    return frozenset(str(row.get("name") or "").strip().lower() for row in rows)
+
+
+def schema_ids(api: CatalogApi, name: str) -> frozenset[str]:
+    """Return the ids of the schemas of a name, whatever its letters."""
+    return frozenset(
+        str(row.get("id")) for row in _rows(api, _SCHEMAS, "getSchemas", {"name": name}) if _is(row, name)
+    )
+
+
+def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str]:
+    """Return the ids of the schemas that have a table of a name, whatever its letters; ``""`` for none."""
+    return frozenset(
+        str(row.get("schemaId") or "")
+        for row in _rows(api, _TABLES, "getTables", {"name": name})
+        if _is(row, name)
+    )
+
+
+def _rows(api: CatalogApi, document: str, field: str, variables: dict[str, Any]) -> Iterator[Row]:
+    seen: set[str] = set()
+
+    def is_new(row: Row) -> bool:
+        known = len(seen)
+        seen.add(str(row.get("id")))
+        return len(seen) > known
+
+    for row in walk(api, document, field=field, variables=variables, is_new=is_new):
+        yield row
+        if len(seen) >= _MOST_OF_ONE_NAME:
+            return
+
+
+def _is(row: Row, name: str) -> bool:
+    return str(row.get("name") or "").strip().lower() == name.strip().lower()

@@ -1,0 +1,145 @@
+"""Why is there no lineage? Each reason, with its exact detail."""
+
+from __future__ import annotations
+
+import pytest
+
+from mode_catalog_provider.catalog.lineage_reasons import REASONS
+from mode_catalog_provider.errors import SqlUnavailableError
+from tests.integration.reconcile_cases import (
+    CONNECTIONS,
+    REPORTS,
+    arrived,
+    compared,
+    entries,
+    queries_of,
+    snapshot_of,
+)
+from tests.unit.catalog.serving import running_catalog
+
+TOKEN = REPORTS[0]["token"]
+ONE = REPORTS[:1]
+KNOWN = "select o.id from analytics.core.orders as o -- from nowhere"
+
+
+@pytest.fixture
+def catalog():
+    with running_catalog() as sandbox:
+        sandbox.add_table("ANALYTICS.CORE.ORDERS")
+        yield sandbox
+
+
+def why(catalog, tmp_path, queries, connections=CONNECTIONS, settings=None, **changes):
+    snapshot = snapshot_of(
+        tmp_path, reports=ONE, queries=queries, connections=connections, **(settings or {})
+    )
+    report = compared(catalog, arrived(catalog, snapshot, lost_lineage=None), **changes)
+    (entry,) = entries(report, "without_lineage")
+    assert (entry["token"], entry["name"]) == (TOKEN, "Report 0")
+    assert entry["reason"] in REASONS
+    return entry["reason"], entry["detail"], report
+
+
+def several(*queries):
+    """One report's queries, each of SQL and connection."""
+    return [
+        {**queries_of(ONE, sql, connection)[0], "token": f"q{number}"}
+        for number, (sql, connection) in enumerate(queries)
+    ]
+
+
+@pytest.mark.parametrize("queries", [[], queries_of(ONE, sql="  \n ")], ids=["none", "blank"])
+def test_a_report_without_a_query(catalog, tmp_path, queries):
+    assert why(catalog, tmp_path, queries)[:2] == ("no_query", "")
+
+
+@pytest.mark.parametrize("options", [{}, {"definitions": "expand"}], ids=["kept", "expanded"])
+def test_definitions_only(catalog, tmp_path, options):
+    reason, detail, _ = why(
+        catalog, tmp_path, several(("select * from {{ @orders as o }}", 1)), settings={"options": options}
+    )
+    assert reason == "definitions"
+    assert detail == ("They were expanded, but for these." if options else "They were not expanded.")
+
+
+def test_a_query_beside_the_definitions_is_looked_at(catalog, tmp_path):
+    queries = several(("select * from {{ @orders as o }}", 1), ("select * from nowhere", 1))
+    assert why(catalog, tmp_path, queries)[:2] == ("unknown_tables", "nowhere")
+
+
+def test_a_connection_that_no_warehouse_answers_to(catalog, tmp_path):
+    connections = [*CONNECTIONS, {"id": 7, "token": "ora", "name": "Books", "adapter": "jdbc:oracle"}]
+    queries = several(("select * from nowhere", 7))
+    assert why(catalog, tmp_path, queries, connections)[:2] == ("unknown_connection", "connection 7")
+
+
+def test_a_connection_that_is_not_in_the_snapshot(catalog, tmp_path):
+    assert why(catalog, tmp_path, several((KNOWN, 99)))[:2] == ("unknown_connection", "connection 99")
+
+
+def test_one_query_on_a_known_connection_is_enough_to_look_further(catalog, tmp_path):
+    assert why(catalog, tmp_path, several((KNOWN, 99), ("select * from a.b", 1)))[:2] == (
+        "unknown_tables",
+        "a.b",
+    )
+
+
+def test_tables_that_catalog_does_not_know_are_named(catalog, tmp_path):
+    sql = "with x as (select * from core.orders) select * from x join core.refunds using (id), lab.orders"
+    assert why(catalog, tmp_path, several((sql, 1)))[:2] == ("unknown_tables", "core.refunds, lab.orders")
+
+
+def test_only_the_tables_in_question_are_asked_for(catalog, tmp_path):
+    for table in ("A", "B", "C"):
+        catalog.add_table(f"ANALYTICS.CORE.{table}")
+    why(catalog, tmp_path, several((KNOWN, 1)))
+    asked = [request for request in catalog.requests if request.params.get("op") == "getTables"]
+    assert len(asked) == 1
+
+
+def test_sql_that_cannot_be_read_says_where(catalog, tmp_path):
+    reason, detail, _ = why(catalog, tmp_path, several(("select 1\nfrom from from )", 1)))
+    assert reason == "unparsed"
+    assert "line" in detail
+
+
+def test_a_query_of_a_dataset(catalog, tmp_path):
+    connections = [
+        *CONNECTIONS,
+        {"id": 8, "token": "data", "name": "Datasets", "adapter": "jdbc:modedatasets"},
+    ]
+    reason, _, report = why(catalog, tmp_path, several(("select * from dataset", 8)), connections)
+    assert reason == "dataset"
+    assert report.counts["unknown_connections"] == 0
+
+
+def test_none_of_the_reasons_says_what_was_tried(catalog, tmp_path):
+    reason, detail, _ = why(catalog, tmp_path, several((KNOWN, 1)))
+    assert reason == "unknown"
+    assert "the 1 tables they read are known" in detail
+
+
+def test_without_the_extra_the_reasons_that_need_it_are_left_out_and_that_is_said(catalog, tmp_path):
+    def none(sql, dialect):
+        raise SqlUnavailableError("sqlglot is not installed.")
+
+    reason, detail, report = why(catalog, tmp_path, several(("select * from nowhere", 1)), tables=none)
+    assert reason == "unknown"
+    assert "tables" not in detail
+    assert report.not_checked == {
+        "unknown_tables": "sqlglot is not installed.",
+        "unparsed": "sqlglot is not installed.",
+    }
+
+
+def test_tables_that_cannot_be_asked_for_end_nothing(catalog, tmp_path):
+    catalog.fault("*op=getTables*", status=400, body=b'{"errors": [{"message": "no"}]}', times=None)
+    reason, _, report = why(catalog, tmp_path, several(("select * from nowhere", 1)))
+    assert reason == "unknown"
+    assert "cannot be asked" in report.not_checked["unknown_tables"]
+
+
+def test_the_reasons_come_in_their_order(catalog, tmp_path):
+    connections = [*CONNECTIONS, {"id": 7, "token": "ora", "name": "Books", "adapter": "jdbc:oracle"}]
+    queries = several(("select * from {{ @d as d }} join nowhere", 7))
+    assert why(catalog, tmp_path, queries, connections)[0] == "definitions"
