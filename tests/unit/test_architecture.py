@@ -110,7 +110,8 @@ ARROWS = {
     "lock": set(),
     "sql": set(),
     "mode": {"http"},
-    "catalog": {"http", "snapshot"},
+    # The reconciliation words its findings as audits do, and asks which tables a query reads.
+    "catalog": {"http", "snapshot", "audit", "sql"},
     "refresh": {"mode"},
     "extract": {"mode", "snapshot"},
     "audit": {"snapshot", "sql"},
