@@ -7,6 +7,7 @@
         s3.connection()                        # the same as an Airflow connection (JSON)
         s3.conditional_writes = False          # as a store that ignores If-None-Match
         s3.lose_answer(".lease")               # carried out, answered 500
+    with s3.refused_creates(501, "NotImplemented"): ...
         with s3.stale_listings(): ...          # listings stay as they were
 
 :mod:`tests.object_store.seaweed` is a second server, a real one.

@@ -48,6 +48,7 @@ class S3Server:
         self._port = port
         self._one_at_a_time = threading.Lock()
         self._to_lose: list[str] = []
+        self._to_refuse: list[tuple[int, str]] = []
         self._listings: dict[str, Answer] | None = None
         self._app = DomainDispatcherApplication(create_backend_app)
 
@@ -122,6 +123,15 @@ class S3Server:
         self._to_lose.append(suffix)
 
     @contextmanager
+    def refused_creates(self, status: int, code: str, *, times: int = 1000) -> Iterator[None]:
+        """Answer so many conditional writes within the block like this, and carry none of them out."""
+        self._to_refuse = [(status, code)] * times
+        try:
+            yield
+        finally:
+            self._to_refuse = []
+
+    @contextmanager
     def stale_listings(self) -> Iterator[None]:
         """Answer each listing as it was answered first within the block."""
         self._listings = {}
@@ -143,6 +153,10 @@ class S3Server:
         self.requests.append((method, f"{key}?{query}" if query else key))
         if not self.conditional_writes:
             environ.pop("HTTP_IF_NONE_MATCH", None)
+        if self._to_refuse and "HTTP_IF_NONE_MATCH" in environ:
+            status, code = self._to_refuse.pop()
+            body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+            return f"{status} {code}", [("Content-Length", str(len(body)))], body
         is_listing = method == "GET" and "list-type=2" in query
         if is_listing and self._listings is not None:
             if query not in self._listings:

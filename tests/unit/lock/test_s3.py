@@ -83,6 +83,32 @@ def test_a_listing_that_lags_hides_neither_a_release_nor_a_holder(s3, s3_folder)
             behind.try_acquire(HOLDER)
 
 
+def test_a_conflict_with_another_write_under_way_is_tried_again(s3, s3_folder):
+    with s3.refused_creates(409, "ConditionalRequestConflict", times=2):
+        lease = RunLock(s3_folder, ttl=HOUR).try_acquire(HOLDER)
+    assert lease.generation == 1
+    assert set(s3.objects(s3_folder.name)) == {"000000000001.lease"}
+
+
+def test_a_store_that_does_not_know_conditions_and_says_so_is_refused(s3, s3_folder):
+    with (
+        s3.refused_creates(501, "NotImplemented"),
+        pytest.raises(ConfigurationError, match="cannot create a file exclusively"),
+    ):
+        RunLock(s3_folder, ttl=HOUR).try_acquire(HOLDER)
+
+
+def test_a_refused_condition_means_that_the_file_exists_also_without_the_name_of_the_condition(s3, s3_folder):
+    lock = RunLock(s3_folder, ttl=HOUR)
+    with s3.refused_creates(412, "PreconditionFailed", times=1), pytest.raises(LockHeldError):
+        lock.try_acquire(HOLDER)
+
+
+def test_a_user_without_rights_is_told_so(s3, s3_folder):
+    with s3.refused_creates(403, "AccessDenied"), pytest.raises(ConfigurationError, match="may not read or"):
+        RunLock(s3_folder, ttl=HOUR).try_acquire(HOLDER)
+
+
 def test_a_bucket_that_does_not_exist_is_explained(s3):
     with pytest.raises(ConfigurationError, match="bucket or container does not exist"):
         RunLock(UPath("s3://no-such-bucket/lock", **s3.options), ttl=HOUR).try_acquire(HOLDER)
