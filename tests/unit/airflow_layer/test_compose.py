@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -49,9 +51,13 @@ def test_it_has_everything_that_a_distributed_airflow_needs():
 
 def test_every_image_is_pinned():
     for name, service in SERVICES.items():
-        tag = service["image"].rpartition(":")[2]
+        tag = service["image"].partition("@")[0].rpartition(":")[2]
         assert re.search(r"\d|local", tag), name
         assert tag != "latest"
+        assert tag == "local" or re.search(r"@sha256:[0-9a-f]{64}$", service["image"]), name
+    assert re.search(
+        r"FROM apache/airflow:3\.\S+@sha256:[0-9a-f]{64}\n", COMPOSE["x-build"]["dockerfile_inline"]
+    )
     assert "FROM apache/airflow:3." in COMPOSE["x-build"]["dockerfile_inline"]
 
 
@@ -61,16 +67,64 @@ def test_the_store_speaks_where_the_workers_look_for_it():
     endpoint = json.loads(environment_of("worker-1")["AIRFLOW_CONN_STAGING"])["extra"]["endpoint_url"]
     assert endpoint == "http://s3:8333"
     assert "http://localhost:8333/healthz" in store["healthcheck"]["test"]
-    account = json.loads(environment_of("worker-1")["AIRFLOW_CONN_STAGING"])
+    worker = environment_of("worker-1")
     assert environment_of("s3") == {
-        "AWS_ACCESS_KEY_ID": account["login"],
-        "AWS_SECRET_ACCESS_KEY": account["password"],
+        name: worker[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     }
 
 
 def test_the_images_are_not_of_those_that_nobody_publishes_any_more():
     assert "minio/" not in TEXT
     assert "bitnami" not in TEXT
+
+
+def test_a_password_may_hold_any_character():
+    variables = {**SANDBOX, "POSTGRES_PASSWORD": 'p@s:s/w"o#rd', "S3_SECRET_KEY": 's"e@c\\ret'}
+    for name in AIRFLOW_PARTS:
+        made = {key: filled_in(str(value), variables) for key, value in SERVICES[name]["environment"].items()}
+        assert urlsplit(made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).hostname == "postgres"
+        assert urlsplit(made["AIRFLOW__CELERY__RESULT_BACKEND"]).hostname == "postgres"
+        assert json.loads(made["AIRFLOW_CONN_STAGING"])["conn_type"] == "aws"
+        assert made["PGPASSWORD"] == variables["POSTGRES_PASSWORD"]
+        assert made["AWS_SECRET_ACCESS_KEY"] == variables["S3_SECRET_KEY"]
+
+
+def test_the_password_of_the_database_is_where_its_clients_look_for_it():
+    """libpq (psycopg2) and asyncpg take PGPASSWORD for a URL without a password."""
+    assert "airflow@postgres" in environment_of("scheduler")["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert environment_of("scheduler")["PGPASSWORD"] == environment_of("postgres")["POSTGRES_PASSWORD"]
+
+
+def test_an_env_file_reaches_neither_git_nor_the_image(tmp_path):
+    build = COMPOSE["x-build"]["dockerfile_inline"]
+    copied = [line.split()[2:-1] for line in build.splitlines() if line.startswith("COPY")]
+    assert {name for names in copied for name in names} == {
+        *("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE"),
+        *("mode_catalog_provider", "dags", "tests"),
+    }
+    assert {".env", ".env.*", "**/.env", "**/*.env"} <= set((ROOT / ".dockerignore").read_text().splitlines())
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    names = [".env", ".env.local", "prod.env", "deploy/.env", ".env.example", "tests/sandbox/compose.env"]
+    done = subprocess.run(
+        ["git", "-C", str(tmp_path), "check-ignore", *names], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == names[:4]
+
+
+def test_the_example_of_an_env_file_names_every_variable_that_is_asked_for():
+    required = {match[1] for match in VARIABLE.finditer(TEXT) if match[2] == ":?"}
+    named = set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert required <= named
+    assert named - required == {"AIRFLOW_BASE_URL"}
+
+
+def test_every_action_is_pinned_by_commit_and_leaves_no_credentials_behind():
+    text = (ROOT / ".github" / "workflows" / "ci.yaml").read_text()
+    used = re.findall(r"uses: (\S+)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one) for one in used), used
+    assert text.count("actions/checkout@") == text.count("persist-credentials: false")
 
 
 def test_nothing_is_open_to_other_machines():
@@ -81,6 +135,9 @@ def test_nothing_is_open_to_other_machines():
 def test_a_worker_has_time_to_finish_what_it_does():
     for name in ("worker-1", "worker-2"):
         assert SERVICES[name]["stop_grace_period"] == "1m"
+        assert environment_of(name)["DUMB_INIT_SETSID"] == "0"
+        assert environment_of(name).items() > environment_of("scheduler").items()
+        assert SERVICES[name]["depends_on"]["api-server"] == {"condition": "service_healthy"}
 
 
 def test_everything_that_keeps_running_has_a_health_check():
@@ -121,9 +178,7 @@ def test_the_staging_area_and_the_lock_are_in_the_store_that_all_workers_see(mon
                 monkeypatch.setenv(variable, value)
         settings = read_settings()
         seen.add((settings.output_dir, settings.lock_path, settings.output_conn_id))
-        assert (
-            json.loads(environment_of(name)["AIRFLOW_CONN_STAGING"])["password"] == SANDBOX["S3_SECRET_KEY"]
-        )
+        assert environment_of(name)["AWS_SECRET_ACCESS_KEY"] == SANDBOX["S3_SECRET_KEY"]
     assert seen == {("s3://mode-catalog/staging", "s3://mode-catalog/staging/.lock", "staging")}
 
 
@@ -141,7 +196,7 @@ def test_the_distributed_tests_start_airflow_with_every_setting_that_is_made_her
     from tests.distributed.stack import DistributedAirflow
 
     native = DistributedAirflow(home=tmp_path, dags=tmp_path, environment={})
-    settings = {name for name in environment_of("scheduler") if not name.startswith("AIRFLOW_CONN")}
+    settings = {name for name in environment_of("scheduler") if name.startswith("AIRFLOW__")}
     assert {name for name in settings - set(native.environment) if "MODE_CATALOG" not in name} == set()
 
 
