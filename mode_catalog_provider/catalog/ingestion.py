@@ -98,9 +98,9 @@ def _any_of(known: list[CatalogSource], since: datetime, type: str) -> Ingestion
     latest = max(living, key=lambda source: source.last_refreshed_at or _NEVER)
     ready = _is_fresh(latest, since)
     verb = "Ingested since" if ready else f"None of {len(living)} {type} sources ingested since"
-    newest = "" if ready else "the newest is "
+    led = ": " if ready else ". The newest: "
     return IngestionState(
-        ready=ready, message=f"{verb} {spoken(since)}: {newest}{_state(latest)}.", sources=tuple(living)
+        ready=ready, message=f"{verb} {spoken(since)}{led}{_state(latest)}.", sources=tuple(living)
     )
 
 

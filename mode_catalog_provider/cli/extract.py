@@ -70,6 +70,12 @@ def add_arguments(command: CommandParser) -> None:
         metavar="N",
         help="remove the oldest sets of the folder when it holds more (default: none is removed)",
     )
+    what.add_argument(
+        "--include-datasets",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="datasets, as reports of type DatasetReport, and their queries (default: yes)",
+    )
     what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
     what.add_argument(
         "--requests-per-second",
@@ -91,6 +97,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         exclude_collections=arguments.exclude_collection,
         include_personal=arguments.include_personal,
         include_archived=not arguments.exclude_archived,
+        include_datasets=arguments.include_datasets,
         members=arguments.members,
     )
     with (

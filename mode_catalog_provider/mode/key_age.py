@@ -33,11 +33,14 @@ class KeyAge:
     def describe(self) -> str:
         """Return the age and what is left as part of a sentence."""
         seen = "was made" if self.is_told else "was first seen here"
+        ago = (
+            f"{self.age.days} days ago" if self.age.days > 1 else ("yesterday" if self.age.days else "today")
+        )
         if self.left is None:
-            return f"{seen} {self.age.days} days ago"
+            return f"{seen} {ago}"
         if self.left <= timedelta(0):
-            return f"{seen} {self.age.days} days ago and may be refused any moment"
-        return f"{seen} {self.age.days} days ago and expires in {'' if self.is_told else 'at most '}" + (
+            return f"{seen} {ago} and may be refused any moment"
+        return f"{seen} {ago} and expires in {'' if self.is_told else 'at most '}" + (
             f"{self.left.days} days" if self.left >= timedelta(days=1) else "less than a day"
         )
 

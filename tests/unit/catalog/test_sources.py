@@ -207,7 +207,7 @@ def test_with_none_named_any_one_warehouse_is_enough(nothing):
     assert ingested_since(ALL, since=NOON, source_id=nothing).ready
     later = ingested_since(ALL, since=NOON + timedelta(hours=1), source_id=nothing)
     assert not later.ready
-    assert "the newest is 'Snowflake'" in later.message
+    assert "The newest: 'Snowflake'" in later.message
 
 
 def test_with_none_named_other_types_and_deleted_sources_do_not_count():
