@@ -321,7 +321,32 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "manual runs only.",
     ),
     "audit_stale_after_days": _option(
-        "365", "Days without a change after which the audit calls a report stale.", kind="float"
+        "365",
+        "Days without an edit, a run or a view after which the audit calls a report stale.",
+        kind="float",
+    ),
+    "audit_name_pattern": _option(
+        "",
+        "Regular expression that the audit must find in the name of each report, or a JSON object from "
+        "names, tokens or globs of collections to expressions; empty: names are not judged.",
+        example='{"Finance": "^FIN ", "*": "^[A-Z]"}',
+    ),
+    "audit_version_pattern": _option(
+        "",
+        "The same for how a version is written in the name of a report (v2, Version 3).",
+        example="v[0-9]+$",
+    ),
+    "audit_canonical": _option(
+        "",
+        "Collections, by name, token or glob and by commas, whose reports are the originals: the audit tells "
+        "copies elsewhere.",
+        example="Certified,Board*",
+    ),
+    "audit_index": _option(
+        "",
+        "Files that the audit writes the index of all reports to, by commas: paths or URLs that end in .csv, "
+        ".json or .sqlite; empty: none.",
+        example="/srv/mode/index.csv",
     ),
     "audit_ignore": _option(
         "",

@@ -34,12 +34,18 @@ def previous_snapshot(snapshot: Snapshot) -> Snapshot | None:
 
     A snapshot of a part of the workspace has no previous one: what it lacks was left out on purpose.
     """
+    return None if narrowing(snapshot) else earlier_snapshot(snapshot)
+
+
+def earlier_snapshot(snapshot: Snapshot, *, days: int = 0) -> Snapshot | None:
+    """Return the newest whole snapshot of the workspace that is so many days older, ``None`` for none."""
     manifest = snapshot.manifest
-    if snapshot.adopted or narrowing(snapshot) or not manifest.workspace:
+    if snapshot.adopted or not manifest.workspace:
         return None
     nested = parse_directory_name(snapshot.directory.name) == manifest.timestamp
     layout = Layout(snapshot.directory.parent) if nested else Layout.flat(snapshot.directory)
-    for number, other in enumerate(_newest_first(layout, before=manifest.timestamp)):
+    before = manifest.timestamp - days * 86_400
+    for number, other in enumerate(_newest_first(layout, before=before + (1 if days else 0))):
         if same_scope(snapshot, other) and not narrowing(other):
             return other
         if number >= _LOOKED_AT:

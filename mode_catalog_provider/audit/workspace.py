@@ -7,10 +7,12 @@ from datetime import datetime
 from functools import partial
 
 from mode_catalog_provider.audit import access_checks, copy_checks, name_checks, people_checks, use_checks
-from mode_catalog_provider.audit.earlier import previous_snapshot
+from mode_catalog_provider.audit.earlier import earlier_snapshot, previous_snapshot
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.families import Kin, find_families
 from mode_catalog_provider.audit.finding import AuditReport, Family, Finding, chosen_checks
+from mode_catalog_provider.audit.index import index_rows
+from mode_catalog_provider.audit.index_files import check_names, write_index
 from mode_catalog_provider.audit.matching import MatchingTimeoutError
 from mode_catalog_provider.audit.options import AuditOptions, fits
 from mode_catalog_provider.audit.pages import Pages
@@ -18,17 +20,25 @@ from mode_catalog_provider.audit.record import earlier_audits
 from mode_catalog_provider.audit.scope import narrowing
 from mode_catalog_provider.moments import of_second
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
+from mode_catalog_provider.storage import StoragePath
 
 _COPIES = ("drifted_copy", "duplicate_report", "canonical")
 
 _Check = Callable[[Facts, Pages], Iterator[Finding]]
 
 
-def audit_snapshot(snapshot: Snapshot, options: AuditOptions | None = None) -> AuditReport:
+def audit_snapshot(
+    snapshot: Snapshot,
+    options: AuditOptions | None = None,
+    *,
+    index: Sequence[StoragePath] = (),
+) -> AuditReport:
     """Look at a snapshot, and compare with what the audit of an earlier one found.
 
     :param snapshot: its files are verified first. They are only read.
     :param options: what to look for, default: everything that needs no setting.
+    :param index: files to write the index of all reports to, see
+        :func:`~mode_catalog_provider.audit.index_files.write_index`. Default: none.
     :return: the findings; known are those that the last audit of an earlier snapshot had. A snapshot of a
         part of the workspace is compared with nothing, and says in ``narrowed`` which part.
     :raises ConfigurationError: there is no such check.
@@ -36,6 +46,7 @@ def audit_snapshot(snapshot: Snapshot, options: AuditOptions | None = None) -> A
     """
     wanted = options or AuditOptions()
     checks = chosen_checks(wanted.only)
+    check_names(path.name for path in index)
     verify(snapshot)
     narrowed = narrowing(snapshot)
     pages = Pages(snapshot.manifest.host, snapshot.manifest.workspace)
@@ -55,15 +66,17 @@ def audit_snapshot(snapshot: Snapshot, options: AuditOptions | None = None) -> A
                 impossible[check] = str(error)
             else:
                 findings += (found for found in made if not _is_accepted(found, wanted.ignore))
-    report = AuditReport(
-        timestamp=snapshot.manifest.timestamp,
-        workspace=snapshot.manifest.workspace,
-        checks=checks,
-        findings=tuple(findings),
-        families=_told(families),
-        not_checked=impossible,
-        narrowed=narrowed,
-    )
+        report = AuditReport(
+            timestamp=snapshot.manifest.timestamp,
+            workspace=snapshot.manifest.workspace,
+            checks=checks,
+            findings=tuple(findings),
+            families=_told(families),
+            not_checked=impossible,
+            narrowed=narrowed,
+        )
+        if index:
+            write_index(index_rows(facts, report, earlier_snapshot(snapshot, days=30)), index)
     return report if narrowed else report.compared(earlier_audits(snapshot))
 
 

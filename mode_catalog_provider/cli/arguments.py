@@ -33,6 +33,7 @@ COMMANDS = {
     "permissions": "tell who may see or edit what in Mode, and through what",
     "usage": "tell which reports are looked at, and which only run, from kept snapshots",
     "reconcile": "tell whether what was uploaded arrived in Catalog, and if not why",
+    "index": "write one table of all reports, as CSV, JSON or SQLite",
     "check": "try credentials, host, workspace, source id, zone and rights",
     "unlock": "show who holds a run lock since when, and free it",
 }

@@ -20,8 +20,8 @@ from mode_catalog_provider.text import first_of, visible
 LEFT_BEHIND = "Nothing was changed."
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what is looked at, and what for."""
+def add_looking_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what is looked at, and what for: the flags of every command that audits."""
     command.add_argument(
         "-d", "--directory", metavar="FOLDER", required=True, help="a folder with one complete set of files"
     )
@@ -61,6 +61,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="COLLECTION",
         help="a collection (name, token or glob) whose reports are the originals; repeatable",
     )
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Add everything."""
+    add_looking_arguments(command)
     command.add_argument(
         "--fail-on",
         action="append",

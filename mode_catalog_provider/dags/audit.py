@@ -46,6 +46,10 @@ def audit_dag(
             checks="{{ params.checks }}",
             ignore="{{ params.ignore }}",
             stale_after="{{ params.stale_after_days }}",
+            name_pattern=settings.audit_name_pattern or None,
+            version_pattern=settings.audit_version_pattern or None,
+            canonical=list(settings.audit_canonical),
+            index=list(settings.audit_index),
             fail_on="{{ params.fail_on }}",
         )
     return dag
@@ -76,7 +80,7 @@ def audit_params(settings: Settings) -> dict[str, Param]:
             type="integer",
             minimum=1,
             title="Stale after (days)",
-            description_md="A report without a change for so long is stale.",
+            description_md="A report that nobody edited, ran or viewed for so long is stale.",
         ),
         "fail_on": Param(
             list(settings.audit_fail_on),

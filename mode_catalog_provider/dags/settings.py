@@ -91,6 +91,10 @@ class Settings:
     audit_stale_after: timedelta = _read(
         values.duration("days", least=timedelta(days=1)), "audit_stale_after_days"
     )
+    audit_name_pattern: str = _read(values.patterns)
+    audit_version_pattern: str = _read(values.patterns)
+    audit_canonical: tuple[str, ...] = _read(values.words)
+    audit_index: tuple[str, ...] = _read(values.words)
     audit_ignore: tuple[str, ...] = _read(values.words)
     audit_fail_on: tuple[str, ...] = _read(values.some_of(_checks))
     permission_schedule: Any = _read(values.schedule)

@@ -48,6 +48,15 @@ def optional(option: str, value: Any) -> str | None:
     return text(option, value or "") or None
 
 
+def patterns(option: str, value: Any) -> str:
+    """Return regular expressions as they are written: one, or a JSON object of them by collection."""
+    from mode_catalog_provider.audit.options import read_patterns
+
+    found = text(option, value or "")
+    read_patterns(f"[{CONFIG_SECTION}] {option}", found)
+    return found
+
+
 def source_id(option: str, value: Any) -> str | None:
     """Return the id of a source in Catalog, ``None`` for an empty text."""
     found = optional(option, value)

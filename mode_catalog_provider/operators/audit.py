@@ -57,6 +57,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
     :param version_pattern: the same for how a version (``v2``, ``version 3``) is written in a name.
     :param canonical: collections (names, tokens or globs) whose reports are the originals: copies elsewhere
         are told, and a family's survivor is one of these. Default ``None``.
+    :param index: files to write the index of all reports to, as paths or object-store URLs that end in
+        ``.csv``, ``.json``, ``.sqlite`` or ``.db``; default ``None``: none. Tables need the extra ``sql``.
     :param fail_on: names of checks that fail the task when they find something new, default ``None``: none.
     """
 
@@ -71,6 +73,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         "name_pattern",
         "version_pattern",
         "canonical",
+        "index",
         "fail_on",
     )
     operator_extra_links = (ModeWorkspaceLink(),)
@@ -89,6 +92,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         name_pattern: Mapping[str, str] | str | None = None,
         version_pattern: Mapping[str, str] | str | None = None,
         canonical: Sequence[str] | str | None = None,
+        index: Sequence[str] | str | None = None,
         fail_on: Sequence[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -105,6 +109,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         self.name_pattern = name_pattern
         self.version_pattern = version_pattern
         self.canonical = canonical
+        self.index = index
         self.fail_on = fail_on
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -113,14 +118,18 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         :return: ``{"snapshot": path of the manifest, "audit": path of the findings or None, "timestamp",
             "workspace", "findings": {check: n}, "new": {check: n}, "not_checked": {check: reason},
             "compared_with": timestamp or None, "narrowed": why it may not be the whole workspace or "",
-            "families": how many, "first": [findings, the new ones first, at most 50]}``. XCom
+            "families": how many, "index": paths, "first": [findings, the new ones first, at most 50]}``. XCom
             ``summary_markdown`` has the numbers and the first new findings for people.
         :raises AirflowFailException: when there is nothing to audit, or ``fail_on`` says so.
         """
         with airflow_errors(context):
             fail_on = self._fail_on()
             snapshot = self._snapshot()
-            report = audit_snapshot(snapshot, self._options())
+            index = [
+                staging_path(path, self.output_conn_id or None)
+                for path in rendered_words("index", self.index)
+            ]
+            report = audit_snapshot(snapshot, self._options(), index=index)
             kept = keep_audit(report, snapshot)
             host, workspace = snapshot.manifest.host, report.workspace
             if host and workspace:
@@ -138,6 +147,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             "compared_with": report.compared_with,
             "narrowed": report.narrowed,
             "families": len(report.families),
+            "index": [location_of(path) for path in index],
             "first": [finding.to_json() for finding in shown],
         }
         if ti := context.get("ti"):

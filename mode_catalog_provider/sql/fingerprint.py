@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from mode_catalog_provider.sql.text import MOST_WORDS, Word, words
-
-#: Words that are looked at together; the order of words matters within such a group only.
-GROUP = 4
+from mode_catalog_provider.sql.text import MOST_WORDS, WORD
 
 #: A query of fewer words says nothing about where it came from.
 TELLING_WORDS = 12
@@ -124,7 +120,7 @@ class Fingerprint:
     :param placeless: the same without the schemas and databases of tables.
     :param words: how many it has.
     :param is_dev: whether it names a schema or database in which people try things out.
-    :param groups: hashes of its groups of words, sorted, as unsigned 32-bit numbers, without what copies
+    :param groups: hashes of each four words in a row, sorted, as unsigned 32-bit numbers, without what copies
         change by the way: schemas, aliases, names of CTEs, literals, Liquid.
     :param main: those of ``groups`` that say what is asked of the tables: not in CTEs, nor after ``from`` and
         ``join``, where everybody who needs two tables writes the same.
@@ -147,28 +143,21 @@ class Fingerprint:
 
 def fingerprint(text: str) -> Fingerprint:
     """Reduce the text of a query to what is remembered of it; linear in its length."""
-    read = [word for word in words(text) if word.text.lower() not in _SILENT]
-    plain = [_plain(word) for word in read]
-    placed, placeless = hashlib.blake2b(digest_size=12), hashlib.blake2b(digest_size=12)
-    is_dev, skipped = False, -1
-    for at, word in enumerate(plain):
-        encoded = word.encode("utf-8", "surrogatepass") + b"\0"
-        placed.update(encoded)
-        if word in ("from", "join"):
-            skipped = _name_of_table(plain, at + 1)
-            is_dev = is_dev or any(_DEV.search(plain[place]) for place in range(at + 1, skipped, 2))
-        if at >= skipped or word in ("from", "join"):
-            placeless.update(encoded)
-    if len(read) == MOST_WORDS:
-        # The tail of a text beyond reason: told apart as it stands.
-        tail = hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest()
-        placed.update(tail)
-        placeless.update(tail)
-    digests = placed.digest(), placeless.digest()
-    if len(read) < TELLING_WORDS:
-        return Fingerprint(*digests, len(read), is_dev, b"", b"", b"")
-    groups, main, tables = _groups(read[:_GROUPED], plain)
-    return Fingerprint(*digests, len(read), is_dev, _packed(groups), _packed(main), _packed(tables))
+    kinds, plain = _read(text)
+    # The tail of a text beyond reason is told apart as it stands.
+    tail = (
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest() if len(plain) == MOST_WORDS else ""
+    )
+    digest, placeless, is_dev = _digest(plain, tail), b"", False
+    if "." in plain:
+        bare, is_dev = _without_places(plain)
+        placeless = _digest(bare, tail)
+    if len(plain) < TELLING_WORDS:
+        return Fingerprint(digest, placeless or digest, len(plain), is_dev, b"", b"", b"")
+    groups, main, tables = _groups(kinds[:_GROUPED], plain)
+    return Fingerprint(
+        digest, placeless or digest, len(plain), is_dev, _packed(groups), _packed(main), _packed(tables)
+    )
 
 
 def definitions_used(text: str) -> tuple[str, ...]:
@@ -176,75 +165,108 @@ def definitions_used(text: str) -> tuple[str, ...]:
     return tuple(sorted({match[1].lower() for match in _DEFINITION.finditer(text)}))
 
 
-def _plain(word: Word) -> str:
-    if word.kind == "literal":
-        return word.text
-    if word.kind == "liquid":
-        return "".join(word.text.split())
-    if word.kind == "quoted":
-        return word.text.strip('"`').lower()
-    return "<>" if word.text == "!=" else word.text.lower()
+def _read(text: str) -> tuple[list[str], list[str]]:
+    """Return the kinds of the words that say something, and the words in one spelling."""
+    kinds: list[str] = []
+    plain: list[str] = []
+    for match in WORD.finditer(text):
+        kind, word = match.lastgroup, match[0]
+        if kind == "name":
+            word = word.lower()
+        elif kind == "skip":
+            continue
+        elif kind == "liquid":
+            word = "".join(word.split())
+        elif kind == "quoted":
+            word = word.strip('"`').lower()
+        elif word == "!=":
+            word = "<>"
+        if word not in _SILENT:
+            kinds.append(kind or "sign")
+            plain.append(word)
+            if len(plain) == MOST_WORDS:
+                break
+    return kinds, plain
 
 
-def _name_of_table(plain: Sequence[str], at: int) -> int:
-    """Return where the table's own name stands, behind ``schema.`` and ``database.schema.``."""
-    while at + 2 < len(plain) and plain[at + 1] == ".":
-        at += 2
-    return at
+def _digest(plain: Sequence[str], tail: str) -> bytes:
+    said = "\0".join([*plain, tail])
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _names_of_ctes(read: Sequence[Word], plain: Sequence[str]) -> set[str]:
+def _without_places(plain: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the words without schemas of tables, and whether one of those is for trying things out."""
+    kept: list[str] = []
+    is_dev, skipped = False, -1
+    for at, word in enumerate(plain):
+        if at < skipped:
+            continue
+        kept.append(word)
+        if word in ("from", "join"):
+            skipped = at + 1
+            while skipped + 2 < len(plain) and plain[skipped + 1] == ".":
+                is_dev = is_dev or _DEV.search(plain[skipped]) is not None
+                skipped += 2
+    return kept, is_dev
+
+
+def _names_of_ctes(kinds: Sequence[str], plain: Sequence[str]) -> set[str]:
     # "as" is gone already: a name, then "(" and "select" or "with".
     if "with" not in plain:
         return set()
     return {
         plain[at]
-        for at in range(1, len(read) - 2)
+        for at in range(1, len(kinds) - 2)
         if plain[at + 1] == "("
         and plain[at + 2] in ("select", "with")
         and plain[at - 1] in ("with", ",", "recursive")
-        and read[at].kind in ("name", "quoted")
+        and kinds[at] in ("name", "quoted")
     }
 
 
-def _groups(read: Sequence[Word], plain: Sequence[str]) -> tuple[set[int], set[int], set[int]]:
+def _groups(kinds: Sequence[str], plain: Sequence[str]) -> tuple[set[int], set[int], set[int]]:
     """Return the hashes of the groups of all words, of those of the main part, and of the tables."""
-    ctes = _names_of_ctes(read, plain)
+    ctes = _names_of_ctes(kinds, plain)
     groups: set[int] = set()
     main: set[int] = set()
     tables: set[int] = set()
-    window: deque[int] = deque(maxlen=GROUP)
-    level, before, is_main, is_joining = 0, "", plain[:1] != ["with"], False
-    for at, word in enumerate(read):
-        low, following = plain[at], plain[at + 1] if at + 1 < len(read) else ""
-        is_name = word.kind in ("name", "quoted") and low not in _KEYWORDS
-        if word.kind == "liquid" or low == "." or (following == "." and is_name):
+    first = second = third = 0
+    level, before, is_joining = 0, "", False
+    is_main = plain[:1] != ["with"]
+    for at, kind in enumerate(kinds):
+        low = plain[at]
+        following = plain[at + 1] if at + 1 < len(plain) else ""
+        is_name = kind in ("name", "quoted") and low not in _KEYWORDS
+        if kind == "liquid" or low == "." or (following == "." and is_name):
             continue
-        level += (low == "(") - (low == ")")
-        if is_name and (before in (")", _NAME) or (low in ctes and following == "(")):
-            # An alias, or the name that a column or a CTE gets.
-            continue
-        if low in _JOINING:
+        if is_name:
+            if before in (")", _NAME) or (low in ctes and following == "("):
+                # An alias, or the name that a column or a CTE gets.
+                continue
+            if low in ctes:
+                low = _CTE
+        elif kind in ("literal", "number"):
+            low = _VALUE
+        elif low == "(":
+            level += 1
+        elif low == ")":
+            level -= 1
+        elif low in _JOINING:
             is_joining = True
         elif low in _CLAUSES:
             is_joining = False
-        if not is_main and level == 0 and low == "select":
-            is_main = True
-            window.clear()
-        if is_name and low in ctes:
-            low = _CTE
-        elif word.kind in ("literal", "number"):
-            low = _VALUE
+            if not is_main and level == 0 and low == "select":
+                is_main, first, second, third = True, 0, 0, 0
         number = crc32(low.encode("utf-8", "surrogatepass"))
-        if is_name and low != _CTE and before in ("from", "join"):
+        if is_name and low != _CTE and before in _JOINING:
             tables.add(number)
-        window.append(number)
-        if len(window) == GROUP:
+        if first:
             # The hash of a tuple of numbers is the same in every process, unlike that of texts.
-            group = hash(tuple(window)) & 0xFFFFFFFF
+            group = hash((first, second, third, number)) & 0xFFFFFFFF
             groups.add(group)
             if is_main and not is_joining:
                 main.add(group)
+        first, second, third = second, third, number
         before = _NAME if is_name or low == _VALUE else low
     return groups, main, tables
 

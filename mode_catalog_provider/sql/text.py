@@ -14,9 +14,11 @@ from typing import NamedTuple
 #: Words of one query that are looked at; nobody wrote more by hand.
 MOST_WORDS = 100_000
 
+#: One word, or what parts two, as a match whose last group is its kind (``skip`` is what parts).
+#
 # The quantifiers that end in a second plus give nothing back, so that a long literal leaves no marks behind.
 # A long run of one sign is one word: two megabytes of '{' are not two million words.
-_WORD = re.compile(
+WORD = re.compile(
     r"""
     (?P<skip> \s++ | --[^\n]*+ | /\*.*?(?:\*/|\Z) )
   | (?P<name> [^\W\d]\w*+ )
@@ -50,7 +52,7 @@ def words(text: str, most: int = MOST_WORDS) -> Iterator[Word]:
 
 
 def _all_words(text: str) -> Iterator[Word]:
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         kind = match.lastgroup
         if kind != "skip":
             yield Word(kind or "sign", match.group())

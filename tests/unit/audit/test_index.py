@@ -1,0 +1,114 @@
+"""The index: one row for each report, in files that people open."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+
+import pytest
+
+from mode_catalog_provider.audit.index import COLUMNS
+from mode_catalog_provider.audit.options import AuditOptions
+from mode_catalog_provider.audit.workspace import audit_snapshot
+from mode_catalog_provider.errors import ConfigurationError
+from tests.unit.audit.workspaces import AT, REVENUE, TICKETS
+
+
+@pytest.fixture
+def indexed(workspace, tmp_path):
+    def indexed(*endings):
+        paths = [tmp_path / f"index{ending}" for ending in endings]
+        audit_snapshot(workspace.snapshot(), AuditOptions(), index=paths)
+        return paths
+
+    return indexed
+
+
+def rows_of(path):
+    return {row["token"]: row for row in json.loads(path.read_bytes())}
+
+
+def test_a_row_says_what_is_known_of_a_report(workspace, indexed):
+    workspace.report("one", REVENUE, "select a, b from {{ @people as p }}", name="Revenue", view_count=7)
+    workspace.report("two", REVENUE, "select a, b from {{ @people as p }}", creator="bob", view_count=3)
+    workspace.facts["report", "one"] = {
+        "last_run_at": "2026-05-01T00:00:00Z",
+        "last_successfully_run_at": "2026-05-01T00:01:00Z",
+        "schedules_count": 2,
+    }
+    (path,) = indexed(".json")
+    one = rows_of(path)["one"]
+    assert list(one) == list(COLUMNS)
+    expected = {
+        "title": "Revenue",
+        "link": "https://app.mode.com/acme/reports/one",
+        "collection": "Finance",
+        "owner": "ana",
+        "owner_is_there": True,
+        "last_run": "2026-05-01T00:00:00Z",
+        "last_good_run": "2026-05-01T00:01:00Z",
+        "views": 7,
+        "views_30_days": None,
+        "schedules": 2,
+        "queries": 2,
+        "connections": ["Warehouse"],
+        "definitions": ["people"],
+        "survivor": "one",
+        "findings": ["duplicate_report", "definition"],
+    }
+    assert {column: one[column] for column in expected} == expected
+    assert "sales.orders" in one["tables"]
+    two = rows_of(path)["two"]
+    assert two["owner_is_there"] is False
+    assert two["family"] == one["family"]
+    assert "owner_gone" in two["findings"]
+
+
+def test_what_is_unknown_is_empty(workspace, indexed):
+    workspace.report("one", view_count=None, creator=None, name=None)
+    (path,) = indexed(".json")
+    row = rows_of(path)["one"]
+    unknown = ("title", "owner", "owner_is_there", "views", "schedules", "last_run", "family")
+    assert {row[column] for column in unknown} == {None}
+
+
+def test_views_of_the_last_30_days_are_told_where_a_snapshot_of_then_is_kept(workspace, indexed):
+    workspace.report("one", view_count=5)
+    workspace.snapshot(AT - 31 * 86_400)
+    workspace.remove("one")
+    workspace.report("one", view_count=25)
+    workspace.report("fresh", view_count=3)
+    (path,) = indexed(".json")
+    assert rows_of(path)["one"]["views_30_days"] == 20
+    assert rows_of(path)["fresh"]["views_30_days"] is None
+
+
+def test_all_formats_hold_the_same_reports(workspace, indexed):
+    workspace.report("one", REVENUE, TICKETS)
+    workspace.report("two", TICKETS)
+    as_csv, as_json, as_sqlite = indexed(".csv", ".json", ".sqlite")
+    with as_csv.open(newline="", encoding="utf-8-sig") as file:
+        assert [row["token"] for row in csv.DictReader(file)] == ["one", "two"]
+    assert list(rows_of(as_json)) == ["one", "two"]
+    found = sqlite3.connect(as_sqlite).execute("SELECT token, queries FROM report ORDER BY token").fetchall()
+    assert found == [("one", 2), ("two", 1)]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+1", "-2", "@SUM(1)", " =1", "\t=1"])
+def test_no_name_becomes_a_formula_in_a_spreadsheet(workspace, indexed, name):
+    workspace.report("one", name=name)
+    (path,) = indexed(".csv")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert row["title"] == f"'{' '.join(name.split())}"
+
+
+def test_another_ending_is_refused_before_anything_is_read(indexed):
+    with pytest.raises(ConfigurationError, match=r"\.csv, \.json, \.sqlite or \.db"):
+        indexed(".xlsx")
+
+
+def test_an_index_of_nothing_is_a_table_without_rows(indexed):
+    (path,) = indexed(".json")
+    assert json.loads(path.read_bytes()) == []
