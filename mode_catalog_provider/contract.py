@@ -12,8 +12,14 @@ DATA_ASSETS = ("datasource", "collection", "report", "query", "member")
 #: The sixth file: one object that says what made the other five, uploaded last.
 SUMMARY = "summary"
 
-#: What the summary names as its maker.
-CLIENT_NAME = "mode-catalog-provider"
+#: What the summary names as its client: the value by which a service may know what it reads, so the vendor's.
+CLIENT_NAME = "ModeAnalytics/API"
+
+#: Who wrote the files, in the ``version`` of the summary.
+WRITER = "mode-catalog-provider"
+
+#: Version of the vendor's tool whose files have the shape of ours; what a reader that compares versions sees.
+SHAPE_VERSION = "0.26.131"
 
 #: What the ``type`` of a report says when it is a dataset.
 DATASET = "DatasetReport"

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, SUMMARY
+from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY, WRITER
 from mode_catalog_provider.errors import (
     SnapshotAlteredError,
     SnapshotError,
@@ -147,7 +147,7 @@ def adopt_directory(path: StoragePath) -> Snapshot:
         inspect_file(found[data_file(timestamp, asset)], asset, sorted_rows=False) for asset in _ALL
     )
     summary = read_summary(found[data_file(timestamp, SUMMARY)])
-    if summary.get("client_name") == CLIENT_NAME:
+    if any(WRITER in str(summary.get(key)) for key in ("version", "client_name")):
         raise SnapshotIncompleteError(
             f"The files in {path} were written by mode-catalog-provider, but their manifest "
             f"({manifest_name(timestamp)}) is not there. Keep it beside them, or extract again."

@@ -13,7 +13,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from mode_catalog_provider import __version__
-from mode_catalog_provider.contract import CLIENT_NAME, DATA_ASSETS, KEYS, SUMMARY, SUMMARY_KEYS
+from mode_catalog_provider.contract import (
+    CLIENT_NAME,
+    DATA_ASSETS,
+    KEYS,
+    SHAPE_VERSION,
+    SUMMARY,
+    SUMMARY_KEYS,
+    WRITER,
+)
 from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.scratch import RowStore
@@ -25,6 +33,7 @@ from mode_catalog_provider.snapshot.layout import (
     data_file,
     entries,
     manifest_name,
+    parse_directory_name,
     readings_name,
     timestamp_of,
 )
@@ -71,6 +80,12 @@ class SnapshotWriter:
         self._store = RowStore()
         self._facts = FactsStore(self._store)
         first = self._present_second() if self._wanted is None else self._wanted
+        if parse_directory_name(str(first)) is None:
+            self._store.close()
+            raise SnapshotError(
+                f"A snapshot cannot be called {first}: no reader would know it. {self._layout.home} holds "
+                "files named after a time far in the future; remove them, and look at this machine's clock."
+            )
         self.timestamp = next(second for second in itertools.count(first) if self._claim(second))
         return self
 
@@ -103,12 +118,9 @@ class SnapshotWriter:
             raise SnapshotError(
                 f"A row of {asset} has no token (name {row['name']!r}): it cannot be told apart."
             )
-        for key, value in row.items():
-            if isinstance(value, (dict, list, tuple)):
-                raise SnapshotError(f"{asset} {token} has a nested {key}; Catalog expects flat rows.")
         try:
             body = _encode(row)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise SnapshotError(f"{asset} {token} cannot be written as JSON: {error}.") from error
         self._store.put(asset, token, body.encode("ascii"))
 
@@ -247,9 +259,11 @@ class SnapshotWriter:
         return output
 
     def _summary(self) -> bytes:
-        executed_at = datetime.fromtimestamp(self.timestamp, UTC).replace(tzinfo=None)
+        # As the vendor's tool writes it: the local time, without saying so.
+        executed_at = datetime.fromtimestamp(self.timestamp).isoformat()
         identity = {"base_url": f"{self._host}/{self._workspace}"}
-        values = (sys.version, __version__, executed_at.isoformat(), identity, CLIENT_NAME)
+        version = f"{SHAPE_VERSION}+{WRITER}.{__version__}"
+        values = (sys.version, version, executed_at, identity, CLIENT_NAME)
         return _encode(dict(zip(SUMMARY_KEYS, values, strict=True))).encode("ascii")
 
 

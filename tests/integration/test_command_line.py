@@ -41,7 +41,7 @@ def make_vendor_folder(folder: Path) -> None:
     for path in [*folder.glob("*.manifest"), *folder.glob("*.pushed")]:
         path.unlink()
     [summary] = folder.glob("*-summary.json")
-    summary.write_text(json.dumps({**json.loads(summary.read_text()), "client_name": "ModeAnalytics/API"}))
+    summary.write_text(json.dumps({**json.loads(summary.read_text()), "version": "0.26.131"}))
 
 
 def test_the_files_of_an_extraction_hold_the_whole_workspace(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from upath import UPath
 
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import (
@@ -20,7 +21,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath, data_file, manifest_name
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
-from mode_catalog_provider.snapshot.reader import open_or_adopt, open_snapshot, verify
+from mode_catalog_provider.snapshot.reader import newest_snapshot, open_or_adopt, open_snapshot, verify
 from tests.unit.snapshot.sets import AT, ROWS, lay, row_of, write_set
 
 
@@ -208,3 +209,30 @@ def test_any_single_corruption_of_a_set_is_refused(corruption: tuple[Any, ...]) 
 def test_the_set_that_is_corrupted_above_is_a_good_one(tmp_path: Path) -> None:
     verify(open_or_adopt(lay(tmp_path, FILES)))
     assert {asset for asset, _ in ROWS} == set(DATA_ASSETS)
+
+
+def test_a_snapshot_in_an_object_store_is_looked_for_and_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = UPath("memory:///not-remembered")
+    write_set(Layout.flat(path))
+    forgotten: list[bool] = []
+    monkeypatch.setattr(type(path.fs), "invalidate_cache", lambda *_: forgotten.append(True))
+    manifest = path / manifest_name(AT)
+    open_snapshot(manifest)
+    assert forgotten == [True]
+
+
+def test_the_newest_snapshot_is_the_newest_good_one_and_a_damaged_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    layout = Layout.nested(tmp_path, "acme")
+    write_set(layout, AT)
+    damaged = write_set(layout, AT + 1)
+    Path(str(damaged)).write_text("{}")
+    (layout.directory(AT + 2)).mkdir()
+    newest = newest_snapshot(layout)
+    assert newest is not None
+    assert newest.manifest.timestamp == AT
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(damaged) in caplog.text

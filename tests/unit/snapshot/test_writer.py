@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +87,15 @@ def test_the_summary_says_what_made_the_set(layout: Layout) -> None:
     text = (layout.directory(AT) / data_file(AT, SUMMARY)).read_text()
     assert json.loads(text) == {
         "python_version": sys.version,
-        "version": __version__,
-        "executed_at": "2023-11-14T22:13:20",
+        "version": f"0.26.131+mode-catalog-provider.{__version__}",
+        "executed_at": datetime.fromtimestamp(AT).isoformat(),
         "connection_identity": {"base_url": f"{HOST}/{WORKSPACE}"},
-        "client_name": "mode-catalog-provider",
+        "client_name": "ModeAnalytics/API",
     }
     assert text == json.dumps(json.loads(text))
 
 
-def test_the_time_in_the_summary_does_not_depend_on_the_time_zone(
+def test_the_time_in_the_summary_is_local_as_the_vendor_writes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
@@ -103,7 +105,7 @@ def test_the_time_in_the_summary_does_not_depend_on_the_time_zone(
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert json.loads((tmp_path / data_file(AT, SUMMARY)).read_text())["executed_at"] == "2023-11-14T22:13:20"
+    assert json.loads((tmp_path / data_file(AT, SUMMARY)).read_text())["executed_at"] == "2023-11-14T17:13:20"
 
 
 def test_a_trailing_slash_of_the_host_is_not_kept(tmp_path: Path) -> None:
@@ -165,8 +167,8 @@ def test_a_row_without_exactly_the_keys_of_the_contract_is_refused(
         writer.add(asset, row)
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [1], float("nan"), float("inf"), b"x", object()])
-def test_a_value_that_is_no_json_scalar_is_refused(tmp_path: Path, value: Any) -> None:
+@pytest.mark.parametrize("value", [{"a": b"x"}, float("nan"), float("inf"), b"x", object()])
+def test_a_value_that_json_cannot_hold_is_refused(tmp_path: Path, value: Any) -> None:
     with new_writer(Layout.flat(tmp_path)) as writer, pytest.raises(SnapshotError, match="report r"):
         writer.add("report", row_of("report", "r", name=value))
 
@@ -270,3 +272,61 @@ def test_owner_and_group_read_nobody_else_does_and_the_umask_may_take_more_away(
     assert {stat.S_IMODE(file.stat().st_mode) for file in made} == {file_mode}
     folders = [path.parent, path.parent.parent, tmp_path / "new" / "out", tmp_path / "new"]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {directory_mode}
+
+
+def test_a_set_of_a_time_that_no_reader_knows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "99999999999-report.json").write_text("[]")
+    with pytest.raises(SnapshotError, match=r"100000000000: no reader would know it.*clock"):
+        new_writer(Layout.flat(tmp_path), None).__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == ["99999999999-report.json"]
+
+
+@pytest.mark.parametrize("value", [{"html": "<b>"}, [1, None], 10**30, 5, True], ids=repr)
+def test_a_value_of_another_kind_is_written_and_read_as_it_is(tmp_path: Path, value: Any) -> None:
+    row = row_of("report", "r1", description=value)
+    path = write_set(Layout.flat(tmp_path), rows=[("report", row)])
+    verify(open_snapshot(path))
+    assert json.loads((tmp_path / data_file(AT, "report")).read_text()) == [row]
+
+
+def test_a_link_laid_where_a_file_is_to_be_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    out = tmp_path / "out"
+    out.mkdir()
+    with new_writer(Layout.flat(out)) as writer:
+        for name in (*SIX, *SIDE, manifest_name(AT)):
+            (out / f"{name}.partial").symlink_to(victim)
+        path = finish(writer)[1]
+    assert victim.read_text() == "untouched"
+    verify(open_snapshot(path))
+    assert not any(file.is_symlink() for file in out.iterdir())
+
+
+def test_a_full_disk_names_the_folder_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SnapshotError, match=f"{tmp_path} takes no more.*Make room"):
+        write_set(Layout.flat(tmp_path))
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_names_in_the_folder_are_on_the_disk_before_the_manifest_and_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append((tmp_path / manifest_name(AT)).exists())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_set(Layout.flat(tmp_path))
+    assert synced == [False, True]
