@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 USER_AGENT = f"mode-catalog-provider/{__version__}"
 
 #: What the libraries below raise for what goes wrong on the wire.
-_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError)
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
 
 def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "https://example.com") -> str:
@@ -110,6 +110,13 @@ class _NoCookies(DefaultCookiePolicy):
         return False
 
 
+class _Session(requests.Session):
+    """Leaves redirects alone: `requests` works out where each leads, and fails over what is no address."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target."""
+
+
 @dataclass(frozen=True)
 class _Route:
     """How requests reach one address.
@@ -154,7 +161,7 @@ class HttpSession:
         self._exchanges = Exchanges()
         self._routes: dict[str, _Route] = {}
         self._answered: set[str] = set()
-        self._session = requests.Session()
+        self._session = _Session()
         # What the environment says is asked here, once per address, and may be overruled by the endpoint.
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -369,3 +370,34 @@ def test_the_environment_is_asked_once_per_host_and_session(
     for path in ("a", "b", "c"):
         asking.exchange("GET", f"{server.url}/{path}")
     assert asked == [server.url]
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[::1", "https://x.example:99999999/", "//[", "https://\xb2.example/"]
+)
+def test_a_redirect_to_what_is_no_address_is_an_answer_like_any_other(
+    server: RawServer, location: str
+) -> None:
+    head = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: "
+    server.answers(head + location.encode("latin-1") + b"\r\n\r\n")
+    assert session().exchange("GET", server.url).status == 302
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: \xb2\r\n",
+        b"Content-Length: " + b"9" * 5000 + b"\r\n",
+        b"Content-Length: 5, 6\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n",
+        b"X" * 70_000 + b": a\r\n",
+        b"A: b\r\n" * 200,
+        b"Content-Encoding: br, gzip, zstd\r\n",
+        b"Retry-After: Fri, 31 Dec 9999 23:59:59 -2359\r\n",
+    ],
+)
+def test_an_odd_head_gives_an_answer_or_an_error_of_ours(server: RawServer, head: bytes) -> None:
+    server.answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + b"\r\n{}")
+    with suppress(ModeCatalogError):
+        session().exchange("GET", server.url, deadline=5)
+    assert len(server.received) == 1
