@@ -428,7 +428,7 @@ def get_provider_info() -> dict[str, Any]:
                 *("preflight", "extract", "cache_refresh", "audit", "snapshot_diff", "permissions"),
                 *("schedules", "lock"),
             ],
-            catalog=["upload"],
+            catalog=["upload", "reconcile"],
         ),
         "sensors": _modules("sensors", catalog=["warehouse", "catalog"]),
         "triggers": _modules(

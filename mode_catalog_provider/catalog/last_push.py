@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from mode_catalog_provider.catalog.push_record import PushRecord, newest_completed
+from mode_catalog_provider.catalog.push_record import PushRecord, newest_completed, read
 from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
-from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError
 from mode_catalog_provider.snapshot.inspection import inspect_file, read_summary
 from mode_catalog_provider.snapshot.layout import (
+    Layout,
     StoragePath,
     data_file,
     entries,
     manifest_name,
     parse_data_file,
+    push_record_name,
 )
-
-if TYPE_CHECKING:
-    from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 
 
 def last_push(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
@@ -32,6 +32,21 @@ def last_push(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushReco
     :param source_id: UUID of the Catalog source.
     """
     return newest_completed(snapshot, source_id) or _vendor_set(snapshot, source_id)
+
+
+def newest_pushed(layout: Layout, source_id: str) -> Snapshot | None:
+    """Return the newest snapshot of a workspace that was pushed to a source in full, ``None`` for none.
+
+    :param layout: where the snapshots lie.
+    :param source_id: UUID of the Catalog source.
+    """
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        directory = layout.directory(timestamp)
+        with suppress(SnapshotError):
+            record = read(directory / push_record_name(timestamp, source_id))
+            if record is not None and record.completed_at is not None:
+                return open_snapshot(directory / manifest_name(timestamp))
+    return None
 
 
 def _vendor_set(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:

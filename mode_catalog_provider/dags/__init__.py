@@ -24,6 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mode_catalog_provider.dags.arrival import arrival_dag as arrival_dag
     from mode_catalog_provider.dags.audit import audit_dag as audit_dag
     from mode_catalog_provider.dags.permissions import permission_dag as permission_dag
     from mode_catalog_provider.dags.refresh import refresh_dag as refresh_dag
@@ -36,12 +37,21 @@ _ROOMS = {
     "sync_dag": "sync",
     "refresh_dag": "refresh",
     "audit_dag": "audit",
+    "arrival_dag": "arrival",
     "permission_dag": "permissions",
     "Settings": "settings",
     "read_settings": "settings",
 }
 
-__all__ = ["Settings", "audit_dag", "permission_dag", "read_settings", "refresh_dag", "sync_dag"]
+__all__ = [
+    "Settings",
+    "arrival_dag",
+    "audit_dag",
+    "permission_dag",
+    "read_settings",
+    "refresh_dag",
+    "sync_dag",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,19 @@ something new: look at it, mend it in Mode, or put it into *Ignore*.
 
 {_SETTINGS}"""
 
+ARRIVAL = f"""Compares the snapshot that was pushed last with what Catalog shows of the Mode source: reports
+that are missing, dashboards that Mode no longer has, reports without lineage, and the reason for each.
+
+Starts when Catalog has ingested the source, so it costs nothing until then. What is new since the last time
+is in the task's log as warnings; all of it is kept beside the snapshots.
+
+**Needs** the connections and the `output_dir` of the sync, and one finished upload.
+
+**When it fails**, nothing was uploaded yet (run the sync), Catalog cannot be asked, or a share in the form is
+missed: the log names what is missing, and why.
+
+{_SETTINGS}"""
+
 PERMISSIONS = f"""Reads who may see or edit what in Mode, and through what: directly, through a group, by
 default access, as admin. Says what is wrong and who gained or lost a right since the last time.
 
@@ -116,6 +129,11 @@ AUDIT_TASK = """Looks for copies that drifted apart, duplicates, refused objects
 reports in the newest snapshot.
 
 **When it fails**, the log says whether a snapshot is missing or which new finding `fail_on` stops at.
+"""
+
+ARRIVAL_TASK = """Reads what Catalog shows of the Mode source and compares it with the snapshot.
+
+**When it fails**, the log says whether Catalog or the snapshot is missing, or which share is missed.
 """
 
 PERMISSIONS_TASK = """Reads members, groups, collections, connections and the rights on them, and

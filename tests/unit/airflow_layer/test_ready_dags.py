@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.dags import audit_dag, permission_dag, read_settings, refresh_dag, sync_dag
+from mode_catalog_provider.dags import (
+    arrival_dag,
+    audit_dag,
+    permission_dag,
+    read_settings,
+    refresh_dag,
+    sync_dag,
+)
 from mode_catalog_provider.errors import ConfigurationError
 
 BUILDERS = {
@@ -17,6 +24,7 @@ BUILDERS = {
     "mode_cache_refresh": refresh_dag,
     "mode_workspace_audit": audit_dag,
     "mode_permission_audit": permission_dag,
+    "mode_catalog_arrival": arrival_dag,
 }
 FOLDER = Path(__file__).resolve().parents[3] / "dags"
 
