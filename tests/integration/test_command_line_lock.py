@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mode_catalog_provider.cli.locked import default_place
 from mode_catalog_provider.lock import Holder, RunLock
 from tests.integration.command_line import CommandLine
 from tests.object_store import S3Server
@@ -72,6 +73,22 @@ def test_a_lock_on_s3_keeps_out_as_the_dags_does(
     assert done.returncode == 5, done.stderr
     assert "held by DAG 'mode_catalog_sync'" in done.stderr
     assert not list(tmp_path.glob("*.manifest"))
+
+
+@pytest.mark.parametrize("used", [None, "area", "area/acme", ""])
+def test_the_lock_of_a_staged_snapshot_is_the_one_in_use_above_it(tmp_path: Path, used: str | None) -> None:
+    snapshot = tmp_path / "area" / "acme" / "1795000000"
+    snapshot.mkdir(parents=True)
+    (snapshot / "1795000000.manifest").touch()
+    if used is not None:
+        (tmp_path / used / ".lock").mkdir()
+    assert default_place(snapshot) == tmp_path / ("area" if used is None else used) / ".lock"
+
+
+def test_a_folder_that_only_looks_like_a_snapshot_has_a_lock_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "area" / "acme" / "1795000000"
+    folder.mkdir(parents=True)
+    assert default_place(folder) == folder / ".lock"
 
 
 def test_a_slip_in_a_url_is_no_folder(mode_catalog: CommandLine, tmp_path: Path) -> None:

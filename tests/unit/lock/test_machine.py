@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mode_catalog_provider.errors import LockHeldError
-from mode_catalog_provider.lock import Holder, RunLock
+from mode_catalog_provider.lock import Holder, RunLock, machine
 from mode_catalog_provider.lock.machine import is_gone, process_mark
 
 DAY = timedelta(days=1)
@@ -68,6 +68,22 @@ def test_a_number_that_was_given_to_another_process_since_is_not_the_old_one():
 )
 def test_what_is_not_known_of_this_machine_is_never_gone(foreign):
     assert not is_gone(foreign(process_mark(os.getpid())))
+
+
+def test_a_process_that_lives_but_is_hidden_is_not_gone(tmp_path, monkeypatch):
+    mark = process_mark(os.getpid())
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text(Path("/proc/sys/kernel/random/boot_id").read_text())
+    (tmp_path / "self").symlink_to("/proc/self")
+    monkeypatch.setattr(machine, "_PROC", tmp_path)
+    assert not is_gone(mark)
+
+
+def test_where_the_system_tells_nothing_nobody_is_gone(tmp_path, monkeypatch):
+    mark = process_mark(os.getpid())
+    monkeypatch.setattr(machine, "_PROC", tmp_path)
+    assert process_mark(os.getpid()) is None
+    assert not is_gone(mark.replace(f" {os.getpid()} ", " 999999999 "))
 
 
 def test_the_lock_of_a_process_that_was_killed_is_taken_over_at_once(tmp_path, other):

@@ -406,6 +406,24 @@ def test_a_record_from_before_installations_were_told_apart_is_read(machine, hol
     assert lock.state().claim.holder.run_id == "r1"
 
 
+def test_a_record_that_ends_after_the_last_year_cannot_be_read(machine, holder, directory):
+    lock = machine()
+    lock.try_acquire(holder())
+    store = open_store(directory)
+    claim = json.loads(store.read("000000000001.lease").content)
+    claim["renewed_at"] = "9999-12-31T23:59:59+00:00"
+    store.replace("000000000001.lease", json.dumps(claim).encode())
+    assert lock.state().claim is None
+    assert "cannot be read" in lock.state().describe()
+
+
+def test_between_two_looks_at_what_was_not_watched_yet_lies_the_whole_poll(machine, holder):
+    lock, poll = machine(), timedelta(seconds=7)
+    assert lock.expiry.pause(None, Watch(), poll) == 7
+    lock.try_acquire(holder())
+    assert lock.expiry.pause(lock.state(), Watch(), poll) == 7
+
+
 def test_what_a_later_version_adds_to_a_holder_does_not_make_it_unreadable(machine, holder, directory):
     lock = machine()
     lease = lock.try_acquire(holder())
@@ -423,3 +441,13 @@ def test_a_refusal_for_good_says_how_to_free_the_lock(tmp_path, holder):
     with pytest.raises(LockTimeoutError) as refused:
         lock.acquire(holder(), timeout=timedelta(0))
     assert str(refused.value).endswith(f"free the lock: mode-catalog unlock --lock '{place}'")
+    assert "within" not in str(refused.value)  # nobody waited
+
+
+@pytest.mark.parametrize(("run", "cure"), [(RUN, "clear the acquiring task too"), ({}, "Start again.")])
+def test_a_holder_that_was_freed_by_hand_is_told_what_it_can_do(machine, holder, run, cure):
+    lock = machine()
+    lease = lock.try_acquire(holder(**run))
+    lock.free(lock.state())
+    with pytest.raises(LockLostError, match=f"was released.*{cure}"):
+        lock.check(lease)
