@@ -352,3 +352,17 @@ def test_where_the_credentials_come_from_is_told_by_the_command_lines_own_names(
     assert "They come from CASTOR_MODE_ANALYTICS_TOKEN and CASTOR_MODE_ANALYTICS_SECRET" in said
     assert "It comes from CASTOR_UPLOADER_TOKEN" in said
     assert "connection" not in said
+
+
+def test_datasets_are_left_out_when_that_is_asked(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    mode_catalog.json("extract", "-o", tmp_path, "--no-include-datasets")
+    [file] = tmp_path.glob("*-report.json")
+    assert {row["type"] for row in json.loads(file.read_text())} == {"Report"}
+
+
+def test_earlier_sets_stay_unless_keep_says_otherwise(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    for _ in range(2):
+        mode_catalog.json("extract", "-o", tmp_path)
+    assert len(list(tmp_path.glob("*.manifest"))) == 2
+    mode_catalog.json("extract", "-o", tmp_path, "--keep", "1")
+    assert len(list(tmp_path.glob("*.manifest"))) == 1

@@ -47,3 +47,8 @@ def test_an_unknown_lifetime_promises_nothing() -> None:
 
 def test_a_key_past_its_lifetime_may_end_any_moment() -> None:
     assert age({}, seen_days_ago=120).describe().endswith("may be refused any moment")
+
+
+@pytest.mark.parametrize(("days", "words"), [(0, "today"), (1, "yesterday"), (2, "2 days ago")])
+def test_a_young_key_is_spoken_of_as_people_do(days: int, words: str) -> None:
+    assert age({}, seen_days_ago=days, lifetime=None).describe() == f"was first seen here {words}"
