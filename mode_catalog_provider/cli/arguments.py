@@ -29,6 +29,7 @@ COMMANDS = {
     "refresh": "run Mode reports and datasets again, so that they show new numbers",
     "audit": "find what somebody should mend in Mode, in a set of files",
     "diff": "tell what changed between two snapshots of a workspace",
+    "report": "write what is known of a workspace into one HTML file",
     "schedules": "tell which of Mode's schedules fail, and which reports show old results",
     "permissions": "tell who may see or edit what in Mode, and through what",
     "usage": "tell which reports are looked at, and which only run, from kept snapshots",

@@ -26,6 +26,7 @@ CORE = (
     "sql",
     "rights",
     "schedules",
+    "report",
     "cli",
 )
 ROOT = Path(mode_catalog_provider.__file__).parent
@@ -117,6 +118,7 @@ ARROWS = {
     "audit": {"snapshot", "sql"},
     "rights": {"mode", "snapshot", "audit"},
     "schedules": {"mode", "snapshot", "audit", "refresh"},
+    "report": {"mode", "snapshot", "sql", "audit", "catalog", "rights"},
 }
 #: The Airflow layer: it may import all of the core, and of itself these.
 AIRFLOW_ARROWS = {

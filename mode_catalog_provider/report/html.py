@@ -1,0 +1,39 @@
+"""The report as one HTML file: no script, nothing from outside, escaped by its templates."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mode_catalog_provider.catalog.arrival_report import KINDS
+from mode_catalog_provider.moments import spoken
+from mode_catalog_provider.report import plots
+from mode_catalog_provider.report.workspace import DIFFERENCE_LINES, LEGENDS, WorkspaceReport
+from mode_catalog_provider.rights.findings import RIGHTS_CHECKS
+from mode_catalog_provider.text import visible
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates; every value is escaped, and a name that is wrong is an error."""
+    made = Environment(
+        loader=PackageLoader("mode_catalog_provider.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(visible=visible, spoken=spoken)
+    made.globals.update(
+        plot_size=(plots.WIDTH, plots.HEIGHT),
+        legends={**LEGENDS, **RIGHTS_CHECKS},
+        kinds=tuple(KINDS),
+        difference_lines=DIFFERENCE_LINES,
+    )
+    return made
+
+
+def as_html(report: WorkspaceReport) -> str:
+    """Return the report as one HTML document."""
+    return environment().get_template("report.html").render(report=report, rights=report.rights or {})

@@ -1,0 +1,144 @@
+"""What lies in the folder of a workspace beside its snapshots: audits, changes, arrivals, rights, pushes.
+
+A record that cannot be read is left out, and named under :attr:`WorkspaceRecords.damaged`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from mode_catalog_provider.audit.finding import AuditReport
+from mode_catalog_provider.catalog import push_record
+from mode_catalog_provider.catalog.arrival_report import ArrivalReport
+from mode_catalog_provider.catalog.push_record import PushRecord
+from mode_catalog_provider.errors import ModeCatalogError
+from mode_catalog_provider.rights.record import FOLDER
+from mode_catalog_provider.snapshot.changes import Change
+from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.layout import entries, parse_push_record_name
+from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.storage import StoragePath
+
+_Read = TypeVar("_Read")
+
+_AUDIT = re.compile(r"([1-9]\d{0,10})\.audit", re.ASCII)
+_ARRIVAL = re.compile(r"([1-9]\d{0,10})\.[0-9a-f-]{36}\.arrival", re.ASCII)
+_RIGHTS = re.compile(r"([1-9]\d{0,10})\.permissions", re.ASCII)
+
+#: Bytes of a record that are read; the largest that was seen has some megabytes.
+_LARGEST = 64 << 20
+
+#: Characters of one line of the changes; the text of a query is on it twice.
+_LONGEST_LINE = 8 << 20
+
+
+class WorkspaceRecords:
+    """The records of one workspace, as they are now.
+
+    :param home: folder of the workspace in the staging area, or a folder with one set of files.
+    """
+
+    def __init__(self, home: StoragePath) -> None:
+        self.home = home
+        self._names = entries(home)
+        self._rights = entries(home / FOLDER)
+        try:
+            self._snapshots = kept_snapshots(home)
+        except ModeCatalogError:
+            self._snapshots = {}
+        #: Names of the files that could not be read.
+        self.damaged: list[str] = []
+
+    @property
+    def timestamps(self) -> list[int]:
+        """The complete snapshots, the newest first."""
+        return sorted(self._snapshots, reverse=True)
+
+    def snapshot(self, timestamp: int) -> Snapshot | None:
+        """Open a snapshot; ``None`` when it is damaged or gone."""
+        path = self._snapshots.get(timestamp)
+        return None if path is None else self._try(path.name, lambda: open_snapshot(path))
+
+    def manifests(self, most: int) -> Iterator[Manifest]:
+        """Yield the newest manifests, the oldest of them first."""
+        for timestamp in reversed(self.timestamps[:most]):
+            if (snapshot := self.snapshot(timestamp)) is not None:
+                yield snapshot.manifest
+
+    def audits(self, most: int) -> Iterator[AuditReport]:
+        """Yield the newest audits, the newest first."""
+        yield from self._records(_AUDIT, AuditReport.from_bytes, most)
+
+    def arrivals(self, most: int) -> Iterator[ArrivalReport]:
+        """Yield the newest reconciliations, the newest first."""
+        yield from self._records(_ARRIVAL, ArrivalReport.from_bytes, most)
+
+    def rights(self) -> dict[str, Any] | None:
+        """Return the newest audit of rights."""
+        stamps = sorted(int(found[1]) for name in self._rights if (found := _RIGHTS.fullmatch(name)))
+        if not stamps:
+            return None
+        name = f"{stamps[-1]}.permissions"
+        return self._try(name, lambda: _object(_content(self._rights[name])))
+
+    def pushes(self, most: int) -> Iterator[PushRecord]:
+        """Yield what was pushed of the newest snapshots, to whatever source, the newest first."""
+        for timestamp in self.timestamps[:most]:
+            for name, path in sorted(entries(self._snapshots[timestamp].parent).items()):
+                named = parse_push_record_name(name)
+                if named is None or named[0] != timestamp:
+                    continue
+                if (record := self._try(name, lambda path=path: push_record.read(path))) is not None:  # type: ignore[misc]
+                    yield record
+
+    def changes(self, timestamp: int) -> tuple[dict[str, Any], list[Change]] | None:
+        """Return the kept difference that ends at a snapshot: its head, and its changes."""
+        path = self._names.get(f"{timestamp}.changes")
+        return None if path is None else self._try(path.name, lambda: _kept_changes(path))
+
+    def _records(
+        self, pattern: re.Pattern[str], read: Callable[[bytes], _Read], most: int
+    ) -> Iterator[_Read]:
+        matches = (pattern.fullmatch(name) for name in self._names)
+        found = sorted(((int(match[1]), match[0]) for match in matches if match), reverse=True)
+        for _, name in found[:most]:
+            record = self._try(name, lambda name=name: read(_content(self._names[name])))  # type: ignore[misc]
+            if record is not None:
+                yield record
+
+    def _try(self, name: str, read: Callable[[], _Read]) -> _Read | None:
+        try:
+            return read()
+        except (ModeCatalogError, OSError, ValueError, TypeError, LookupError, RecursionError):
+            self.damaged.append(name)
+            return None
+
+
+def _content(path: StoragePath) -> bytes:
+    with path.open("rb") as file:
+        content: bytes = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError("too large")
+    return content
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    found = json.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("no object")
+    return found
+
+
+def _kept_changes(path: StoragePath) -> tuple[dict[str, Any], list[Change]]:
+    """Read line by line: the usage of every report, which comes last, is not needed."""
+    changes: list[Change] = []
+    with path.open("rb") as file:
+        head = json.loads(file.readline(_LONGEST_LINE).rstrip(b",\n") + b"}")
+        file.readline(_LONGEST_LINE)  # the name of the list
+        while (line := file.readline(_LONGEST_LINE)) and line.startswith(b"{"):
+            changes.append(Change(**json.loads(line.rstrip(b"],\n"))))
+    return head, changes
