@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mode_catalog_provider.audit.finding import Finding
-from mode_catalog_provider.mode.hosts import PAGES, web_url
 from mode_catalog_provider.text import visible
+from mode_catalog_provider.web_address import PAGES, web_url
 
 
 @dataclass(frozen=True)

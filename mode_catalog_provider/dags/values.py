@@ -196,14 +196,8 @@ def schedule(option: str, value: Any) -> Any:
         return None
     from croniter import croniter  # type: ignore[import-untyped]
 
-    if found.startswith("@"):
-        valid = found in _PRESETS
-    else:
-        valid = len(found.split()) == 5 and croniter.is_valid(found)
-    if not valid:
-        raise refused(
-            option, found, 'a cron expression of five fields, such as "30 5 * * *", a preset, or none'
-        )
+    if not (found in _PRESETS if found.startswith("@") else croniter.is_valid(found)):
+        raise refused(option, found, 'a cron expression, such as "30 5 * * *", a preset, or none')
     return found
 
 

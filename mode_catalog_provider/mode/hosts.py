@@ -1,21 +1,21 @@
-"""Where Mode lives: its cloud hosts, which redirects may be followed, and addresses for people."""
+"""Where Mode lives: its cloud hosts, and which redirects may be followed."""
 
 from __future__ import annotations
 
 import logging
 import re
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError, WrongHostError
 from mode_catalog_provider.http.session import base_url
 from mode_catalog_provider.text import visible
+from mode_catalog_provider.web_address import PAGES as PAGES
+from mode_catalog_provider.web_address import path_part as path_part
+from mode_catalog_provider.web_address import web_url as web_url
 
 log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "https://modeanalytics.com"
-
-#: Assets of which each object has a page, and the path of these pages in the workspace.
-PAGES = {"report": "reports", "collection": "spaces"}
 
 # Which of these serves the API has changed over the years; all belong to Mode and may see its credentials.
 CLOUD_HOSTS = frozenset(
@@ -35,24 +35,6 @@ def workspace_name(text: str) -> str:
             "workspace's address (acme for https://app.mode.com/acme)."
         )
     return name
-
-
-def path_part(name: str) -> str:
-    """Return a token or name that Mode gave as one part of a path, whatever it holds.
-
-    Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a part that no object has.
-    """
-    return quote(name.encode("utf-8", "surrogatepass"), safe="")
-
-
-def web_url(host: str, workspace: str, *parts: str) -> str:
-    """Return the address of a workspace, or of something in it, in Mode's web interface.
-
-    :param host: base URL, such as ``https://app.mode.com``.
-    :param workspace: name of the workspace.
-    :param parts: path below it, such as ``"reports", "0a1b2c3d4e5f"``.
-    """
-    return "/".join([host.rstrip("/"), *map(path_part, (workspace, *parts))])
 
 
 class Address:
