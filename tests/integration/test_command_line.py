@@ -32,7 +32,8 @@ def mode_catalog(sandbox: Sandbox) -> CommandLine:
 
 
 def rows_in(folder: Path, asset: str) -> list[dict[str, Any]]:
-    [path] = folder.glob(f"*-{asset}.json")
+    # Earlier sets stay, and the newest has the highest number.
+    path = max(folder.glob(f"*-{asset}.json"))
     return list(json.loads(path.read_text()))
 
 
@@ -63,7 +64,7 @@ def test_an_incremental_extraction_into_the_same_folder_asks_for_no_report_again
     second = mode_catalog.json("extract", "-o", tmp_path, "--strategy", "rest", "--incremental")
     assert {asset: rows_in(tmp_path, asset) for asset in ASSETS} == before
     assert second["requests"] < first["requests"] - 10
-    [manifest] = tmp_path.glob("*.manifest")
+    manifest = max(tmp_path.glob("*.manifest"))
     assert json.loads(manifest.read_text())["reuse"]["snapshot"] == first["timestamp"]
 
 
@@ -126,14 +127,15 @@ def test_quiet_prints_nothing_when_all_is_well(mode_catalog: CommandLine, tmp_pa
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_second_extraction_replaces_the_first_set_and_leaves_other_files_alone(
+def test_a_second_extraction_leaves_the_first_set_and_other_files_alone(
     mode_catalog: CommandLine, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.json").write_text("mine")
     first = mode_catalog.json("extract", "-o", tmp_path)["timestamp"]
     second = mode_catalog.json("extract", "-o", tmp_path)["timestamp"]
     assert second > first
-    assert not list(tmp_path.glob(f"{first}*"))
+    assert len(list(tmp_path.glob(f"{first}-*.json"))) == 6
+    assert mode_catalog.json("upload", "-d", tmp_path)["pushed"][0].startswith(f"{second}-")
     assert (tmp_path / "notes.json").read_text() == "mine"
 
 

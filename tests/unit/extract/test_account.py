@@ -1,0 +1,78 @@
+"""What a person is told of an extraction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mode_catalog_provider.extract.capture import CaptureResult
+from mode_catalog_provider.snapshot.layout import Layout
+from tests.integration.incremental_cases import running, take
+from tests.sandbox import Sandbox, WorkspaceShape
+
+
+@pytest.fixture
+def empty() -> Iterator[Sandbox]:
+    """A workspace in which the key sees nothing but members."""
+    with running(WorkspaceShape(collections=0, reports=0, members=2, data_sources=0, nasty=False)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def filled() -> Iterator[Sandbox]:
+    """Two shared collections with reports, and everybody's personal one."""
+    with running(WorkspaceShape(collections=2, reports=6, members=2, nasty=False)) as sandbox:
+        yield sandbox
+
+
+def captured(sandbox: Sandbox, folder: Path, **options: object) -> CaptureResult:
+    return take(sandbox, Layout.nested(folder, "acme"), incremental=False, **options)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_a_key_that_sees_nothing_is_told_so_for_each_asset_with_the_cure(
+    empty: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    empty.mode.world.collections.clear()
+    result = captured(empty, tmp_path)
+    assert result.manifest.empty == ("datasource", "collection", "report")
+    told = warnings(caplog)
+    assert [line.split(" in workspace")[0] for line in told] == [
+        f"NOTHING FOUND: this key sees no {asset}" for asset in ("datasource", "collection", "report")
+    ]
+    assert all("workspace key" in line for line in told)
+
+
+def test_a_workspace_with_something_in_it_is_not_told_to_be_empty(
+    filled: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert captured(filled, tmp_path).manifest.empty == ()
+    assert warnings(caplog) == []
+
+
+def test_personal_collections_left_out_are_told_in_one_line_with_the_option(
+    filled: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    result = captured(filled, tmp_path)
+    count = result.manifest.filtered["personal"]
+    (line,) = (record.getMessage() for record in caplog.records if "by choice" in record.getMessage())
+    assert line.startswith(f"Left out by choice: {count} collections (personal)")
+    assert "--include-personal" in line
+
+
+def test_where_nothing_is_left_but_personal_collections_the_warning_says_so(
+    filled: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for collection in filled.mode.world.collections:
+        collection.space_type = "private"
+    captured(filled, tmp_path)
+    assert any(
+        "no report" in line and "personal collections are left out" in line for line in warnings(caplog)
+    )
