@@ -70,7 +70,7 @@ def find_related_texts(facts: Facts) -> None:
         near = facts.ask(
             """
             SELECT b.text FROM place AS a JOIN place AS b ON b.number = a.number AND b.text > a.text
-            WHERE a.text = :one GROUP BY b.text
+            WHERE a.text = :one GROUP BY b.text HAVING count(*) > 1
             """,
             one=one,
         )

@@ -24,7 +24,7 @@ _DEFAULT_TITLE = re.compile(
 )
 
 #: What says in a name that the report is a version of another, however it is written.
-_VERSION = re.compile(r"(?i)(?:^|[\s_(\[.-])(?:v|ver|version|rev)[\s_.-]?\d+(?:\.\d+)*\b")
+_VERSION = re.compile(r"(?i)(?:^|[\s_(\[.-])(?:v|ver|version|rev)[\s_.-]{0,2}\d+(?:\.\d+)*\b")
 
 
 def is_default_title(name: str) -> bool:

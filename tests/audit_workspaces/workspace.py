@@ -6,6 +6,7 @@ and what was edited, and for every other check the objects that it should name.
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.audit.options import AuditOptions
-from mode_catalog_provider.contract import contract_row
+from mode_catalog_provider.contract import SUMMARY, contract_row
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from tests.audit_workspaces.other_checks import add_others, label_shared_names
 from tests.audit_workspaces.queries import EDITS, STYLES, Author, Plan, Style, spelled, tables
 
 #: What the audit of a labelled workspace is asked for.
@@ -70,6 +72,16 @@ class Labelled:
             writer.finish(strategy="rest", options={}, left_out=self.left_out, filtered={}, figures={})
         return open_snapshot(writer.directory)
 
+    def vendor_set(self, folder: Path) -> Snapshot:
+        """Write it as the vendor's tool does: six files, no manifest, no side files."""
+        written = self.snapshot(folder / "written", with_facts=False)
+        for entry in written.manifest.files:
+            content = written.file_path(entry).read_bytes()
+            if entry.asset == SUMMARY:
+                content = json.dumps({**json.loads(content), "client_name": "Mode Analytics"}).encode()
+            (folder / entry.name).write_bytes(content)
+        return open_or_adopt(folder)
+
 
 @dataclass
 class _Query:
@@ -108,7 +120,7 @@ _COPY_NAMES = (
 )
 
 
-class _Maker:
+class Maker:
     def __init__(self, seed: int) -> None:
         self.choose = random.Random(seed)
         self.warehouse = tables(self.choose)
@@ -137,6 +149,9 @@ class _Maker:
 
     def query(self, plan: Plan, name: str | None = None) -> _Query:
         return _Query(name or f"Query {self.choose.randint(1, 4)}", plan)
+
+    def copied(self, parent: _Report, kind: str) -> _Report:
+        return _copy(self, parent, kind)
 
     def write(self, report: _Report, **values: Any) -> None:
         created = report.created
@@ -194,7 +209,7 @@ def labelled(seed: int, *, families: int = 24, size: float = 1.0) -> Labelled:
     :param families: reports that were copied, one to five times each.
     :param size: of the noise.
     """
-    make = _Maker(seed)
+    make = Maker(seed)
     for number in range(3):
         make.made.rows.append(
             (
@@ -225,11 +240,13 @@ def labelled(seed: int, *, families: int = 24, size: float = 1.0) -> Labelled:
         _family(make)
     for part in (_ordinary, _headers, _templates, _helped, _trivial, _alike, _boilerplate):
         part(make, size)
+    add_others(make)
+    label_shared_names(make)
     make.choose.shuffle(make.made.rows)
     return make.made
 
 
-def _family(make: _Maker) -> None:
+def _family(make: Maker) -> None:
     choose = make.choose
     queries = [make.query(make.author.plan()) for _ in range(choose.choice((1, 1, 1, 2, 3)))]
     if choose.random() < 0.25:
@@ -243,7 +260,7 @@ def _family(make: _Maker) -> None:
         )
 
 
-def _copy(make: _Maker, parent: _Report, kind: str) -> _Report:
+def _copy(make: Maker, parent: _Report, kind: str) -> _Report:
     choose = make.choose
     style = parent.style
     if kind == "reformatted" or (kind not in ("exact", "connection") and choose.random() < 0.25):
@@ -274,12 +291,12 @@ def _copy(make: _Maker, parent: _Report, kind: str) -> _Report:
     return report
 
 
-def _ordinary(make: _Maker, size: float) -> None:
+def _ordinary(make: Maker, size: float) -> None:
     for _ in range(int(140 * size)):
         make.lone([make.query(make.author.plan()) for _ in range(make.choose.choice((1, 1, 2, 3)))])
 
 
-def _headers(make: _Maker, size: float) -> None:
+def _headers(make: Maker, size: float) -> None:
     """One team's reports begin with the same CTEs, and ask something short of them."""
     for count in (120, 30, 9):
         header = make.author.plan(size=3, with_ctes=True)
@@ -317,7 +334,7 @@ def _all_tables(plan: Plan) -> list[Any]:
     return found
 
 
-def _templates(make: _Maker, size: float) -> None:
+def _templates(make: Maker, size: float) -> None:
     """Reports written once and filled in for many tables, with a loop or by hand."""
     for count in (42, 6):
         extra = make.choose.sample(("created_at", "updated_at", "deleted_at"), 2)
@@ -332,7 +349,7 @@ def _templates(make: _Maker, size: float) -> None:
             make.lone([_Query("Rows", None, text)])
 
 
-def _helped(make: _Maker, size: float) -> None:
+def _helped(make: Maker, size: float) -> None:
     """Reports of their own that share one identical helper query."""
     for helper, count in zip(make.helpers, (30, 12, 6, 3), strict=True):
         for _ in range(max(2, int(count * size))):
@@ -347,7 +364,7 @@ def _helped(make: _Maker, size: float) -> None:
             make.write(report)
 
 
-def _trivial(make: _Maker, size: float) -> None:
+def _trivial(make: Maker, size: float) -> None:
     for _ in range(int(40 * size)):
         table = make.choose.choice(make.warehouse[:6])
         text = make.choose.choice(
@@ -360,7 +377,7 @@ def _trivial(make: _Maker, size: float) -> None:
         make.lone([_Query("Query 1", None, text)])
 
 
-def _alike(make: _Maker, size: float) -> None:
+def _alike(make: Maker, size: float) -> None:
     """Questions of many people to the same tables, with the filters that everybody puts there."""
     for count in (25, 15):
         base = make.author.plan(size=2, with_ctes=False)
@@ -375,7 +392,7 @@ def _alike(make: _Maker, size: float) -> None:
             make.lone([make.query(plan)])
 
 
-def _boilerplate(make: _Maker, size: float) -> None:
+def _boilerplate(make: Maker, size: float) -> None:
     for _ in range(int(40 * size)):
         plan = make.author.plan(with_ctes=False)
         usual = tuple(f"{plan.alias}.{text}" for text in make.boilerplate)
