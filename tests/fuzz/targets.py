@@ -474,6 +474,7 @@ RAW = (
     b"HTTP/1.1 302 Found\r\nLocation: https://x.example/\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56\x4a",
     b"HTTP/1.0 200\r\n\r\n{}",
+    b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://[::1]:8443/\r\n\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
 )
 
