@@ -42,6 +42,9 @@ STAMPED_TYPES = frozenset({"DBT", "QUALITY"})
 _SLOWEST_BYTES_PER_SECOND = 64 * 1024
 _LONGEST_ANSWER = 1024 * 1024
 
+# Seconds for a question beside the work.
+_BRIEF = 20.0
+
 Outcome = Literal["stored", "already_there"]
 
 
@@ -124,6 +127,14 @@ class CatalogIngest:
         if self.file_type == "DBT":
             base_name = "manifest.json"
         return f"{int(time.time())}-{base_name}" if self.file_type in STAMPED_TYPES else base_name
+
+    def refuses_token(self) -> bool:
+        """Whether the upload endpoint refuses the token (401), asked by a request that stores nothing."""
+        place = f"{self._root}/{PATH_PREFIXES[self.file_type]}-{self.source_id}/"
+        answer = self._session.exchange(
+            "HEAD", place, authorization=self._credential.authorization(), deadline=_BRIEF
+        )
+        return answer.status == 401
 
     def push(self, file: OutgoingFile, *, before_attempt: Callable[[], None] = lambda: None) -> Outcome:
         """Upload a file, from its first byte on every attempt.

@@ -10,8 +10,17 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.errors import AuthenticationError, ConfigurationError, ModeCatalogError
+from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.push_target import BRIEF, check_push_target, source_check
+from mode_catalog_provider.errors import (
+    AuthenticationError,
+    CancelledError,
+    CatalogAuthenticationError,
+    ConfigurationError,
+    ModeCatalogError,
+    UnknownSourceError,
+    WrongHostError,
+)
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
@@ -39,6 +48,8 @@ class ModeCatalogPreflightOperator(BaseOperator):
     :param key_lifetime: how long Mode accepts a key when Mode does not tell, default 90 days; ``None`` or
         zero = unknown.
     :param warn_before: how long before its end the key is warned of, default 14 days.
+    :param source_check: ``warn`` (default) when Catalog's API cannot be asked, as the upload does, or
+        ``require``: fail.
     :param refuse_unknown_conf: fail when the run's conf has a key that is no parameter of the DAG, which
         Airflow lets pass and nobody would read; default ``False``.
     """
@@ -63,6 +74,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
         key_lifetime: timedelta | None = timedelta(days=90),
         warn_before: timedelta = timedelta(days=14),
         refuse_unknown_conf: bool = False,
+        source_check: str = "warn",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,6 +86,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
         self.key_lifetime = key_lifetime
         self.warn_before = warn_before
         self.refuse_unknown_conf = refuse_unknown_conf
+        self.source_check = source_check
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask both services.
@@ -109,11 +122,36 @@ class ModeCatalogPreflightOperator(BaseOperator):
         source_id = hook.source_id(self.source_id or None)
         # With the token that uploads: another one proves nothing about it.
         with hook.get_api(token=hook.token) as api:
-            if check_push_target(api, source_id) is not None or hook.read_token() == hook.token():
+            if self._is_asked(hook, api, source_id) or hook.read_token() == hook.token():
                 return source_id
         with hook.get_api() as api:
-            check_push_target(api, source_id)
+            self._is_asked(hook, api, source_id)
         return source_id
+
+    def _is_asked(self, hook: CatalogHook, api: CatalogApi, source_id: str) -> bool:
+        """Whether Catalog could be asked about the source; what it says clearly is raised."""
+        check = source_check(self.source_check)
+        try:
+            return check_push_target(api, source_id, budget=BRIEF) is not None
+        except (UnknownSourceError, CancelledError):
+            raise
+        except CatalogAuthenticationError as error:
+            # It may be good for uploads alone; when the upload endpoint refuses it too, nothing can succeed.
+            with hook.get_ingest(source_id=source_id) as ingest:
+                if check == "require" or ingest.refuses_token():
+                    raise
+            why = str(error)
+        except ModeCatalogError as error:
+            is_ours = isinstance(error, ConfigurationError) and not isinstance(error, WrongHostError)
+            if check == "require" or is_ours:
+                raise
+            why = str(error)
+        self.log.warning(
+            "Source id %s is not checked, for Catalog's API cannot be asked; the upload goes on without. %s",
+            source_id,
+            why,
+        )
+        return False
 
     def _age(self, client: ModeClient, record: dict[str, Any] | Any) -> KeyAge:
         now = datetime.now(UTC)

@@ -14,6 +14,7 @@ from mode_catalog_provider.errors import ServiceUnavailableError
 from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators.upload import QUESTION
 from mode_catalog_provider.snapshot.layout import push_record_name
+from mode_catalog_provider.text import markdown
 from tests.airflow.answers import UNANSWERED, person
 
 ASK = {"approve_shrink": "ask"}
@@ -65,8 +66,7 @@ def test_the_question_says_what_disappears(sync, sandbox, removed):
     assert gone
     assert f"| report | {len(rows)} | {len(rows) - len(gone)} | **-{len(gone)} " in question.body
     assert f"- **report**: {len(gone)}" in question.body
-    plain = question.body.replace("\\", "")
-    assert [name for name in gone if " ".join(name.split()) not in plain] == []
+    assert [name for name in gone if markdown(name) not in question.body] == []
     assert sandbox.mode.workspace in question.subject
     assert question.options == ["Approve", "Reject"]
 

@@ -1,0 +1,73 @@
+"""Uploads and their preflight do not depend on Catalog's API, unless they are told to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
+from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.links import ExtractionLink
+
+pytestmark = pytest.mark.usefixtures("connect")
+
+GRAPHQL = "/public/graphql*"
+WAYS = {"401 there alone": {"status": 401}, "404": {"status": 404}, "not JSON": {"body": b"no"}}
+
+
+def preflight(tmp_path, **arguments):
+    operator = ModeCatalogPreflightOperator(task_id="preflight", output_dir=str(tmp_path), **arguments)
+    return operator.execute({})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_preflight_passes_where_the_source_cannot_be_checked(sandbox, tmp_path, way):
+    sandbox.catalog.fault(GRAPHQL, times=None, **WAYS[way])
+    assert preflight(tmp_path)["source_id"] == sandbox.catalog.source_id
+    with pytest.raises(Exception, match=r"Catalog|GraphQL"):
+        preflight(tmp_path, source_check="require")
+    assert sandbox.catalog.uploads == []
+
+
+def test_a_token_that_both_endpoints_refuse_fails_the_preflight(sandbox, tmp_path):
+    sandbox.catalog.rotate()
+    with pytest.raises(AirflowFailException, match="Catalog refused the API token"):
+        preflight(tmp_path)
+
+
+def test_the_operator_uploads_with_a_warning_or_is_strict(sandbox, tmp_path):
+    extracted = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path)).execute({})
+    sandbox.catalog.fault(GRAPHQL, times=None, status=401)
+    strict = CatalogUploadOperator(task_id="upload", manifest=extracted, source_check="require")
+    with pytest.raises(AirflowFailException, match="401"):
+        strict.execute({})
+    assert sandbox.catalog.uploads == []
+    CatalogUploadOperator(task_id="upload", manifest=extracted).execute({})
+    assert len(sandbox.catalog.uploads) == 6
+
+
+def test_a_setting_that_is_none_is_refused_by_its_name(tmp_path):
+    upload = CatalogUploadOperator(task_id="upload", manifest=str(tmp_path), source_check="perhaps")
+    with pytest.raises(AirflowFailException, match="source_check is 'warn' or 'require'"):
+        upload.execute({})
+
+
+@pytest.mark.parametrize("page", ["upload", "upload/mapped/1"])
+def test_the_button_leads_to_the_extraction_from_a_mapped_upload_too(sandbox, tmp_path, monkeypatch, page):
+    from airflow.sdk import DAG
+
+    with DAG("button", schedule=None):
+        extract = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path))
+        upload = CatalogUploadOperator(task_id="upload", manifest=str(tmp_path))
+        extract >> upload
+    pushed = {}
+    ti = SimpleNamespace(
+        task_id="upload",
+        log_url=f"http://airflow/dags/button/runs/r/tasks/{page}?try_number=1",
+        xcom_push=lambda key, value: pushed.update({key: value}),
+    )
+    upload._lead_to_extraction({"ti": ti})
+    assert pushed == {ExtractionLink().xcom_key: "http://airflow/dags/button/runs/r/tasks/extract"}
