@@ -86,6 +86,7 @@ class ModePermissionAuditOperator(BaseOperator):
         self.fail_on = fail_on
         self._client: ModeClient | None = None
 
+    @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
 

@@ -101,6 +101,7 @@ class CatalogReconcileOperator(BaseOperator):
         """The hook, made when it is first used."""
         return CatalogHook(self.catalog_conn_id)
 
+    @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare.
 

@@ -83,6 +83,7 @@ class ModeScheduleAuditOperator(BaseOperator):
         self.fail_on = fail_on
         self._client: ModeClient | None = None
 
+    @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
 

@@ -119,3 +119,13 @@ def test_an_error_that_goes_through_two_doors_is_told_once(caplog):
     with pytest.raises(AirflowFailException), airflow_errors(), airflow_errors():
         raise ConfigurationError("No workspace.")
     assert told(caplog) == ["No workspace."]
+
+
+def test_a_whole_method_may_stand_behind_the_border(caplog):
+    @airflow_errors()
+    def execute():
+        raise AirflowFailException("New about rights in Mode: 3.")
+
+    with pytest.raises(AirflowFailException):
+        execute()
+    assert told(caplog) == ["New about rights in Mode: 3."]
