@@ -230,6 +230,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "members": _option(
         "full", "full: one request per member for id and creation time; lite: without them, much cheaper."
     ),
+    "definitions": _option(
+        "keep",
+        "What becomes of Mode definitions in queries. keep: they stay as they were written; expand: their "
+        "SQL is put in the place of their names, so that Catalog can draw lineage.",
+    ),
     "on_forbidden": _option(
         "warn",
         "What an extraction does when Mode refuses objects that it did not refuse at the last snapshot: "

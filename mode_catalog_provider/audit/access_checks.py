@@ -134,7 +134,8 @@ def definition(facts: Facts, pages: Pages) -> Iterator[Finding]:
             name=name,
             what=f"Definition '@{visible(name)}' is used by {count} report{'s' if count > 1 else ''} "
             f"({first_of(names, _NAMED, of=count)}), and Catalog gets no more of it than this name.",
-            advice="The tables behind it may lack lineage there: check, or write them into the queries.",
+            advice="The tables behind it may lack lineage there: extract with definitions=expand, which puts "
+            "its SQL into the queries.",
             related=tokens,
             url=pages.of("definition", None),
             group=name,

@@ -59,6 +59,12 @@ def add_arguments(command: CommandParser) -> None:
         default="full",
         help="lite saves one request per member, their id and creation time stay empty (default full)",
     )
+    what.add_argument(
+        "--definitions",
+        choices=("keep", "expand"),
+        default="keep",
+        help="expand puts the SQL of Mode definitions into queries, for lineage (default keep)",
+    )
     for flag, text in (("--include-collection", "only these"), ("--exclude-collection", "not these")):
         what.add_argument(
             flag, action="append", metavar="NAME", help=f"{text}: name, token or glob; repeatable"
@@ -99,6 +105,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         include_archived=not arguments.exclude_archived,
         include_datasets=arguments.include_datasets,
         members=arguments.members,
+        definitions=arguments.definitions,
     )
     with (
         mode_client(arguments) as client,

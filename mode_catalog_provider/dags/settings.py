@@ -67,6 +67,7 @@ class Settings:
     include_personal: bool = _read(values.switch)
     include_archived: bool = _read(values.switch)
     members: str = _read(values.one_of("full", "lite"))
+    definitions: str = _read(values.one_of("keep", "expand"))
     on_forbidden: str = _read(values.one_of("ignore", "warn", "fail"))
     on_covered: str = _read(values.one_of("skip", "run"))
     key_lifetime: timedelta = _read(values.duration("days"), "key_lifetime_days")

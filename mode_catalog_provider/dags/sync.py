@@ -112,6 +112,7 @@ def sync_dag(
             include_personal="{{ params.include_personal }}",
             include_archived="{{ params.include_archived }}",
             members="{{ params.members }}",
+            definitions="{{ params.definitions }}",
             keep="{{ params.keep_snapshots }}",
             on_forbidden="{{ params.on_forbidden }}",
             # A dry run is started to see something.

@@ -97,6 +97,19 @@ def sync_params(settings: Settings) -> dict[str, Param]:
             description_md="How much of each member is read.",
             section=CONTENT,
         ),
+        "definitions": Param(
+            settings.definitions,
+            type="string",
+            enum=["keep", "expand"],
+            values_display={
+                "keep": "keep: queries as they were written",
+                "expand": "expand: their SQL in place of their names, for lineage (one more request)",
+            },
+            title="Mode definitions",
+            description_md="What becomes of `{{ @name as alias }}` in queries. Catalog never sees the "
+            "definitions themselves.",
+            section=CONTENT,
+        ),
         "on_forbidden": Param(
             settings.on_forbidden,
             type="string",

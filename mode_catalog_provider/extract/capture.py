@@ -83,7 +83,7 @@ def capture(
             options=extraction.options.to_json(),
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
-            figures=client.statistics.to_json(),
+            figures={**client.statistics.to_json(), **extraction.definitions.to_json()},
             reuse=carried.to_json() if extraction.options.incremental else None,
             answers=answers,
             fence=fence,
@@ -91,6 +91,7 @@ def capture(
     for entry in manifest.files:
         log.info("Wrote output file: %s", writer.directory / entry.name)
     log.info("Wrote the manifest %s", manifest_path)
+    extraction.definitions.tell()
     tell_filtered(manifest.filtered, log)
     warn_of_left_out(extraction.left_out, log)
     warn_of_emptiness(manifest, log)

@@ -15,6 +15,11 @@ from itertools import chain
 
 from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
 from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.definitions import (
+    DefinitionsInQueries,
+    QueriesAsWritten,
+    read_definitions,
+)
 from mode_catalog_provider.extract.facts import Facts
 from mode_catalog_provider.extract.id_types import IdTypes
 from mode_catalog_provider.extract.known import EarlierReadings, NothingKnown
@@ -57,6 +62,8 @@ class Extraction:
         self.strategy = "rest"
         #: Most requests that waited or were under way at once, each with the one row it is about.
         self.peak_backlog = 0
+        #: The Mode definitions that are put into queries, as soon as rows are asked for.
+        self.definitions: DefinitionsInQueries | QueriesAsWritten = QueriesAsWritten()
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -90,6 +97,9 @@ class Extraction:
         """
         self._ledger = Ledger()
         known = known or NothingKnown()
+        self.definitions = (
+            read_definitions(self._client) if self.options.definitions == "expand" else QueriesAsWritten()
+        )
         count: Counter[str] = Counter()
         with ExitStack() as opened:
             discovery = self._open_discovery(known)
@@ -109,7 +119,7 @@ class Extraction:
                 count[asset] += 1
                 if self._progress:
                     self._progress(asset, count[asset])
-                yield asset, row
+                yield asset, self.definitions.put_into(row) if asset == "query" else row
 
     def _open_discovery(self, known: EarlierReadings) -> Discovery | None:
         """Choose the route; returns what the hybrid one needs."""
@@ -156,7 +166,13 @@ class Extraction:
                 everywhere=self.options.include_personal,
             )
         queries = QueryReading(
-            pipeline=pipeline, ledger=self._ledger, known=known, listed=listed, types=types, batch=batch
+            pipeline=pipeline,
+            ledger=self._ledger,
+            known=known,
+            listed=listed,
+            types=types,
+            definitions=self.definitions.fingerprint,
+            batch=batch,
         )
         reports = ReportReading(
             pipeline=pipeline,

@@ -81,7 +81,7 @@ class NothingKnown:
         """Forget it."""
 
 
-def report_mark(resource: Wire) -> str | None:
+def report_mark(resource: Wire, definitions: str = "") -> str | None:
     """Return the mark of a report or dataset, ``None`` when nothing tells whether its queries changed.
 
     Mode moves ``edited_at`` and ``last_saved_at`` when a report or one of its queries is saved, and not when
@@ -89,11 +89,13 @@ def report_mark(resource: Wire) -> str | None:
     so no two edits share one. Moving, archiving and renaming need no mark: they show in the listing.
 
     :param resource: the report as listed, before its queries are asked for.
+    :param definitions: stands for the Mode definitions that are put into its queries; default: none are.
     """
     edits = [resource.get(name) for name in _EDIT_STAMPS]
     if not any(edits):
         return None
-    return _mark([*edits, resource.get("published_at"), resource.get("query_count")])
+    more = [definitions] if definitions else []
+    return _mark([*edits, resource.get("published_at"), resource.get("query_count"), *more])
 
 
 def member_mark(row: Mapping[str, Any]) -> str:

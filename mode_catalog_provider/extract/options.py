@@ -11,6 +11,7 @@ from mode_catalog_provider.errors import ConfigurationError
 
 Strategy = Literal["auto", "rest", "hybrid"]
 Members = Literal["full", "lite"]
+DefinitionChoice = Literal["keep", "expand"]
 
 _MOST_IN_FLIGHT = 100
 
@@ -39,6 +40,9 @@ class ExtractionOptions:
         ``DatasetReport``, default ``True``; ``False`` saves the listings of datasets.
     :param members: ``"full"`` (default): one request per member for id and creation time; ``"lite"``: those
         two stay null, and the requests are saved.
+    :param definitions: what becomes of Mode definitions in queries (``{{ @name as alias }}``). ``"keep"``
+        (default): they stay as they were written. ``"expand"``: the definition's SQL takes the place of its
+        name, as when Mode runs the query; costs one request.
     :param max_in_flight: most requests at the same time, 1 to 100, default 16. As many are made as the
         latency of answers asks for; the rate at which they are made is limited elsewhere.
     :raises ConfigurationError: a value is not one of these.
@@ -53,11 +57,13 @@ class ExtractionOptions:
     include_archived: bool = True
     include_datasets: bool = True
     members: Members = "full"
+    definitions: DefinitionChoice = "keep"
     max_in_flight: int = 16
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, get_args(Strategy))
         _check_choice("members", self.members, get_args(Members))
+        _check_choice("definitions", self.definitions, get_args(DefinitionChoice))
         for name in ("incremental", "include_personal", "include_archived", "include_datasets"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be true or false, not {getattr(self, name)!r}.")

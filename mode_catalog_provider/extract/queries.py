@@ -38,6 +38,7 @@ class QueryReading:
     :param known: what earlier extractions read.
     :param listed: lets reports wait, and knows at the end whether batch shows a report at all.
     :param types: is told the ids that REST sends.
+    :param definitions: stands for the Mode definitions that are put into queries, see :func:`report_mark`.
     :param batch: gives the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
     """
 
@@ -49,6 +50,7 @@ class QueryReading:
         known: EarlierReadings,
         listed: Listed,
         types: IdTypes,
+        definitions: str = "",
         batch: BatchListings | None = None,
     ) -> None:
         self._pipeline = pipeline
@@ -56,6 +58,7 @@ class QueryReading:
         self._known = known
         self._listed = listed
         self._types = types
+        self._definitions = definitions
         self._batch = batch
         self._batch_ended: Callable[[], None] | None = None
         self._all_listed = False
@@ -77,7 +80,7 @@ class QueryReading:
         :param row: the report's row.
         :param resource: the report as listed.
         """
-        report = ListedReport(row, report_mark(resource), newest_edit(resource))
+        report = ListedReport(row, report_mark(resource, self._definitions), newest_edit(resource))
         self.learn("report.id", row["id"])
         if self._known.has_queries(report.token, report.mark):
             return (("report", row),)

@@ -81,6 +81,9 @@ class ModeExtractOperator(BaseOperator):
     :param include_datasets: extract datasets as well, as reports of type ``DatasetReport``, default ``True``.
     :param members: ``full`` (default): with id and creation time, for one request per member; ``lite``:
         without them.
+    :param definitions: what becomes of Mode definitions in queries (``{{ @name as alias }}``). ``keep``
+        (default): they stay as they were written; ``expand``: their SQL takes the place of their names, as
+        when Mode runs the query, so that Catalog can draw lineage; costs one request.
     :param on_forbidden: what to do when Mode refuses (403) objects that it did not refuse at the last
         complete snapshot: ``ignore``, ``warn`` (default), or ``fail``: make no snapshot.
     :param on_covered: what to do when this run was queued before a snapshot was begun that holds the same and
@@ -115,6 +118,7 @@ class ModeExtractOperator(BaseOperator):
         "include_archived",
         "include_datasets",
         "members",
+        "definitions",
         "on_forbidden",
         "on_covered",
         "accept_shrink",
@@ -142,6 +146,7 @@ class ModeExtractOperator(BaseOperator):
         include_archived: bool | str = True,
         include_datasets: bool | str = True,
         members: str = "full",
+        definitions: str = "keep",
         on_forbidden: str = "warn",
         on_covered: str = "run",
         accept_shrink: bool | str = False,
@@ -165,6 +170,7 @@ class ModeExtractOperator(BaseOperator):
         self.include_archived = include_archived
         self.include_datasets = include_datasets
         self.members = members
+        self.definitions = definitions
         self.on_forbidden = on_forbidden
         self.on_covered = on_covered
         self.accept_shrink = accept_shrink
@@ -339,6 +345,7 @@ class ModeExtractOperator(BaseOperator):
             include_archived=rendered_truth("include_archived", self.include_archived, default=True),
             include_datasets=rendered_truth("include_datasets", self.include_datasets, default=True),
             members=self.members,  # type: ignore[arg-type]  # checked there
+            definitions=self.definitions,  # type: ignore[arg-type]  # checked there
         )
 
     def _report(self, captured: CaptureResult, result: Mapping[str, Any]) -> None:

@@ -18,7 +18,13 @@ from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts, rows_with_f
 ORDER = ("collection", "report", "query", "datasource", "member")
 
 #: Options that decide which objects an extraction holds.
-FILTERS = ("include_collections", "exclude_collections", "include_personal", "include_archived")
+FILTERS = (
+    "include_collections",
+    "exclude_collections",
+    "include_personal",
+    "include_archived",
+    "include_datasets",
+)
 
 # KiB of the table that remembers which objects came and went.
 _CACHE = 2 * 1024
@@ -83,9 +89,9 @@ def differing_options(before: Manifest, after: Manifest) -> dict[str, tuple[Any,
     if not before.options or not after.options:
         return {}
     return {
-        name: (before.options.get(name), after.options.get(name))
+        name: (before.options[name], after.options[name])
         for name in FILTERS
-        if before.options.get(name) != after.options.get(name)
+        if name in before.options and name in after.options and before.options[name] != after.options[name]
     }
 
 
@@ -197,6 +203,8 @@ class _Fates:
             if None in missing and row.get("type") == DATASET:
                 return refused
             if self._filtered("include_archived", narrowed=narrowed) and row.get("archived") is True:
+                return filtered
+            if self._filtered("include_datasets", narrowed=narrowed) and row.get("type") == DATASET:
                 return filtered
             fate = self._fate("collection", row.get("space_token"))
             return fate if fate in (refused, filtered) else None

@@ -85,7 +85,10 @@ class ModeListings:
         )
 
     def _definitions(self, request: Request) -> Answer:
-        return self._whole("definitions", [], request)
+        if self._mode.switches.definitions != "rows":
+            return mode_error(self._mode.switches.definitions)
+        rows = [self._wire.definition(one) for one in self._world.definitions]
+        return self._whole("definitions", rows, request)
 
     # -- data sources --------------------------------------------------------------------------------------
 

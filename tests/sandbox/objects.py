@@ -77,6 +77,20 @@ class Query:
 
 
 @dataclass(slots=True)
+class Definition:
+    """SQL that queries take in by ``{{ @name as alias }}``; ``absent``: keys left out of the row."""
+
+    token: str
+    id: int
+    name: str | None
+    source: str | None
+    data_source_id: int | None = None
+    created_at: str = stamp_of_day(10)
+    updated_at: str = stamp_of_day(11)
+    absent: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
 class Report:
     """A report or dataset.
 

@@ -68,6 +68,7 @@ class ModeSwitches(_Switches):
     :param run_status: status of an accepted ``POST .../runs``.
     :param run_first_state: state of a run just started.
     :param cancel_form: runs in flight carry ``_forms.cancel``.
+    :param definitions: ``/definitions`` answers rows, or this status.
     :param groups: ``/groups`` answers rows, or this status; so do ``group_memberships``,
         ``space_permissions``, ``data_source_permissions`` and ``schedules`` for theirs.
     :param permission_shape: how a permission looks, which no source tells: ``accessor`` = ``accessor_type``
@@ -122,6 +123,7 @@ class ModeSwitches(_Switches):
     run_status: int = 202
     run_first_state: Literal["enqueued", "pending"] = "enqueued"
     cancel_form: bool = True
+    definitions: Literal["rows"] | int = "rows"
     groups: Literal["rows"] | int = "rows"
     group_memberships: Literal["rows"] | int = "rows"
     space_permissions: Literal["rows"] | int = "rows"

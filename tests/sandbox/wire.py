@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from tests.sandbox.objects import Collection, DataSource, Member, Query, Report
+from tests.sandbox.objects import Collection, DataSource, Definition, Member, Query, Report
 from tests.sandbox.switches import ModeSwitches
 from tests.sandbox.world import World
 
@@ -179,6 +179,24 @@ class Wire:
         if report.token == self.switches.odd_query_id_of:
             form = "number" if form == "string" else "string"
         return wire_id(query.id, form)
+
+    def definition(self, definition: Definition) -> dict[str, Any]:
+        href = f"{self.base}/definitions/{definition.token}"
+        row: dict[str, Any] = {
+            "id": self.id(definition.id),
+            "token": definition.token,
+            "name": definition.name,
+            "description": "",
+            "source": definition.source,
+            "data_source_id": self.id(definition.data_source_id),
+            "created_at": definition.created_at,
+            "updated_at": definition.updated_at,
+            "last_saved_at": definition.updated_at,
+            "last_successful_sync_at": None,
+        }
+        for key in definition.absent:
+            row.pop(key, None)
+        return {**row, "_links": {"self": {"href": href}, "web_edit": {"href": f"{href}/edit"}}}
 
     def query(self, report: Report, query: Query) -> dict[str, Any]:
         source_type = self.switches.query_source_id_type or self.switches.id_type

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.sandbox.objects import Collection, DataSource, Member, Query, Report, stamp
+from tests.sandbox.objects import Collection, DataSource, Definition, Member, Query, Report, stamp
 
 
 @dataclass
@@ -23,6 +23,7 @@ class World:
     data_sources: list[DataSource] = field(default_factory=list)
     collections: list[Collection] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
+    definitions: list[Definition] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
@@ -191,6 +192,21 @@ class World:
                 **{**defaults, **fields},
             )
             self.edit_queries(report).append(made)
+        return made
+
+    def add_definition(self, name: str, source: str, **fields: Any) -> Definition:
+        """A definition, on the first connection unless another is named."""
+        with self.lock:
+            number = self._next_number()
+            source_id = self.data_sources[0].id if self.data_sources else None
+            made = Definition(
+                token=self.maker.token("definition", number),
+                id=970_000_000 + number,
+                name=name,
+                source=source,
+                **{"data_source_id": source_id, **fields},
+            )
+            self.definitions.append(made)
         return made
 
     def _known(self, report: Report | str) -> Report:

@@ -124,7 +124,7 @@ ARROWS = {
     # The reconciliation words its findings as audits do, and asks which tables a query reads.
     "catalog": {"http", "snapshot", "audit", "sql"},
     "refresh": {"mode"},
-    "extract": {"mode", "snapshot"},
+    "extract": {"mode", "snapshot", "sql"},
     "audit": {"snapshot", "sql"},
     "rights": {"mode", "snapshot", "audit"},
     "schedules": {"mode", "snapshot", "audit", "refresh"},

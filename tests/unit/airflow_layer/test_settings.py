@@ -50,6 +50,7 @@ OTHER = {
     "lock_path": "/odd/lock",
     "strategy": "rest",
     "members": "lite",
+    "definitions": "expand",
     "on_forbidden": "fail",
     "on_covered": "run",
     "approve_shrink": "ask",

@@ -131,5 +131,6 @@ def test_options_are_json_by_name() -> None:
         "include_archived": True,
         "include_datasets": True,
         "members": "lite",
+        "definitions": "keep",
         "max_in_flight": 16,
     }

@@ -20,6 +20,7 @@ OPTIONS = {
     "exclude_collections": None,
     "include_personal": False,
     "include_archived": True,
+    "include_datasets": True,
 }
 
 

@@ -207,6 +207,7 @@ def test_a_listing_of_members_that_is_refused_deletes_nobody(tmp_path: Path) -> 
     ("options", "lost"),
     [
         ({"include_archived": False}, {("report", "r2")}),
+        ({"include_datasets": False}, {("report", "r4")}),
         ({"include_personal": False}, {("collection", "p1"), ("report", "r3")}),
         ({"exclude_collections": ["F*"]}, {("collection", "c1"), ("report", "r1"), ("report", "r2")}),
     ],
@@ -220,6 +221,7 @@ def test_what_the_options_account_for_is_not_called_deleted(
         ("report", "r1", REPORT),
         ("report", "r2", {**REPORT, "archived": True}),
         ("report", "r3", {**REPORT, "space_token": "p1"}),
+        ("report", "r4", {**REPORT, "type": "DatasetReport"}),
         ("query", "q2", {"report_token": "r2"}),
     ]
     kept = [one for one in objects if one[:2] not in lost]
