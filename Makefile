@@ -65,6 +65,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.bench
+	$(BIN)/python -m tests.audit_workspaces
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 docs: $(VENV)/.docs

@@ -1,0 +1,103 @@
+"""Whatever strangers wrote: an audit ends with its findings, in bounded memory, and shows harmless text."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+
+from mode_catalog_provider.audit.facts import Facts
+from mode_catalog_provider.audit.options import AuditOptions
+from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_markdown, as_table, head_line
+from mode_catalog_provider.audit.workspace import audit_snapshot
+from tests.unit.audit.workspaces import REVENUE
+
+HOSTILE = "\x1b]0;PWNED\x07\x1b[2J\x1b[31mred\nERROR - all is well \u202e https://evil <img src=x>"
+
+
+@pytest.mark.parametrize(
+    "raw", [12345, 10**4000, -(2**70), 1.5, True, ["a"], {"b": 1}, "\ud800 select", "\x00", None]
+)
+def test_a_query_that_is_no_text_ends_no_audit(workspace, raw):
+    workspace.report("odd", REVENUE)
+    workspace.add("query", token="q", name="q", raw_query=raw, report_token="odd", data_source_id=7)
+    assert audit_snapshot(workspace.snapshot()).counts["refused"] == 0
+
+
+@pytest.mark.parametrize("odd", [7, 10**400, "\ud800", ["x"], {"y": 1}, True, 2.5])
+@pytest.mark.parametrize(
+    "key", ["name", "space_token", "creator", "view_count", "created_at", "type", "archived"]
+)
+def test_a_field_of_another_type_ends_no_audit(workspace, key, odd):
+    workspace.report("odd", REVENUE, **{key: odd})
+    workspace.report("other", REVENUE)
+    report = audit_snapshot(workspace.snapshot())
+    assert len(json.loads(report.to_bytes())["findings"]) == sum(report.counts.values())
+
+
+def test_half_a_surrogate_pair_in_what_was_refused_can_be_shown(workspace):
+    workspace.left_out = [
+        {"asset": "report", "token": "x", "name": "\ud800", "reason": "forbidden", "detail": ""},
+        {"asset": "report", "token": "y", "name": 7, "reason": "forbidden", "detail": ""},
+    ]
+    report = audit_snapshot(workspace.snapshot(), AuditOptions(only=("refused",)))
+    assert len(report.findings) == 2
+    "".join(line for finding in report.findings for line in as_lines(finding)).encode("utf-8")
+
+
+def test_one_long_literal_costs_a_few_times_its_size(workspace):
+    long = "'" + "a" * 3_000_000
+    workspace.report("long", long)
+    snapshot = workspace.snapshot()
+    tracemalloc.start()
+    with Facts(snapshot):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * len(long)
+
+
+def test_names_can_neither_forge_a_line_nor_draw_a_link(workspace):
+    workspace.report("one", (HOSTILE, REVENUE), name=HOSTILE, creator=HOSTILE)
+    workspace.report("two", (HOSTILE, REVENUE.replace("sum", "avg")), name=f"{HOSTILE} 2", created_at=None)
+    workspace.add("collection", token="evil", name=HOSTILE)
+    report = audit_snapshot(workspace.snapshot())
+    lines = [head_line(report), *as_table(report)]
+    for finding in report.findings:
+        lines += as_lines(finding)
+    assert len(report.findings) == 2
+    assert not [line for line in lines if "\n" in line or "\x1b" in line or "\u202e" in line]
+    assert not [line for line in lines if "https://evil" in line]
+    text = as_markdown(report)
+    assert "<img" not in text
+    assert "https://evil" not in text
+
+
+def test_lines_for_a_log_are_short_but_for_the_link(workspace):
+    for number in range(3):
+        workspace.report(
+            f"r{number}", REVENUE.replace("paid", f"word{number}"), name="Revenue " * 7, creator="bob"
+        )
+    report = audit_snapshot(workspace.snapshot())
+    lines = [line for finding in report.findings for line in as_lines(finding)]
+    assert len(lines) > 20
+    assert max(len(line) for line in lines if "link  " not in line) <= WIDTH
+    first = lines[0].split(": ")[0]
+    assert first in report.counts
+
+
+def test_what_is_off_what_differs_what_to_do_and_where_stand_on_lines_of_their_own(workspace):
+    workspace.report("original", ("Q", REVENUE), created_at="2026-01-01T00:00:00Z")
+    workspace.report(
+        "copy", ("Q", REVENUE.replace("paid", "open")), created_at="2026-02-01T00:00:00Z", name="Mine"
+    )
+    (finding,) = audit_snapshot(workspace.snapshot(), AuditOptions(only=("drifted_copy",))).findings
+    lines = list(as_lines(finding, mark="new"))
+    assert lines[0] == "drifted_copy (new): Mine"
+    assert [line[:8] for line in lines if line[:3] == "  " + line[2:3] and line[2] != " "] == [
+        "  what  ",
+        "  diff  ",
+        "  do    ",
+        "  link  ",
+    ]

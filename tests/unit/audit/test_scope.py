@@ -1,0 +1,65 @@
+"""Snapshots of a part of a workspace: not taken where there is a whole one, and compared with nothing."""
+
+from __future__ import annotations
+
+import json
+
+from mode_catalog_provider.audit.earlier import newest_whole_snapshot
+from mode_catalog_provider.audit.options import AuditOptions
+from mode_catalog_provider.audit.record import keep_audit
+from mode_catalog_provider.audit.telling import head_line
+from mode_catalog_provider.audit.workspace import audit_snapshot
+from mode_catalog_provider.snapshot.layout import Layout, push_record_name
+from tests.unit.audit.workspaces import AT
+
+DAY = 86_400
+ONLY = AuditOptions(only=("unnamed",))
+
+
+def test_the_newest_whole_snapshot_is_taken(workspace, tmp_path):
+    workspace.snapshot(AT)
+    workspace.options = {"include_collections": ["General"]}
+    workspace.snapshot(AT + DAY)
+    assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT
+
+
+def test_one_whose_upload_was_refused_is_not_taken(workspace, tmp_path):
+    workspace.snapshot(AT)
+    refused = workspace.snapshot(AT + DAY)
+    record = refused.directory / push_record_name(AT + DAY, "1b671a64-40d5-491e-99b0-da01ff1f3341")
+    record.write_text(json.dumps({"refused": "too few reports", "accepted": None}))
+    assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT
+    record.write_text(json.dumps({"refused": "too few reports", "accepted": {"by": "ana"}}))
+    assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT + DAY
+
+
+def test_where_all_are_parts_the_newest_is_taken(workspace, tmp_path):
+    workspace.options = {"exclude_collections": ["Board"]}
+    workspace.snapshot(AT)
+    workspace.snapshot(AT + DAY)
+    assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT + DAY
+
+
+def test_the_audit_of_a_part_says_so_first_and_is_compared_with_nothing(workspace):
+    workspace.report("a", name=None)
+    whole = workspace.snapshot(AT)
+    keep_audit(audit_snapshot(whole, ONLY), whole)
+    workspace.options = {"include_collections": ["General"]}
+    report = audit_snapshot(workspace.snapshot(AT + DAY), ONLY)
+    assert report.compared_with is None
+    assert head_line(report).startswith("NOT THE WHOLE WORKSPACE (only collections General)")
+
+
+def test_what_a_part_did_not_show_is_not_new_afterwards(workspace):
+    workspace.report("a", name=None)
+    whole = workspace.snapshot(AT)
+    keep_audit(audit_snapshot(whole, ONLY), whole)
+    workspace.options = {"include_collections": ["General"]}
+    workspace.remove("a")
+    part = workspace.snapshot(AT + DAY)
+    keep_audit(audit_snapshot(part, ONLY), part)
+    workspace.options = {}
+    workspace.report("a", name=None)
+    report = audit_snapshot(workspace.snapshot(AT + 2 * DAY), ONLY)
+    assert report.new_counts == {"unnamed": 0}
+    assert report.compared_with == AT
