@@ -16,6 +16,7 @@ from mode_catalog_provider.catalog.responses import raise_passing, raise_redirec
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.catalog.zones import other_zone, resolve
 from mode_catalog_provider.errors import (
+    CatalogAuthenticationError,
     ConfigurationError,
     ForbiddenError,
     MalformedResponseError,
@@ -193,7 +194,11 @@ class CatalogIngest:
         raise_passing(answer)
         raise_redirect(answer, setting="ingest_url")
         if answer.status == 401:
-            raise self._credential.refused(f"for the upload of {file.name}")
+            error = self._credential.refused(f"for the upload of {file.name}")
+            # What a Read Only token is answered with here is not documented; it reads, and looks refused.
+            raise CatalogAuthenticationError(
+                f"{error} When the same token is accepted for reading, it is a Read Only one."
+            )
         raise self._refusal(file, answer)
 
     def _refusal(self, file: OutgoingFile, answer: Answer) -> RequestRefusedError:
