@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _lines(report: UsageReport, first: int) -> Iterator[str]:
-    if not report.days:
+    if not report.has_history:
         yield "There is one snapshot only: what was viewed in the last days can be told after the next."
     else:
         yield f"{report.reports} reports, in the last {report.days:g} days"

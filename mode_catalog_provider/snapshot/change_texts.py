@@ -129,7 +129,8 @@ def _short(change: Change) -> str:
     """Return a change as Markdown, without its word."""
     name = markdown(change.name)
     if change.change == "sql_changed":
-        return f"{name} ({markdown(_sql_difference(change, 1)[0], 200)})"
+        first = " ".join(_sql_difference(change, 1)[0].split())
+        return f"{name} ({markdown(first, 200)})"
     values = _values(change, markdown)
     return f"{name} ({values})" if values else name
 

@@ -126,6 +126,8 @@ class UsageReport:
 
     def __init__(self, kept: Mapping[int, StoragePath], *, window: timedelta = WINDOW) -> None:
         self.newest = max(kept)
+        #: Whether there is anything to compare the newest snapshot with.
+        self.has_history = len(kept) > 1
         #: Days that the kept snapshots tell of.
         self.days = 0.0
         #: How many reports there are.

@@ -39,4 +39,7 @@ def test_what_is_viewed_and_what_is_not_is_told(mode_catalog: CommandLine, tmp_p
 def test_one_snapshot_is_too_few_and_none_is_an_error(mode_catalog: CommandLine, tmp_path: Path) -> None:
     assert mode_catalog("usage", "-d", tmp_path).returncode == 5
     day(tmp_path, 0, [])
-    assert "one snapshot only" in mode_catalog("usage", "-d", tmp_path).stdout
+    told = mode_catalog("usage", "-d", tmp_path).stdout
+    assert "one snapshot only" in told
+    day(tmp_path, 1.2 / 86_400, [])
+    assert "one snapshot only" not in mode_catalog("usage", "-d", tmp_path).stdout

@@ -26,7 +26,7 @@ OPTIONS = {
 
 def day(
     home: Path,
-    number: int,
+    number: float,
     objects: list[Object],
     *,
     facts: list[Object] | None = None,
@@ -36,7 +36,9 @@ def day(
 ) -> Snapshot:
     """Write the snapshot of a day: ``objects`` in any order, ``facts`` beside them."""
     layout = Layout.nested(home, workspace)
-    with SnapshotWriter(layout=layout, workspace=workspace, host=HOST, timestamp=AT + number * DAY) as writer:
+    with SnapshotWriter(
+        layout=layout, workspace=workspace, host=HOST, timestamp=int(AT + number * DAY)
+    ) as writer:
         for asset, token, values in objects:
             writer.add(asset, row_of(asset, token, **values))
         for asset, token, values in facts or ():

@@ -367,7 +367,7 @@ def test_the_log_names_the_first_of_many_and_shows_how_sql_changed(tmp_path: Pat
     assert "queries: 12 sql changed" in lines
     assert "  and 10 more queries sql changed" in lines
     assert any("filter" in line and "paid" in line for line in lines)
-    assert "**12 queries sql changed**" in text
+    assert "**12 queries sql changed**: q00 (filter - status = " in text
     assert "and 10 more" in text
 
 
