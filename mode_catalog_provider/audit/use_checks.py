@@ -63,8 +63,8 @@ def unmaintained(facts: Facts, pages: Pages, *, stale_after: timedelta, at: date
             asset="collection",
             token=collection,
             name=name or "",
-            what=f"{_counted(len(reports))} in collection '{visible(name)}' still used, but not edited since "
-            f"{since[:10]} (the oldest edit is of {oldest[:10]}; {scheduled} scheduled): "
+            what=f"In collection '{visible(name)}', {_counted(len(reports))} still used, but not edited "
+            f"since {since[:10]} (the oldest edit is of {oldest[:10]}; {scheduled} scheduled): "
             f"{first_of(names, _NAMED, of=len(reports))}.",
             advice="Ask the owners whether the numbers are still right.",
             related=tuple(reports),

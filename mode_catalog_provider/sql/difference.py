@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mode_catalog_provider.sql.parts import KINDS, Part, parts
-from mode_catalog_provider.sql.text import words
+from mode_catalog_provider.sql.text import SILENT, words
 from mode_catalog_provider.text import visible
 
 #: Lines of a difference that are shown where nothing else is said.
@@ -22,6 +22,7 @@ LONGEST = 20_000
 
 # Literals keep their case: 'paid' is not 'PAID'.
 _LITERAL_OR_NOT = re.compile(r"('(?:[^']++|'')*+(?:'|\Z))", re.DOTALL)
+_SILENT_WORD = re.compile(rf"\b(?:{'|'.join(SILENT)})\b\s*")
 _LEADING = re.compile(r"\W*(?:or\s+)?([\w.]+)")
 
 
@@ -44,8 +45,9 @@ class Change(NamedTuple):
 def changes(before: str, after: str) -> list[Change]:
     """Return what one text has and the other has not, what matters most first.
 
-    Space, comments, the case of words, and the order of the parts count for nothing. Linear in the length of
-    the texts; of each, the first :data:`LONGEST` words are looked at.
+    Space, comments, the case of words, words that say nothing ("as", "inner"), and the order of the parts
+    count for nothing. Linear in the length of the texts; of each, the first :data:`LONGEST` words are looked
+    at.
 
     :param before: the older text.
     :param after: the newer one.
@@ -117,9 +119,15 @@ def _leading(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return "".join(piece if at % 2 else piece.lower() for at, piece in enumerate(_LITERAL_OR_NOT.split(text)))
+    pieces = enumerate(_LITERAL_OR_NOT.split(text))
+    # Without space, too: "base as (" and "base(" say the same.
+    return "".join(
+        piece if at % 2 else "".join(_SILENT_WORD.sub("", piece.lower()).split()) for at, piece in pieces
+    )
 
 
 def _folded_words(text: str) -> Iterator[str]:
     for word in words(text, LONGEST):
+        if word.text.lower() in SILENT:
+            continue
         yield word.text if word.kind == "literal" else word.text.lower()

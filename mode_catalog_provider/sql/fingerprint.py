@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from mode_catalog_provider.sql.text import MOST_WORDS, WORD
+from mode_catalog_provider.sql.text import MOST_WORDS, SILENT, WORD
 
 #: A query of fewer words says nothing about where it came from.
 TELLING_WORDS = 12
@@ -17,8 +17,7 @@ TELLING_WORDS = 12
 #: Words of which groups are made; the rest of a longer query counts for equality only.
 _GROUPED = 10_000
 
-#: Words that say nothing: with or without them, a query asks the same.
-_SILENT = {"as", "inner", "outer", "asc", ";"}
+_SILENT = {*SILENT, ";"}
 
 _KEYWORDS = frozenset(
     [

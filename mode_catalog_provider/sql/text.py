@@ -14,6 +14,9 @@ from typing import NamedTuple
 #: Words of one query that are looked at; nobody wrote more by hand.
 MOST_WORDS = 100_000
 
+#: Words that say nothing: with or without them, a query asks the same.
+SILENT = frozenset({"as", "inner", "outer", "asc"})
+
 #: One word, or what parts two, as a match whose last group is its kind (``skip`` is what parts).
 #
 # The quantifiers that end in a second plus give nothing back, so that a long literal leaves no marks behind.

@@ -22,7 +22,8 @@ def test_it_audits_the_newest_snapshot_and_asks_mode_nothing(sync, audit, sandbo
     assert run.state == "success"
     assert len(sandbox.mode.requests) == asked
     result = run.result("audit")
-    assert set(result["findings"]) == set(CHECKS)
+    assert set(result["findings"]) | set(result["not_checked"]) == set(CHECKS)
+    assert run.result("audit", "summary_markdown").startswith("**Audit of Mode workspace")
     assert result["findings"]["refused"] > 0
     assert result["new"] == result["findings"]
 

@@ -68,6 +68,7 @@ def test_joins_filters_columns_and_dates_come_first():
         QUERY.upper().replace("'MONTH'", "'month'").replace("'PAID'", "'paid'").replace("'B2B'", "'b2b'"),
         " ".join(QUERY.split()),
         f"-- as of today\n{QUERY} /* really */",
+        QUERY.replace(" as ", " ").replace(" join", " inner join"),
     ],
 )
 def test_space_case_and_comments_are_no_difference(same):
