@@ -83,6 +83,10 @@ class ServiceUnavailableError(ServiceError):
     """5xx, connection reset or timeout, still after the whole retry budget."""
 
 
+class TimedOutError(ServiceUnavailableError):
+    """The answer did not come, or not whole, in the time that is allowed."""
+
+
 class MalformedResponseError(ServiceError):
     """The answer was HTML, truncated, too large, or not the documented shape."""
 

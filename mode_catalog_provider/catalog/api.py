@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from mode_catalog_provider.catalog.credential import CatalogCredential
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
+from mode_catalog_provider.catalog.operations import operation_of
 from mode_catalog_provider.catalog.responses import raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.catalog.zones import resolve
@@ -135,6 +136,7 @@ class CatalogApi:
             lambda: self._ask(document, variables, field, budget),
             stop=self._stop,
             statistics=self.statistics,
+            operation=operation_of(field),
         )
 
     def sources(
@@ -156,7 +158,12 @@ class CatalogApi:
         policy = self._hurried(budget)
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
-            rows, total = policy.call(walk.next_page, stop=self._stop, statistics=self.statistics)
+            rows, total = policy.call(
+                walk.next_page,
+                stop=self._stop,
+                statistics=self.statistics,
+                operation=operation_of("getSources"),
+            )
             for source in map(CatalogSource.from_graphql, rows):
                 if source.id not in seen:
                     seen.add(source.id)
@@ -226,6 +233,7 @@ class CatalogApi:
             params={"op": field},
             json={"query": document, **({"variables": dict(variables)} if variables else {})},
             deadline=deadline,
+            operation=operation_of(field),
         )
 
     def _value(self, answer: Answer, field: str) -> Any:

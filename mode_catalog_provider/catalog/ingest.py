@@ -12,6 +12,7 @@ from urllib.parse import quote
 from mode_catalog_provider.catalog.credential import CatalogCredential
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.multipart import FileBody
+from mode_catalog_provider.catalog.operations import UPLOAD
 from mode_catalog_provider.catalog.responses import raise_passing, raise_redirect, said
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.catalog.zones import other_zone, resolve
@@ -133,7 +134,11 @@ class CatalogIngest:
         """Whether the upload endpoint refuses the token (401), asked by a request that stores nothing."""
         place = f"{self._root}/{PATH_PREFIXES[self.file_type]}-{self.source_id}/"
         answer = self._session.exchange(
-            "HEAD", place, authorization=self._credential.authorization(), deadline=_BRIEF
+            "HEAD",
+            place,
+            authorization=self._credential.authorization(),
+            deadline=_BRIEF,
+            operation=UPLOAD,
         )
         return answer.status == 401
 
@@ -159,7 +164,7 @@ class CatalogIngest:
                 answer = self._send(file, before_attempt, deadline=self._deadline + time_needed)
             return self._outcome(file, answer)
 
-        return policy.call(attempt, stop=self._stop, statistics=self.statistics)
+        return policy.call(attempt, stop=self._stop, statistics=self.statistics, operation=UPLOAD)
 
     def _send(self, file: OutgoingFile, before_attempt: Callable[[], None], *, deadline: float) -> Answer:
         before_attempt()
@@ -173,6 +178,7 @@ class CatalogIngest:
                 headers={"Accept": "text/csv, application/json", "Content-Type": body.content_type},
                 data=body,
                 deadline=deadline,
+                operation=UPLOAD,
             )
         finally:
             if _leaves_doubt(answer):

@@ -23,6 +23,7 @@ from mode_catalog_provider.errors import (
     ModeCatalogError,
     ResponseGarbledError,
     ServiceUnavailableError,
+    TimedOutError,
     UnknownHostError,
     UnreachableError,
 )
@@ -84,9 +85,7 @@ class Attempt:
             )
         # A silence in the middle of a body comes as a plain ConnectionError.
         if any(isinstance(one, requests.exceptions.Timeout | ReadTimeoutError) for one in inner):
-            return ServiceUnavailableError(
-                f"{self.asked}: no answer within {self.endpoint.read_timeout:g} s."
-            )
+            return TimedOutError(f"{self.asked}: no answer within {self.endpoint.read_timeout:g} s.")
         return self._broken(error, inner)
 
     def _broken(self, error: Exception, inner: list[BaseException]) -> ModeCatalogError:

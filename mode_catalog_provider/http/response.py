@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import (
     ResponseTooLargeError,
     ResponseTruncatedError,
 )
+from mode_catalog_provider.http.statistics import OTHER
 from mode_catalog_provider.text import visible
 
 DEFAULT_MAX_BYTES = 128 * 1024 * 1024
@@ -40,6 +41,7 @@ class Answer:
     :param body: the body, decompressed.
     :param asked: method and URL without query string, for messages.
     :param sent_at: when a connection took the request, on the monotonic clock; ``None``: nobody knows.
+    :param operation: under which word it was counted.
     """
 
     status: int
@@ -47,6 +49,7 @@ class Answer:
     body: bytes = field(repr=False)
     asked: str
     sent_at: float | None = None
+    operation: str = OTHER
 
     @property
     def is_html(self) -> bool:

@@ -101,6 +101,7 @@ class RetryPolicy:
         on_wait: Callable[[ServiceError, float], None] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
         passing: tuple[type[ServiceError], ...] = PASSING,
+        operation: str | None = None,
     ) -> T:
         """Run ``attempt`` until it returns, fails for good, or the budget is spent.
 
@@ -111,6 +112,7 @@ class RetryPolicy:
         :param on_wait: told the failure and the seconds, before each wait.
         :param jitter: ``uniform(low, high)``, replaceable in tests.
         :param passing: the failures that are retried at all, besides ``few_for``.
+        :param operation: the word under which the retries are counted.
         :raises ServiceError: the last failure, its message extended by what was tried.
         """
         started = stop.now()
@@ -127,7 +129,11 @@ class RetryPolicy:
                 # A refusal by the rate limit is daily business; all else somebody may want to know.
                 level = logging.INFO if isinstance(error, RateLimitedError) else logging.WARNING
                 log.log(level, "%s Trying again in %.1f s.", error, seconds)
-                counted.count(retries=1)
+                counted.count(
+                    operation=operation,
+                    retries=1,
+                    retry_after_seconds=seconds if error.retry_after else 0.0,
+                )
                 if isinstance(error, RateLimitedError):
                     counted.count(throttled_seconds=seconds)
                 if on_wait is not None:

@@ -6,9 +6,10 @@ import ipaddress
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from http.cookiejar import Cookie, DefaultCookiePolicy
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request
@@ -19,9 +20,13 @@ from urllib3.exceptions import HTTPError
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.errors import (
+    CancelledError,
     ConfigurationError,
+    MalformedResponseError,
     ResponseTruncatedError,
-    ServiceUnavailableError,
+    TimedOutError,
+    UnknownHostError,
+    UnreachableError,
 )
 from mode_catalog_provider.http.certificates import bundle_for
 from mode_catalog_provider.http.connection import BreakableAdapter, Exchanges
@@ -29,7 +34,7 @@ from mode_catalog_provider.http.endpoint import Endpoint
 from mode_catalog_provider.http.failures import Attempt
 from mode_catalog_provider.http.proxies import Proxy, proxy_for
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
-from mode_catalog_provider.http.statistics import RequestStatistics
+from mode_catalog_provider.http.statistics import OTHER, RequestStatistics, outcome_of
 from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.text import visible
 
@@ -103,6 +108,18 @@ class HeaderAuth(AuthBase):
         if self._value is not None:
             request.headers["Authorization"] = self._value
         return request
+
+
+def _outcome_of(error: BaseException) -> str:
+    """Return how a request ended that has no answer."""
+    if isinstance(error, CancelledError) or not isinstance(error, Exception):
+        return "cancelled"
+    if isinstance(error, UnreachableError | UnknownHostError | ConfigurationError):
+        return "unreachable"
+    # Cut short by the network as well: the service is not to blame for the form of its answer.
+    if isinstance(error, MalformedResponseError) and not isinstance(error, ResponseTruncatedError):
+        return "malformed"
+    return "timeout" if isinstance(error, TimedOutError) else "reset"
 
 
 class _NoCookies(DefaultCookiePolicy):
@@ -183,6 +200,7 @@ class HttpSession:
         data: Any = None,
         deadline: float | None = None,
         shown_as: str | None = None,
+        operation: str = OTHER,
     ) -> Answer:
         """Send one request, once, and read its whole answer, whatever its status.
 
@@ -190,13 +208,13 @@ class HttpSession:
         :param data: a body that ``requests`` takes: bytes, or a file-like or iterable object, streamed.
         :param deadline: seconds for the whole exchange, connecting to last byte; default: the endpoint's.
         :param shown_as: the path in messages, where the real one holds something that they must not show.
+        :param operation: the word under which it is counted, one of a few of the service.
         :raises UnreachableError: no connection; nothing was sent.
-        :raises ServiceUnavailableError: reset, or silent for longer than the timeout.
+        :raises ServiceUnavailableError: reset; ``TimedOutError``: silent or slow beyond the timeout.
         :raises MalformedResponseError: truncated, too large, or broken compression.
         :raises CancelledError: the stop signal was set.
         """
         self.stop.check()
-        deadline = self._endpoint.deadline if deadline is None else deadline
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         route = self._route(origin)
@@ -208,29 +226,55 @@ class HttpSession:
             proxy=route.proxy,
             is_known=origin in self._answered,
         )
-        asked = attempt.asked
+        request = {"headers": headers, "params": params, "json": json, "data": data}
         self.statistics.count(requests=1)
+        begun = monotonic()
+        try:
+            answer = self._send(
+                method,
+                attempt,
+                route,
+                deadline=self._endpoint.deadline if deadline is None else deadline,
+                auth=HeaderAuth(authorization),
+                **request,
+            )
+        except BaseException as error:
+            self.statistics.ended(operation, _outcome_of(error), seconds=monotonic() - begun)
+            raise
+        self._answered.add(origin)
+        self.statistics.ended(
+            operation,
+            outcome_of(answer.status),
+            seconds=monotonic() - begun,
+            bytes_received=len(answer.body),
+        )
+        return replace(answer, operation=operation)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._session.close()
+
+    def _send(
+        self, method: str, attempt: Attempt, route: _Route, *, deadline: float, **request: Any
+    ) -> Answer:
+        asked = attempt.asked
         with self._exchanges.begin(deadline=deadline) as exchange:
             try:
                 with self._session.request(
                     method,
-                    url,
-                    auth=HeaderAuth(authorization),
-                    headers=headers,
-                    params=params,
-                    json=json,
-                    data=data,
+                    attempt.url,
                     timeout=(self._endpoint.connect_timeout, self._endpoint.read_timeout),
                     proxies=route.proxy.for_requests if route.proxy else {},
                     verify=route.verify,
                     allow_redirects=False,
                     stream=True,
+                    **request,
                 ) as response:
                     body = read_body(response, max_bytes=self._max_bytes, asked=asked)
             except (*_FAILURES, ResponseTruncatedError) as error:
                 self.stop.check()
                 if exchange.overdue:
-                    raise ServiceUnavailableError(
+                    raise TimedOutError(
                         f"{asked}: the answer was not complete after {deadline:g} s."
                     ) from error
                 if isinstance(error, ResponseTruncatedError):
@@ -241,9 +285,7 @@ class HttpSession:
             # Without an announced end, a body that was cut looks like a whole one.
             if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
                 self.stop.check()
-                raise ServiceUnavailableError(f"{asked}: the answer was not complete after {deadline:g} s.")
-        self._answered.add(origin)
-        self.statistics.count(bytes_received=len(body))
+                raise TimedOutError(f"{asked}: the answer was not complete after {deadline:g} s.")
         return Answer(
             status=response.status_code,
             headers=response.headers,
@@ -251,10 +293,6 @@ class HttpSession:
             asked=asked,
             sent_at=exchange.sent_at,
         )
-
-    def close(self) -> None:
-        """Close the connections that are not in use."""
-        self._session.close()
 
     def _route(self, origin: str) -> _Route:
         if origin not in self._routes:

@@ -29,8 +29,9 @@ from mode_catalog_provider.mode.credentials import (
 )
 from mode_catalog_provider.mode.endpoint import ModeEndpoint
 from mode_catalog_provider.mode.hosts import DEFAULT_HOST, Address, workspace_name
+from mode_catalog_provider.mode.operations import operation_of
 from mode_catalog_provider.mode.pages import PageWalk
-from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeRequests, json_object
+from mode_catalog_provider.mode.request import FAREWELL_SECONDS, ModeRequests
 from mode_catalog_provider.mode.throttle import Throttle
 from mode_catalog_provider.text import visible
 
@@ -190,8 +191,8 @@ class ModeClient:
 
         def attempt() -> dict[str, Any]:
             try:
-                return json_object(
-                    self._requests.ask(method, path, json=json, authority=authority), may_be_empty=True
+                return self._requests.read_object(
+                    method, path, json=json, authority=authority, may_be_empty=True
                 )
             except UnreachableError:
                 raise
@@ -202,7 +203,9 @@ class ModeClient:
                 ) from error
 
         policy = RetryPolicy(budget=self._retries.budget, few_for=(UnknownHostError,))
-        return self._with_retries(attempt, policy, passing=(RateLimitedError, UnreachableError))
+        return self._with_retries(
+            attempt, policy, passing=(RateLimitedError, UnreachableError), operation=operation_of(path)
+        )
 
     @property
     def authority(self) -> ModeCredentials:
@@ -219,7 +222,9 @@ class ModeClient:
         """
         stop = StopSignal()
         attempt = partial(self._requests.ask_last, method, path, shown_as=shown_as, stop=stop)
-        RetryPolicy(budget=FAREWELL_SECONDS).call(attempt, stop=stop, statistics=self.statistics)
+        RetryPolicy(budget=FAREWELL_SECONDS).call(
+            attempt, stop=stop, statistics=self.statistics, operation=operation_of(path)
+        )
 
     def in_flight_wanted(self) -> int:
         """How many requests must be under way at once to use the whole rate, as slow as answers are now."""
@@ -247,9 +252,9 @@ class ModeClient:
         authority: Authority | None = None,
     ) -> dict[str, Any]:
         def attempt() -> dict[str, Any]:
-            return json_object(self._requests.ask("GET", path, params=params, authority=authority))
+            return self._requests.read_object("GET", path, params=params, authority=authority)
 
-        return self._with_retries(attempt, policy)
+        return self._with_retries(attempt, policy, operation=operation_of(path))
 
     def _with_retries(
         self, attempt: Callable[[], dict[str, Any]], policy: RetryPolicy, **options: Any

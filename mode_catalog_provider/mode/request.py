@@ -25,6 +25,7 @@ from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.mode.credentials import Authority, CredentialKeeper
 from mode_catalog_provider.mode.endpoint import ModeEndpoint
 from mode_catalog_provider.mode.hosts import Address
+from mode_catalog_provider.mode.operations import operation_of
 from mode_catalog_provider.mode.throttle import Throttle
 
 ACCEPT = "application/hal+json"
@@ -79,10 +80,10 @@ class ModeRequests:
         :param authority: what to ask with instead of the API key.
         :raises ServiceError: what :func:`refusal` makes of any other answer.
         """
-        url = self._address.url(path)
+        url, operation = self._address.url(path), operation_of(path)
         for _ in range(MOST_HOPS):
             credentials = self._credentials.current()
-            answer = self._send(method, url, authority or credentials, params, json)
+            answer = self._send(method, url, authority or credentials, params, json, operation)
             if answer.status == 401 and authority is None:
                 self._credentials.replace(credentials)
             elif answer.status in (301, 302, 307, 308) and "Location" in answer.headers:
@@ -114,6 +115,7 @@ class ModeRequests:
                 headers={"Accept": ACCEPT},
                 deadline=FAREWELL_SECONDS,
                 shown_as=shown_as,
+                operation=operation_of(path),
             )
 
         try:
@@ -127,6 +129,27 @@ class ModeRequests:
         if not 200 <= answer.status < 300:
             raise refusal(answer, authority)
 
+    def read_object(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        authority: Authority | None = None,
+        may_be_empty: bool = False,
+    ) -> dict[str, Any]:
+        """Send one request as :meth:`ask` does, and return the JSON object of its answer.
+
+        :raises MalformedResponseError: the answer has none; it is counted as such.
+        """
+        answer = self.ask(method, path, params=params, json=json, authority=authority)
+        try:
+            return json_object(answer, may_be_empty=may_be_empty)
+        except MalformedResponseError:
+            self._statistics.spoiled(answer.operation, answer.status)
+            raise
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -138,6 +161,7 @@ class ModeRequests:
         authority: Authority,
         params: Mapping[str, Any] | None,
         json: Any,
+        operation: str,
     ) -> Answer:
         with self._throttle.turn() as turn:
             self._statistics.count(throttled_seconds=turn.waited)
@@ -148,6 +172,7 @@ class ModeRequests:
                 headers={"Accept": ACCEPT},
                 params=params,
                 json=json,
+                operation=operation,
             )
             turn.sent = answer.sent_at
             limit, remaining = rate_headers(answer)

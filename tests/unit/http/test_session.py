@@ -280,13 +280,18 @@ def test_requests_and_bytes_are_counted(server: RawServer) -> None:
     asking = session()
     asking.exchange("GET", server.url)
     asking.exchange("GET", server.url)
-    assert asking.statistics.to_json() == {
+    counted = asking.statistics.to_json()
+    operations = counted.pop("operations")
+    assert counted == {
         "requests": 2,
         "retries": 0,
         "refused_by_limiter": 0,
         "throttled_seconds": 0.0,
+        "retry_after_seconds": 0.0,
         "bytes_received": 16,
     }
+    assert operations["other"]["outcomes"] == {"2xx": 2}
+    assert operations["other"]["bytes_received"] == 16
 
 
 @pytest.mark.parametrize(
