@@ -1,4 +1,4 @@
-"""The page that lists every option: ``python -m tests.settings_page > docs/settings.md`` writes it."""
+"""The page that lists every option; ``python -m tests.reference_pages`` writes it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mode_catalog_provider.get_provider_info import get_provider_info
 HEAD = """# Settings of the ready DAGs
 
 In `airflow.cfg`, section `[mode_catalog]`, or as variables `AIRFLOW__MODE_CATALOG__<OPTION>` (upper case);
-for one DAG of several, [in the call that builds it](dags.md#several-workspaces). They are read when a DAG
-file is parsed, never from the database. This prints them with their descriptions:
+for one DAG of several, [in the call that builds it](../how-to/several-workspaces.md). They are read when a
+DAG file is parsed, never from the database. This prints them with their descriptions:
 
 ```
 airflow config list --section mode_catalog --include-descriptions --show-values

@@ -16,7 +16,7 @@ import pytest
 from tests.airflow.conftest import parse_dag
 from tests.airflow.mail_server import mail_server
 
-RECIPES = (Path(__file__).parents[2] / "docs/notifications.md").read_text()
+RECIPES = (Path(__file__).parents[2] / "docs/how-to/notify.md").read_text()
 
 
 def recipe(language, containing):

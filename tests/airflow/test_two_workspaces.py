@@ -1,4 +1,4 @@
-"""Two workspaces in one Airflow, as docs/dags.md shows them: nothing of one reaches the other."""
+"""Two workspaces in one Airflow, as the documentation shows them: nothing of one reaches the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.airflow.environment import DAG_FOLDERS, REPOSITORY
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 
 EXAMPLE = re.search(
-    r"<!-- two workspaces -->\n```python\n(.*?)```", (REPOSITORY / "docs" / "dags.md").read_text(), re.DOTALL
+    r"<!-- two workspaces -->\n```python\n(.*?)```",
+    (REPOSITORY / "docs" / "how-to" / "several-workspaces.md").read_text(),
+    re.DOTALL,
 )
 
 

@@ -11,7 +11,7 @@ from mode_catalog_provider.cli.arguments import COMMANDS, parser
 from mode_catalog_provider.cli.environment import ENVIRONMENT, RETRIES, TIMEOUT
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("command-line.md", "coming-from-castor-extract-mode.md")
+PAGES = ("features/command-line.md", "coming-from-castor-extract-mode.md")
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def test_each_variable_in_the_documentation_exists(page: str) -> None:
 
 
 def test_each_variable_is_in_the_documentation() -> None:
-    page = (DOCS / "command-line.md").read_text()
+    page = (DOCS / "features/command-line.md").read_text()
     assert [name for name in (*ENVIRONMENT.values(), TIMEOUT, RETRIES) if f"`{name}`" not in page] == []
 
 
 def test_each_exit_code_is_in_the_documentation() -> None:
-    page = (DOCS / "command-line.md").read_text()
+    page = (DOCS / "features/command-line.md").read_text()
     assert re.findall(r"^\| (\d+) \|", page, flags=re.MULTILINE) == ["0", "1", "2", "3", "4", "5", "130"]

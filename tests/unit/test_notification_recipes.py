@@ -21,7 +21,9 @@ HOSTILE = (
 def templates(name: str) -> list[str]:
     """Return the values of an argument in the Python recipes."""
     found = []
-    for block in re.findall(r"```python\n(.*?)```", (DOCS / "notifications.md").read_text(), flags=re.DOTALL):
+    for block in re.findall(
+        r"```python\n(.*?)```", (DOCS / "how-to" / "notify.md").read_text(), flags=re.DOTALL
+    ):
         names: dict[str, Any] = {}
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
