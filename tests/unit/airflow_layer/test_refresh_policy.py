@@ -8,7 +8,6 @@ import pytest
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from mode_catalog_provider.tasks.refresh_policy import RefreshPolicy, selection_of
 
 
 def operator(**arguments):
@@ -44,23 +43,23 @@ def operator(**arguments):
 )
 def test_a_value_that_makes_no_sense_is_refused(arguments):
     with pytest.raises(ConfigurationError):
-        RefreshPolicy.of(operator(**arguments))
+        operator(**arguments)._policy()
 
 
 @pytest.mark.parametrize("reports", [5, {"a": 1}, [5], [None], b"abc", "[1, 2]"], ids=str)
 def test_reports_that_are_no_texts_are_refused(reports):
     with pytest.raises(ConfigurationError, match="not a list of texts"):
-        selection_of(operator(reports=reports))
+        operator(reports=reports)._selection()
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None", "[]", "()", [], [""], ["", " "]], ids=repr)
 def test_whatever_renders_to_nothing_selects_nothing(nothing):
-    assert selection_of(operator(reports=nothing, collections=nothing)).empty
+    assert operator(reports=nothing, collections=nothing)._selection().empty
 
 
 @pytest.mark.parametrize("nothing", [None, "", "None"], ids=repr)
 def test_whatever_renders_to_nothing_is_no_limit(nothing):
-    policy = RefreshPolicy.of(operator(max_runs=nothing, parameters=nothing, dry_run=nothing))
+    policy = operator(max_runs=nothing, parameters=nothing, dry_run=nothing)._policy()
     assert (policy.max_runs, policy.parameters, policy.dry_run) == (None, {}, False)
 
 
@@ -68,14 +67,14 @@ def test_whatever_renders_to_nothing_is_no_limit(nothing):
     "listed", ["['A, B', 'C']", '["A, B", "C"]', ["A, B", "C"], ("A, B", " C ")], ids=repr
 )
 def test_a_list_in_any_form_keeps_names_with_commas(listed):
-    assert selection_of(operator(reports=listed)).reports == ("A, B", "C")
+    assert operator(reports=listed)._selection().reports == ("A, B", "C")
 
 
 def test_an_endpoint_is_looked_at_only_where_it_is_used():
-    assert RefreshPolicy.of(operator(endpoint="None")).refresh == "results"
+    assert operator(endpoint="None")._policy().refresh == "results"
 
 
 def test_a_date_without_hyphens_is_a_date_and_not_a_second_of_1970():
-    plain = selection_of(operator(reports=["a"], stale_since="20261120"))
-    assert plain == selection_of(operator(reports=["a"], stale_since="2026-11-20"))
+    plain = operator(reports=["a"], stale_since="20261120")._selection()
+    assert plain == operator(reports=["a"], stale_since="2026-11-20")._selection()
     assert plain.stale_since.year == 2026

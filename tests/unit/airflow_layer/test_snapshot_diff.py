@@ -72,9 +72,9 @@ def test_the_first_snapshot_has_nothing_to_be_compared_with(tmp_path):
 
 @pytest.mark.usefixtures("connect")
 def test_the_newest_of_the_workspace_is_taken_when_none_is_named(tmp_path, sandbox):
-    workspace = sandbox.mode.workspace
+    workspace, host = sandbox.mode.workspace, sandbox.mode.url
     for number, name in enumerate(["One", "Two"]):
-        day(tmp_path, number, [("report", "r1", {"name": name})], workspace=workspace)
+        day(tmp_path, number, [("report", "r1", {"name": name})], workspace=workspace, host=host)
     result, _ = compare(output_dir=str(tmp_path))
     assert result["first"][0]["after"] == "Two"
 

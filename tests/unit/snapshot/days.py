@@ -32,12 +32,13 @@ def day(
     facts: list[Object] | None = None,
     left_out: list[dict[str, Any]] | None = None,
     workspace: str = WORKSPACE,
+    host: str = HOST,
     **options: Any,
 ) -> Snapshot:
     """Write the snapshot of a day: ``objects`` in any order, ``facts`` beside them."""
     layout = Layout.nested(home, workspace)
     with SnapshotWriter(
-        layout=layout, workspace=workspace, host=HOST, timestamp=int(AT + number * DAY)
+        layout=layout, workspace=workspace, host=host, timestamp=int(AT + number * DAY)
     ) as writer:
         for asset, token, values in objects:
             writer.add(asset, row_of(asset, token, **values))
