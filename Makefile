@@ -6,13 +6,14 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 READY  := $(VENV)/.ready
 
-.PHONY: help run test long lint format fuzz bench docs release requirements clean
+.PHONY: help run test long lint format fuzz mutants bench docs release requirements clean
 
 help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
 	@echo "make run ONCE=1     the same, then stop; exit code 0 only if the DAG run succeeded"
 	@echo "make test           run the whole test suite"
 	@echo "make fuzz           odd bytes into each parser, a minute each; FUZZ_SECONDS=600 for longer"
+	@echo "make mutants        small faults in the package: does a test notice? MUTANTS_ARGS='lock --count=20'"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
@@ -54,6 +55,9 @@ long: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
