@@ -38,10 +38,11 @@ def test_a_token_that_both_endpoints_refuse_fails_the_preflight(sandbox, tmp_pat
         preflight(tmp_path)
 
 
-def test_the_operator_uploads_with_a_warning_or_is_strict(sandbox, tmp_path):
+@pytest.mark.parametrize("require", ["require", " Require "])
+def test_the_operator_uploads_with_a_warning_or_is_strict(sandbox, tmp_path, require):
     extracted = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path)).execute({})
     sandbox.catalog.fault(GRAPHQL, times=None, status=401)
-    strict = CatalogUploadOperator(task_id="upload", manifest=extracted, source_check="require")
+    strict = CatalogUploadOperator(task_id="upload", manifest=extracted, source_check=require)
     with pytest.raises(AirflowFailException, match="401"):
         strict.execute({})
     assert sandbox.catalog.uploads == []

@@ -42,6 +42,15 @@ def test_a_failed_run_is_explained_by_its_query_runs_without_any_sql(mode, refre
     assert "secret_column" not in json.dumps(row)
 
 
+def test_a_query_that_failed_without_a_message_is_named_all_the_same(mode, refresh, reports):
+    query = mode.world.queries_of(mode.world.report(reports[0]))[0]
+    mode.runs.script(reports[0], outcome="failed", seconds=0, error_code="", error_message="")
+    work = refresh(reports=reports[:1])
+    work.step()
+    work.step()
+    assert result_of(work.progress)["runs"][0]["error"] == f"query {query.name!r}: no message"
+
+
 def test_a_failed_notebook_is_named_as_the_reason(mode, refresh, reports):
     mode.runs.script(reports[0], seconds=0, notebook_fails=True)
     work = refresh(reports=reports[:1])

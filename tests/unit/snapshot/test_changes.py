@@ -23,9 +23,9 @@ REPORT = {"name": "Sales", "space_token": "c1", "archived": False, "creator": "a
 
 
 def told(before: Snapshot, after: Snapshot) -> list[tuple[Any, ...]]:
-    return [
-        (one.asset, one.token, one.change, one.before, one.after) for one in changes_between(before, after)
-    ]
+    found = list(changes_between(before, after))
+    assert {one.change for one in found} <= CHANGE_WORDS.keys(), "the counts would leave it out"
+    return [(one.asset, one.token, one.change, one.before, one.after) for one in found]
 
 
 def test_two_days_with_every_kind_of_change_are_told_exactly(tmp_path: Path) -> None:
