@@ -1,4 +1,4 @@
-"""What is published holds the package, its licences and nothing else, and is the same each time it is built."""
+"""What is published holds the package and its licences, nothing else, and is the same each time."""
 
 from __future__ import annotations
 
