@@ -387,6 +387,16 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "a right.",
         example="lost,inactive_in_group",
     ),
+    "keep_report": _option(
+        "False",
+        "Whether each sync keeps the report of the workspace, one HTML file, beside its snapshots.",
+        kind="boolean",
+    ),
+    "page": _option(
+        "True",
+        "Whether Airflow's UI has the page Mode and Catalog. Read by the API server when it starts.",
+        kind="boolean",
+    ),
     "retries": _option(
         "3",
         "How often a task is tried again after an error that may pass (never after others).",
@@ -445,6 +455,7 @@ def get_provider_info() -> dict[str, Any]:
             "mode_catalog_provider.tasks.links.ModeRunLink",
             "mode_catalog_provider.tasks.links.CatalogSourceLink",
             "mode_catalog_provider.tasks.links.ExtractionLink",
+            "mode_catalog_provider.tasks.links.PageLink",
         ],
         "config": {
             CONFIG_SECTION: {

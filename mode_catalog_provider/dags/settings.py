@@ -103,6 +103,8 @@ class Settings:
     permission_admins: tuple[str, ...] = _read(values.words)
     permission_groups: tuple[str, ...] = _read(values.words)
     permission_fail_on: tuple[str, ...] = _read(values.some_of(_rights_checks))
+    keep_report: bool = _read(values.switch)
+    page: bool = _read(values.switch)
     retries: int = _read(values.whole(0, 100))
 
     @property

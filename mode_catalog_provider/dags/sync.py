@@ -147,6 +147,7 @@ def sync_dag(
             manifest=staged,
             mode_conn_id=settings.mode_conn_id,
             output_conn_id=settings.output_conn_id,
+            keep_report=settings.keep_report,
             # A report: the run is good without it, see confirm_outcome.
             soft_fail=True,
             retries=0,

@@ -23,7 +23,7 @@ from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.links import ModeWorkspaceLink
+from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import rendered_days, rendered_words
 from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 
@@ -76,7 +76,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         "index",
         "fail_on",
     )
-    operator_extra_links = (ModeWorkspaceLink(),)
+    operator_extra_links = (ModeWorkspaceLink(), PageLink("findings"))
     ui_color = "#e3d5f6"
 
     def __init__(

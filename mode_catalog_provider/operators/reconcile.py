@@ -22,7 +22,7 @@ from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.links import CatalogSourceLink
+from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
 from mode_catalog_provider.tasks.rendered import rendered_number
 from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 
@@ -65,7 +65,7 @@ class CatalogReconcileOperator(BaseOperator):
         "min_arrived",
         "min_lineage",
     )
-    operator_extra_links = (CatalogSourceLink(),)
+    operator_extra_links = (CatalogSourceLink(), PageLink("arrival"))
     ui_color = "#e3d5f6"
 
     def __init__(

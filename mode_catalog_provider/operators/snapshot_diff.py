@@ -12,6 +12,7 @@ from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundErr
 from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.report.kept import keep_report
 from mode_catalog_provider.snapshot.change_texts import SQL_LINES, as_markdown, log_lines
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.choice import (
@@ -29,7 +30,7 @@ from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowSkipException, Stats
 from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
-from mode_catalog_provider.tasks.links import ModeWorkspaceLink
+from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import rendered_truth
 from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
@@ -57,6 +58,8 @@ class ModeSnapshotDiffOperator(BaseOperator):
     :param output_conn_id: Airflow connection of the object store, default ``None``.
     :param soft_fail: skip the task, with the reason in its log, where the comparison cannot be made; default
         ``False``: fail. For a report that must not make a run fail.
+    :param keep_report: write the report of the workspace, ``{timestamp}.report.html``, beside the snapshots;
+        default ``False``. The last 20 stay. That it could not be written is a warning, and no failure.
     """
 
     template_fields: Sequence[str] = (
@@ -66,8 +69,9 @@ class ModeSnapshotDiffOperator(BaseOperator):
         "mode_conn_id",
         "output_conn_id",
         "soft_fail",
+        "keep_report",
     )
-    operator_extra_links = (ModeWorkspaceLink(),)
+    operator_extra_links = (ModeWorkspaceLink(), PageLink("changes"))
     ui_color = "#e3d5f6"
 
     def __init__(
@@ -79,6 +83,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         mode_conn_id: str = ModeHook.default_conn_name,
         output_conn_id: str | None = None,
         soft_fail: bool | str = False,
+        keep_report: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +95,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         self.mode_conn_id = mode_conn_id
         self.output_conn_id = output_conn_id
         self.soft_fail = soft_fail
+        self.keep_report = keep_report
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare.
@@ -115,6 +121,12 @@ class ModeSnapshotDiffOperator(BaseOperator):
 
     def _compared(self, context: Context) -> dict[str, Any]:
         after = self._after()
+        try:
+            return self._told(context, after)
+        finally:
+            self._keep_report(after)
+
+    def _told(self, context: Context, after: Snapshot) -> dict[str, Any]:
         manifest = after.manifest
         if manifest.host and manifest.workspace:
             ModeWorkspaceLink().publish(context, web_url(manifest.host, manifest.workspace))
@@ -151,6 +163,16 @@ class ModeSnapshotDiffOperator(BaseOperator):
                 "options": {name: list(values) for name, values in diff.options.items()},
                 "first": list(_first(diff)),
             }
+
+    def _keep_report(self, after: Snapshot) -> None:
+        if not rendered_truth("keep_report", self.keep_report):
+            return
+        try:
+            if (path := keep_report(after)) is not None:
+                self.log.info("The report of the workspace is in %s", location_of(path))
+        except Exception as error:
+            # Nothing depends on it, whatever it is that a store or a record did.
+            self.log.warning("The report of the workspace could not be kept: %s", error)
 
     def _after(self) -> Snapshot:
         if self.manifest:

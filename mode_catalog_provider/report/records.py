@@ -58,6 +58,11 @@ class WorkspaceRecords:
         """The complete snapshots, the newest first."""
         return sorted(self._snapshots, reverse=True)
 
+    @property
+    def manifest_paths(self) -> dict[int, StoragePath]:
+        """The manifests of the complete snapshots, by timestamp."""
+        return dict(self._snapshots)
+
     def snapshot(self, timestamp: int) -> Snapshot | None:
         """Open a snapshot; ``None`` when it is damaged or gone."""
         path = self._snapshots.get(timestamp)

@@ -21,11 +21,15 @@ from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.usage import UsageReport
 from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.text import visible
 
 #: What is shown at most of each kind; how many more there are is said.
 MOST_FINDINGS, MOST_CHANGES, MOST_FAMILIES, MOST_SNAPSHOTS = 300, 200, 100, 60
+
+#: Reports that are listed as the most viewed, and as rising.
+MOST_USED = 15
 
 #: Lines that are shown of one difference: of a finding, and of a changed query.
 DIFFERENCE_LINES = 24
@@ -46,6 +50,20 @@ class ShownChange:
     after: str
     difference: str
     url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How reports are used.
+
+    :param days: how far back the kept snapshots reach, at most 30.
+    :param most_viewed: reports as :class:`~mode_catalog_provider.snapshot.usage.ReportUsage` tells them.
+    :param rising: those that are viewed more lately than before.
+    """
+
+    days: float
+    most_viewed: tuple[Mapping[str, Any], ...]
+    rising: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +97,7 @@ class WorkspaceReport:
     names: Mapping[str, str]
     arrival: ArrivalReport | None
     rights: Mapping[str, Any] | None
+    usage: Usage | None
     plots: tuple[Plot, ...]
     damaged: tuple[str, ...]
 
@@ -88,13 +107,19 @@ class WorkspaceReport:
 
 
 def gather(
-    records: WorkspaceRecords, *, snapshot: Snapshot | None = None, now: datetime | None = None
+    records: WorkspaceRecords,
+    *,
+    snapshot: Snapshot | None = None,
+    now: datetime | None = None,
+    find: bool = True,
 ) -> WorkspaceReport:
     """Gather what is known of a workspace.
 
     :param records: where it lies.
     :param snapshot: what the report is of, default the newest complete one.
     :param now: the moment of the report, default now.
+    :param find: whether to read snapshots for what no record tells: what changed, and how reports are used;
+        default ``True``. Takes seconds where there are many reports.
     """
     now = now or datetime.now(UTC)
     shown = snapshot or next(filter(None, map(records.snapshot, records.timestamps)), None)
@@ -103,7 +128,7 @@ def gather(
     arrival = next(iter(records.arrivals(1)), None)
     pushes = list(records.pushes(10))
     push = next((one for one in pushes if one.completed_at), None)
-    head, changes, total = _changes(records, shown)
+    head, changes, total = _changes(records, shown, find)
     host = manifest.host if manifest else ""
     workspace = manifest.workspace if manifest else records.home.name
     findings = sorted(audit.findings, key=lambda one: not one.is_new) if audit else []
@@ -115,7 +140,7 @@ def gather(
         manifest=manifest,
         push=push,
         changes_head=head,
-        changes=tuple(_shown(change, host, workspace) for change in changes),
+        changes=tuple(shown_change(change, host, workspace) for change in changes),
         changes_total=total,
         audit=audit,
         findings=tuple(findings[:MOST_FINDINGS]),
@@ -123,9 +148,27 @@ def gather(
         names={str(one.token): one.name for one in findings if one.token},
         arrival=arrival,
         rights=records.rights(),
+        usage=_usage(records) if find and shown and not shown.adopted else None,
         plots=tuple(_plots(records)),
         damaged=tuple(records.damaged),
     )
+
+
+def _usage(records: WorkspaceRecords) -> Usage | None:
+    """Return how the reports are used, as far as the kept snapshots tell."""
+    kept = records.manifest_paths
+    if len(kept) < 2:
+        return None
+    try:
+        with UsageReport(kept) as report:
+            return Usage(
+                days=report.days,
+                most_viewed=tuple(report.most_viewed(MOST_USED)),
+                rising=tuple(report.rising(MOST_USED)),
+            )
+    except SnapshotError:
+        records.damaged.append(kept[max(kept)].name)
+        return None
 
 
 def page_of(host: str, workspace: str, asset: str, token: str | None) -> str | None:
@@ -166,13 +209,15 @@ def _state(
 
 
 def _changes(
-    records: WorkspaceRecords, snapshot: Snapshot | None
+    records: WorkspaceRecords, snapshot: Snapshot | None, find: bool
 ) -> tuple[Mapping[str, Any], list[Change], int | None]:
     """Return what changed since the snapshot before: as it was kept, else as it is found now."""
     if snapshot is None:
         return {}, [], None
     timestamp = snapshot.manifest.timestamp
     found = records.changes(timestamp)
+    if found is None and not find:
+        return {}, [], None
     if found is None:
         earlier = next((one for one in records.timestamps if one < timestamp), None)
         before = records.snapshot(earlier) if earlier is not None else None
@@ -190,7 +235,8 @@ def _changes(
     return head, changes[:MOST_CHANGES], len(changes)
 
 
-def _shown(change: Change, host: str, workspace: str) -> ShownChange:
+def shown_change(change: Change, host: str, workspace: str) -> ShownChange:
+    """Return a change as people read it; a changed text as its difference."""
     long = change.change == "sql_changed"
     both = isinstance(change.before, str) and isinstance(change.after, str)
     lines = difference(change.before, change.after).splitlines() if long and both else []

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
+
+from mode_catalog_provider.tasks.compat import conf
+from mode_catalog_provider.tasks.page_switch import PAGE_PATH, page_is_on
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -34,6 +38,29 @@ class _PublishedLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the published address, or an empty text when the task published none."""
         return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""
+
+
+class PageLink(BaseOperatorLink):
+    """Leads to where this package's page in Airflow shows what the task found.
+
+    :param part: the part of the page.
+    """
+
+    def __init__(self, part: str = "") -> None:
+        self.part = part
+
+    @property
+    def name(self) -> str:
+        """Text on the button."""
+        return "Mode and Catalog"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address, or an empty text where the page is switched off."""
+        if not page_is_on():
+            return ""
+        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+        query = urlencode({"conn": getattr(operator, "mode_conn_id", "") or ""})
+        return f"{base}{PAGE_PATH}/dags/{quote(ti_key.dag_id, safe='')}?{query}#{self.part}"
 
 
 class ModeWorkspaceLink(_PublishedLink):

@@ -121,3 +121,21 @@ def test_what_cannot_be_compared_fails_or_is_skipped_as_asked(tmp_path):
 def test_a_task_needs_something_to_look_at():
     with pytest.raises(ValueError, match="manifest or output_dir"):
         ModeSnapshotDiffOperator(task_id="x")
+
+
+def test_the_report_of_the_workspace_is_kept_when_that_is_asked(tmp_path):
+    _, after = two_days(tmp_path)
+    compare(manifest=str(after.manifest_path))
+    assert not list(tmp_path.rglob("*.html"))
+    compare(manifest=str(after.manifest_path), keep_report="True")
+    (kept,) = tmp_path.rglob("*.html")
+    assert kept == tmp_path / "acme" / f"{AT + DAY}.report.html"
+    assert "Rising" in kept.read_text() or "Most viewed" in kept.read_text()
+
+
+def test_a_report_that_cannot_be_kept_fails_nothing(tmp_path, capsys):
+    _, after = two_days(tmp_path)
+    (tmp_path / "acme" / f"{AT + DAY}.report.html").mkdir()
+    result, _ = compare(manifest=str(after.manifest_path), keep_report=True)
+    assert result["compared_with"] == AT
+    assert "The report of the workspace could not be kept" in capsys.readouterr().out
