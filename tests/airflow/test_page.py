@@ -77,8 +77,8 @@ def home(site: Site, sandbox: Sandbox, staging: Path) -> Iterator[str]:
         report = next(one for one in world.reports if one.name and not one.is_dataset and not one.refused)
         world.edit_report(report, name=f"Renamed by {EVIL}")
         mode_catalog = CommandLine(sandbox)
-        mode_catalog.json("extract", "-o", staging, "--keep", "9")
-        mode_catalog.json("audit", "-d", staging)
+        mode_catalog.json("extract", "-o", staging / "acme", "--keep", "9")
+        mode_catalog.json("audit", "-d", staging / "acme")
         yield str(site("admin").get(f"/mode-catalog/dags/{SYNC}").headers["location"])
 
 
@@ -96,3 +96,186 @@ def test_nobody_sees_anything(site: Site, path: str) -> None:
         assert answer.status_code == 401, (method, path)
         assert answer.json() == {"detail": "Not authenticated"}
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_everything_that_is_known_is_shown(site: Site, home: str) -> None:
+    admin = site("admin")
+    assert home in admin.get("/mode-catalog/").text
+    overview = Page(admin.get(home).text)
+    for told in ("Catalog is current", "success", "Objects that Mode refuses to the key", "Trends"):
+        assert told in overview.text
+    assert re.search(r"Mode accepts the API key for at most \d+ more days", overview.text)
+    assert f"/dags/{SYNC}/runs/" in " ".join(overview.links)
+    findings = Page(admin.get(f"{home}/findings", params={"check": "refused", "new": "yes"}).text)
+    assert "findings in the snapshot of" in findings.text
+
+
+def test_somebody_without_the_right_on_the_dag_sees_none_of_it(site: Site, home: str) -> None:
+    stranger = site("stranger")
+    listed = stranger.get("/mode-catalog/")
+    assert listed.status_code == 200
+    assert SYNC not in Page(listed.text).text.replace(f"dags/{SYNC}.py", "")
+    for path in ("", "/findings", "/reports", "/compare"):
+        assert stranger.get(f"{home}{path}").status_code == 403
+    for path in (f"/mode-catalog/dags/{SYNC}", f"/mode-catalog/dags/{SYNC}?dag_id=other"):
+        assert stranger.get(path).status_code == 403
+    # The right on one DAG opens no place of another.
+    assert site("admin").get(home.replace(SYNC, "mode_cache_refresh")).status_code == 404
+
+
+def test_the_last_run_and_the_key_want_a_right_of_their_own(site: Site, home: str) -> None:
+    answer = site("guest").get(home)
+    assert "Catalog is current" in answer.text
+    assert "its runs are not yours to see" in answer.text
+    assert "API key" not in answer.text
+
+
+UPWARDS = (
+    "../../../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "/etc/passwd",
+    "....//",
+    "%00",
+    "\\\\host\\share",
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*UPWARDS, "-1", "1e9", "9" * 400, "٣", "<script>alert(1)</script>", "' OR 1=1 --"]
+)
+def test_no_parameter_reaches_the_file_system_or_the_page(site: Site, home: str, text: str) -> None:
+    admin = site("admin")
+    names = (
+        "q",
+        "sort",
+        "order",
+        "page",
+        "rows",
+        "check",
+        "new",
+        "before",
+        "after",
+        "asset",
+        "change",
+        "conn",
+    )
+    for view in ("", "/reports", "/findings", "/compare"):
+        for name in names:
+            answer = admin.get(f"{home}{view}", params={name: text})
+            assert answer.status_code == 200
+            assert "root:" not in answer.text
+            assert Page(answer.text).elements.count("script") == 1
+        answer = admin.get(f"{home}{view}", params=dict.fromkeys(names, text))
+        assert answer.status_code == 200
+    for path in (f"dags/{text}/0123456789abcdef", f"dags/{SYNC}/{text}", f"static/{text}"):
+        assert admin.get(f"/mode-catalog/{path}").status_code in {200, 404}
+        assert "root:" not in admin.get(f"/mode-catalog/{path}").text
+
+
+def test_a_page_of_a_list_has_a_bounded_size(site: Site, home: str) -> None:
+    for rows, most in (("1000000000", 200), ("0", 1), ("", 50)):
+        shown = Page(site("admin").get(f"{home}/reports", params={"rows": rows}).text)
+        assert 1 <= shown.elements.count("tr") - 1 <= most
+    far = site("admin").get(f"{home}/reports", params={"page": "999999999"})
+    assert "No report has all these words" in far.text
+
+
+def test_no_header_can_be_smuggled_in(site: Site, home: str) -> None:
+    for path in (
+        f"/mode-catalog/dags/{SYNC}?conn=mode_default%0d%0aset-cookie:%20a=b",
+        f"{home}%0d%0ax-evil:%201",
+    ):
+        answer = site("admin").get(path, headers={"host": "evil.example", "x-forwarded-host": "evil.example"})
+        assert "x-evil" not in answer.headers
+        assert "a=b" not in str(answer.headers)
+        assert "evil.example" not in str(answer.headers) + answer.text
+
+
+def test_what_strangers_wrote_in_mode_is_text_and_nothing_else(
+    site: Site, sandbox: Sandbox, home: str
+) -> None:
+    admin = site("admin")
+    newest, before = snapshots(admin, home)
+    addresses = re.compile(rf"(\?|#|/mode-catalog/|/dags/|{re.escape(sandbox.mode.url)}/acme)")
+    for path in ("", "/findings", "/reports?q=script", f"/compare?before={before}&after={newest}"):
+        shown = Page(admin.get(f"{home}{path}").text)
+        assert not shown.open
+        assert shown.elements.count("script") == 1
+        assert [one for one in shown.sources if not one.startswith("/mode-catalog/")] == []
+        assert [link for link in shown.links if not addresses.match(link)] == []
+        assert "\u202e" not in shown.text
+        if path.startswith(("/reports", "/compare")):
+            assert "javascript[:]alert(1)" in shown.text
+
+
+def test_no_secret_is_on_any_page(site: Site, sandbox: Sandbox, home: str) -> None:
+    secrets = [
+        json.loads(value) for name, value in sandbox.environment().items() if name.startswith("AIRFLOW_CONN")
+    ]
+    words = {str(one[key]) for one in secrets for key in ("login", "password") if one.get(key)}
+    assert words
+    for path in ("/mode-catalog/", home, f"{home}/findings", f"{home}/reports", f"{home}/compare"):
+        text = site("admin").get(path).text
+        assert not [word for word in words if word in text]
+
+
+def test_the_list_is_searched_sorted_and_turned(site: Site, sandbox: Sandbox, home: str) -> None:
+    admin = site("admin")
+    names = re.findall(r"/reports/([0-9a-f]{12})", admin.get(f"{home}/reports?rows=200").text)
+    assert len(names) >= 10
+    turned = [
+        token
+        for page in range(1, len(names) + 1)
+        for token in re.findall(
+            r"/reports/([0-9a-f]{12})", admin.get(f"{home}/reports?rows=5&page={page}").text
+        )
+    ]
+    assert turned == names
+    alone = admin.get(f"{home}/reports", params={"q": names[3].upper()}).text
+    assert re.findall(r"/reports/([0-9a-f]{12})", alone) == [names[3]]
+    views = [
+        int(number.replace(",", ""))
+        for number in re.findall(
+            r'<td class="number">([\d,]+)</td><td class="number">',
+            admin.get(f"{home}/reports?sort=views&order=desc&rows=200").text,
+        )
+    ]
+    assert views == sorted(views, reverse=True)
+
+
+def test_any_two_snapshots_are_compared(site: Site, home: str) -> None:
+    admin = site("admin")
+    newest, before = snapshots(admin, home)
+    forwards = Page(admin.get(f"{home}/compare?before={before}&after={newest}").text).text
+    assert "Renamed by" in forwards
+    narrowed = f"before={newest}&after={before}&asset=report&change=renamed"
+    assert "renamed" in Page(admin.get(f"{home}/compare?{narrowed}").text).text
+    gone = admin.get(f"{home}/compare?before=1700000000&after={newest}").text
+    assert "There is no complete snapshot 1700000000" in gone
+
+
+def snapshots(client: Any, home: str) -> list[str]:
+    """The two snapshots that can be chosen, the newest first."""
+    return re.findall(r'<option value="(\d+)"', client.get(f"{home}/compare").text)[:2]
+
+
+def test_what_is_missing_is_said_with_what_to_do(
+    site: Site, sandbox: Sandbox, home: str, staging: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = site("admin")
+    moved = staging.rename(staging.with_name("elsewhere"))
+    assert "set output_dir to an object store" in admin.get(home).text
+    staging.mkdir()
+    assert "There is no complete snapshot yet. Run mode_catalog_sync." in admin.get(home).text
+    for view in ("reports", "findings", "compare"):
+        assert admin.get(f"{home}/{view}").status_code == 200
+    assert "two are needed" in admin.get(f"{home}/compare").text
+    staging.rmdir()
+    moved.rename(staging)
+    monkeypatch.delenv("AIRFLOW_CONN_MODE_DEFAULT")
+    assert "There is no Airflow connection &#39;mode_default&#39;" in admin.get(home).text
+
+
+def test_a_dag_of_something_else_says_so(site: Site, home: str) -> None:
+    answer = site("admin").get("/mode-catalog/dags/mode_cache_refresh")
+    assert "there is nothing to show here" in answer.text
