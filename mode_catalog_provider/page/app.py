@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -29,7 +30,7 @@ from mode_catalog_provider.page.report_index import COLUMNS, ReportIndexes
 from mode_catalog_provider.page.runs import key_life, last_run
 from mode_catalog_provider.page.workspaces import Workspace, open_workspace
 from mode_catalog_provider.report.html import environment
-from mode_catalog_provider.report.workspace import gather, page_of
+from mode_catalog_provider.report.workspace import gather, page_of, usage_in
 from mode_catalog_provider.tasks.page_switch import PAGE_PATH
 
 #: The files that a browser loads beside a page, by the only names that are answered.
@@ -83,6 +84,7 @@ class _Routes:
             ("", self.overview),
             ("/findings", self.findings),
             ("/reports", self.reports),
+            ("/usage", self.usage),
             ("/compare", self.compare),
         ):
             application.get(f"/dags/{{dag_id}}/{{place}}{path}", dependencies=own)(view)
@@ -127,6 +129,10 @@ class _Routes:
         """Show the reports of the newest snapshot, searched and sorted."""
         return self._shown(request, user, place, "reports.html", self._reports)
 
+    def usage(self, request: Request, user: GetUserDep, place: Annotated[Place, Depends(_place)]) -> Response:
+        """Show which reports are viewed most, and which rise."""
+        return self._shown(request, user, place, "used.html", self._used)
+
     def compare(
         self, request: Request, user: GetUserDep, place: Annotated[Place, Depends(_place)]
     ) -> Response:
@@ -137,6 +143,11 @@ class _Routes:
         with self._turns_limited():
             report = gather(workspace.records, find=False)
         return {"report": report, "rights": report.rights or {}}
+
+    def _used(self, workspace: Workspace, given: Mapping[str, str]) -> dict[str, Any]:
+        with self._turns_limited():
+            report = gather(workspace.records, find=False)
+            return {"report": replace(report, usage=usage_in(workspace.records))}
 
     def _reports(self, workspace: Workspace, given: Mapping[str, str]) -> dict[str, Any]:
         page, rows = parameters.page_and_rows(given)

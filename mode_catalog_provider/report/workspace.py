@@ -148,13 +148,13 @@ def gather(
         names={str(one.token): one.name for one in findings if one.token},
         arrival=arrival,
         rights=records.rights(),
-        usage=_usage(records) if find and shown and not shown.adopted else None,
+        usage=usage_in(records) if find and shown and not shown.adopted else None,
         plots=tuple(_plots(records)),
         damaged=tuple(records.damaged),
     )
 
 
-def _usage(records: WorkspaceRecords) -> Usage | None:
+def usage_in(records: WorkspaceRecords) -> Usage | None:
     """Return how the reports are used, as far as the kept snapshots tell."""
     kept = records.manifest_paths
     if len(kept) < 2:

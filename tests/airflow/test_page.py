@@ -85,7 +85,7 @@ def home(site: Site, sandbox: Sandbox, staging: Path) -> Iterator[str]:
 PATHS = (
     *("/", "/static/page.css", "/static/report.css", "/static/page.js", "/static/nope", "/docs", "/redoc"),
     *("/openapi.json", f"/dags/{SYNC}", f"/dags/{SYNC}/0123456789abcdef", "/dags/nope", "/dags/~", "/nope"),
-    *(f"/dags/{SYNC}/0123456789abcdef/{view}" for view in ("reports", "findings", "compare")),
+    *(f"/dags/{SYNC}/0123456789abcdef/{view}" for view in ("reports", "findings", "usage", "compare")),
 )
 
 
@@ -106,6 +106,8 @@ def test_everything_that_is_known_is_shown(site: Site, home: str) -> None:
         assert told in overview.text
     assert re.search(r"Mode accepts the API key for at most \d+ more days", overview.text)
     assert f"/dags/{SYNC}/runs/" in " ".join(overview.links)
+    assert "most viewed" not in overview.text
+    assert "Nobody looked at a report" in admin.get(f"{home}/usage").text
     findings = Page(admin.get(f"{home}/findings", params={"check": "refused", "new": "yes"}).text)
     assert "findings in the snapshot of" in findings.text
 
@@ -159,7 +161,7 @@ def test_no_parameter_reaches_the_file_system_or_the_page(site: Site, home: str,
         "change",
         "conn",
     )
-    for view in ("", "/reports", "/findings", "/compare"):
+    for view in ("", "/reports", "/findings", "/usage", "/compare"):
         for name in names:
             answer = admin.get(f"{home}{view}", params={name: text})
             assert answer.status_code == 200
