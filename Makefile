@@ -46,9 +46,13 @@ $(VENV)/.%: requirements/%.txt $(READY)
 run: $(RUN)
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
+# Tests that start no Airflow of their own run side by side; the others want the machine, one after another.
+SIDE_BY_SIDE := tests/unit tests/integration tests/fuzz
+
 test: $(READY)
 	@$(BIN)/python -m tests.machine
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests $(SIDE_BY_SIDE:%=--ignore=%) $(PYTEST_ARGS)
 
 long: $(READY)
 	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/standalone/test_cache_refresh.py $(PYTEST_ARGS)
