@@ -9,9 +9,9 @@ from typing import Any
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.pages import Pages
-from mode_catalog_provider.audit.rows import rows_of
 from mode_catalog_provider.audit.values import text_of
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.rows import rows_of
 from mode_catalog_provider.text import first_of, visible
 
 #: Names in one sentence.

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from mode_catalog_provider.audit.scope import narrowing, same_scope
 from mode_catalog_provider.errors import SnapshotError
-from mode_catalog_provider.snapshot.layout import Layout, manifest_name, parse_directory_name
+from mode_catalog_provider.snapshot.layout import Layout, manifest_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 
 #: Snapshots that are looked at for a whole one: a month of filtered runs is nobody's habit.
@@ -42,10 +42,8 @@ def earlier_snapshot(snapshot: Snapshot, *, days: int = 0) -> Snapshot | None:
     manifest = snapshot.manifest
     if snapshot.adopted or not manifest.workspace:
         return None
-    nested = parse_directory_name(snapshot.directory.name) == manifest.timestamp
-    layout = Layout(snapshot.directory.parent) if nested else Layout.flat(snapshot.directory)
     before = manifest.timestamp - days * 86_400
-    for number, other in enumerate(_newest_first(layout, before=before + (1 if days else 0))):
+    for number, other in enumerate(_newest_first(snapshot.layout, before=before + (1 if days else 0))):
         if same_scope(snapshot, other) and not narrowing(other):
             return other
         if number >= _LOOKED_AT:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from mode_catalog_provider.audit.rows import rows_of
 from mode_catalog_provider.audit.values import count_of, latest, moment_of, text_of
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.rows import rows_of
 from mode_catalog_provider.sql.fingerprint import definitions_used, fingerprint
 
 _CACHE = 32 * 1024

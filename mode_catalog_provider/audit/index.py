@@ -11,10 +11,10 @@ from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import AuditReport
 from mode_catalog_provider.audit.pages import Pages
 from mode_catalog_provider.audit.people_checks import GONE
-from mode_catalog_provider.audit.rows import rows_of
 from mode_catalog_provider.audit.values import count_of, text_of
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.rows import rows_of
 from mode_catalog_provider.sql.dialects import dialect_of
 from mode_catalog_provider.sql.tables import sql_is_available, tables_of
 

@@ -1,27 +1,13 @@
-"""What audits found, kept in the staging area for the next one to compare with.
-
-Not beside the files of its snapshot but one folder above: an audit a week must be found by the next one, when
-retention has long removed the snapshot.
-"""
+"""What audits found, kept in the staging area for the next one to compare with."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 from mode_catalog_provider.audit.finding import AuditReport
-from mode_catalog_provider.errors import SnapshotAlteredError
-from mode_catalog_provider.snapshot.layout import entries, parse_directory_name
-from mode_catalog_provider.snapshot.output import OutputFile, remove_file
+from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.storage import StoragePath
-
-#: Audits of a workspace that are kept.
-KEPT = 20
-
-# Not ``.json``, so that no directory upload picks it up.
-_NAME = re.compile(r"([1-9]\d{0,10})\.audit", re.ASCII)
 
 
 def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
@@ -29,18 +15,7 @@ def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
 
     :return: its path, ``{timestamp}.audit``; ``None`` for a folder of another tool, which is only read.
     """
-    if snapshot.adopted:
-        return None
-    home = _home(snapshot)
-    path = home / f"{report.timestamp}.audit"
-    with OutputFile(path) as output:
-        output.write(report.to_bytes())
-    output.publish()
-    others = _kept(home)
-    others.pop(report.timestamp, None)
-    for timestamp in sorted(others, reverse=True)[KEPT - 1 :]:
-        remove_file(others[timestamp])
-    return path
+    return None if snapshot.adopted else _kept(snapshot).keep(report.timestamp, [report.to_bytes()])
 
 
 def earlier_audits(snapshot: Snapshot) -> Iterator[AuditReport]:
@@ -48,20 +23,10 @@ def earlier_audits(snapshot: Snapshot) -> Iterator[AuditReport]:
 
     Those that cannot be read, or saw a part of the workspace only, say nothing of what is new.
     """
-    kept = _kept(_home(snapshot))
-    for timestamp in sorted(kept, reverse=True):
-        if timestamp < snapshot.manifest.timestamp:
-            with suppress(FileNotFoundError, SnapshotAlteredError):
-                report = AuditReport.from_bytes(kept[timestamp].read_bytes())
-                if not report.narrowed:
-                    yield report
+    for report in _kept(snapshot).read(AuditReport.from_bytes, until=snapshot.manifest.timestamp - 1):
+        if not report.narrowed:
+            yield report
 
 
-def _home(snapshot: Snapshot) -> StoragePath:
-    nested = parse_directory_name(snapshot.directory.name) == snapshot.manifest.timestamp
-    return snapshot.directory.parent if nested else snapshot.directory
-
-
-def _kept(home: StoragePath) -> dict[int, StoragePath]:
-    found = ((_NAME.fullmatch(name), path) for name, path in entries(home).items())
-    return {int(match[1]): path for match, path in found if match}
+def _kept(snapshot: Snapshot) -> KeptRecords:
+    return KeptRecords(snapshot.layout.home, "audit")

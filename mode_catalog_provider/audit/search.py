@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from mode_catalog_provider.audit.pages import Pages
-from mode_catalog_provider.audit.rows import rows_of
 from mode_catalog_provider.audit.values import text_of
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.snapshot.rows import rows_of
 from mode_catalog_provider.sql.dialects import dialect_of
 from mode_catalog_provider.sql.tables import tables_of
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.errors import SnapshotAlteredError
-from mode_catalog_provider.snapshot.layout import entries, parse_directory_name
-from mode_catalog_provider.snapshot.output import OutputFile, remove_file
+from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.storage import StoragePath
 
@@ -35,12 +32,6 @@ MISSING: Mapping[str, str] = {
     "not_ingested": "Catalog has not ingested the source since the snapshot was pushed.",
     "unknown": "None of the known reasons holds.",
 }
-
-#: Reconciliations of a source that are kept.
-KEPT = 20
-
-# Not ``.json``, so that no directory upload picks it up.
-_NAME = re.compile(r"([1-9]\d{0,10})\.([0-9a-f-]{36})\.arrival", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,39 +215,19 @@ def chosen(
 def keep_arrival(report: ArrivalReport, snapshot: Snapshot) -> StoragePath | None:
     """Write a report, in place of an earlier one of the same snapshot, and remove the oldest others.
 
-    It lies where audits lie: beside the snapshots, where retention does not reach it.
-
-    :return: its path; ``None`` for a folder of another tool, which is only read.
+    :return: its path, ``{timestamp}.{source_id}.arrival``; ``None`` for a folder of another tool, which is
+        only read.
     """
     if snapshot.adopted:
         return None
-    home = _home(snapshot)
-    path = home / f"{report.timestamp}.{report.source_id}.arrival"
-    with OutputFile(path) as output:
-        output.write(report.to_bytes())
-    output.publish()
-    others = _kept(home, report.source_id)
-    others.pop(report.timestamp, None)
-    for timestamp in sorted(others, reverse=True)[KEPT - 1 :]:
-        remove_file(others[timestamp])
-    return path
+    return _kept(snapshot, report.source_id).keep(report.timestamp, [report.to_bytes()])
 
 
 def earlier_arrival(snapshot: Snapshot, source_id: str) -> ArrivalReport | None:
     """Return the newest reconciliation of this or an earlier snapshot that can be read, ``None`` for none."""
-    kept = _kept(_home(snapshot), source_id)
-    for timestamp in sorted(kept, reverse=True):
-        if timestamp <= snapshot.manifest.timestamp:
-            with suppress(FileNotFoundError, SnapshotAlteredError):
-                return ArrivalReport.from_bytes(kept[timestamp].read_bytes())
-    return None
+    kept = _kept(snapshot, source_id)
+    return next(kept.read(ArrivalReport.from_bytes, until=snapshot.manifest.timestamp), None)
 
 
-def _home(snapshot: Snapshot) -> StoragePath:
-    nested = parse_directory_name(snapshot.directory.name) == snapshot.manifest.timestamp
-    return snapshot.directory.parent if nested else snapshot.directory
-
-
-def _kept(home: StoragePath, source_id: str) -> dict[int, StoragePath]:
-    found = ((_NAME.fullmatch(name), path) for name, path in entries(home).items())
-    return {int(match[1]): path for match, path in found if match and match[2] == source_id}
+def _kept(snapshot: Snapshot, source_id: str) -> KeptRecords:
+    return KeptRecords(snapshot.layout.home, f"{source_id}.arrival")

@@ -16,7 +16,7 @@ from mode_catalog_provider.catalog.lineage_reasons import Query
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.sorted_rows import sorted_rows
+from mode_catalog_provider.snapshot.rows import sorted_rows
 
 _CACHE = 16 * 1024
 

@@ -281,10 +281,7 @@ def _candidates(snapshot: Snapshot, source_id: str) -> Iterator[tuple[int, Stora
         if parsed is not None and parsed[1] == source_id:
             yield parsed[0], path
     workspace_directory = snapshot.directory.parent
-    if (
-        parse_directory_name(snapshot.directory.name) != snapshot.manifest.timestamp
-        or workspace_directory.name != snapshot.manifest.workspace
-    ):
+    if snapshot.layout.is_flat or workspace_directory.name != snapshot.manifest.workspace:
         return  # not nested: the folders around are none of ours
     for workspace in _children(workspace_directory.parent):
         for directory in _children(workspace):

@@ -15,7 +15,7 @@ from typing import Any
 from mode_catalog_provider.audit.values import count_of, moment_of, text_of
 from mode_catalog_provider.snapshot.change_words import name_of
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.sorted_rows import rows_with_facts, sorted_rows
+from mode_catalog_provider.snapshot.rows import rows_with_facts, sorted_rows
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.text import visible
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,17 +14,12 @@ from typing import Any
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.rights.store import Grant, RightsStore
-from mode_catalog_provider.snapshot.layout import entries
-from mode_catalog_provider.snapshot.output import OutputFile, make_directory, remove_file
+from mode_catalog_provider.snapshot.kept import KeptRecords
+from mode_catalog_provider.snapshot.output import make_directory
 from mode_catalog_provider.storage import StoragePath
-
-#: Audits of rights that are kept.
-KEPT = 20
 
 #: Sub-folder of a workspace's folder in the staging area; no upload looks into it.
 FOLDER = "permissions"
-
-_NAME = re.compile(r"([1-9]\d{0,10})\.(permissions|grants\.csv|sqlite)", re.ASCII)
 
 
 class RightsRecords:
@@ -36,11 +30,13 @@ class RightsRecords:
 
     def __init__(self, folder: StoragePath) -> None:
         self._folder = folder
+        self._tables = KeptRecords(folder, "sqlite")
+        self._matrices = KeptRecords(folder, "grants.csv")
+        self._reports = KeptRecords(folder, "permissions")
 
     def newest(self) -> int | None:
         """Return the timestamp of the newest audit that is whole."""
-        whole = (stamp for stamp, files in self._kept().items() if {"permissions", "sqlite"} <= files.keys())
-        return max(whole, default=None)
+        return max(self._tables.paths().keys() & self._reports.paths().keys(), default=None)
 
     def findings_of(self, timestamp: int) -> set[tuple[str, str | None]]:
         """Return what an audit found, by identity; nothing when its report is damaged."""
@@ -65,8 +61,8 @@ class RightsRecords:
         :return: the paths written: ``sqlite``, ``csv`` and ``json``.
         """
         make_directory(self._folder)
-        kept = self._kept()
-        while timestamp in kept:
+        taken = {at for each in (self._tables, self._matrices, self._reports) for at in each.paths()}
+        while timestamp in taken:
             timestamp += 1
         paths = {}
         with tempfile.TemporaryDirectory(prefix="mode-permissions-") as folder:
@@ -74,28 +70,10 @@ class RightsRecords:
             store.save(str(database))
             with database.open("rb") as source:
                 content = iter(lambda: source.read(1 << 20), b"")
-                paths["sqlite"] = self._write(f"{timestamp}.sqlite", content)
-        paths["csv"] = self._write(f"{timestamp}.grants.csv", csv_lines(store.grants()))
-        paths["json"] = self._write(f"{timestamp}.permissions", [json.dumps(report, indent=1).encode()])
-        for old in sorted(kept, reverse=True)[KEPT - 1 :]:
-            for path in kept[old].values():
-                remove_file(path)
+                paths["sqlite"] = self._tables.keep(timestamp, content)
+        paths["csv"] = self._matrices.keep(timestamp, csv_lines(store.grants()))
+        paths["json"] = self._reports.keep(timestamp, [json.dumps(report, indent=1).encode()])
         return paths
-
-    def _write(self, name: str, content: Iterable[bytes]) -> StoragePath:
-        path = self._folder / name
-        with OutputFile(path) as output:
-            for part in content:
-                output.write(part)
-        output.publish()
-        return path
-
-    def _kept(self) -> dict[int, dict[str, StoragePath]]:
-        found: dict[int, dict[str, StoragePath]] = {}
-        for name, path in entries(self._folder).items():
-            if match := _NAME.fullmatch(name):
-                found.setdefault(int(match[1]), {})[match[2]] = path
-        return found
 
 
 def csv_lines(grants: Iterable[Grant]) -> Iterator[bytes]:

@@ -11,9 +11,7 @@ from mode_catalog_provider.mode.pages import count_of
 from mode_catalog_provider.moments import parsed
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.row_stream import json_rows
-
-_CHUNK = 1 << 20
+from mode_catalog_provider.snapshot.rows import rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ def known_reports(snapshot: Snapshot) -> Iterator[KnownReport]:
     """Yield the reports by token, each joined with its facts; both files are sorted alike."""
     facts = read_facts(snapshot, "report")
     fact = next(facts, None)
-    for row in _rows(snapshot, "report"):
+    for row in rows_of(snapshot, "report"):
         token = str(row.get("token"))
         while fact is not None and str(fact["token"]) < token:
             fact = next(facts, None)
@@ -76,18 +74,10 @@ def inactive_members(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]
     """
     states = {str(fact["token"]): fact.get("state") for fact in read_facts(snapshot, "member")}
     everybody, gone = set(), set()
-    for row in _rows(snapshot, "member"):
+    for row in rows_of(snapshot, "member"):
         if isinstance(username := row.get("username"), str) and username:
             everybody.add(username.lower())
             state = states.get(str(row.get("token")))
             if isinstance(state, str) and state.lower() not in ("active", "confirmed", ""):
                 gone.add(username.lower())
     return frozenset(everybody), frozenset(gone)
-
-
-def _rows(snapshot: Snapshot, asset: str) -> Iterator[dict[str, object]]:
-    entry = next((one for one in snapshot.manifest.files if one.asset == asset), None)
-    if entry is None:
-        return
-    with snapshot.file_path(entry).open("rb") as file:
-        yield from json_rows(iter(lambda: file.read(_CHUNK), b""))

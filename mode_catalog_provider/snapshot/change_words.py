@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts
+from mode_catalog_provider.snapshot.rows import RowWithFacts
 
 #: The closed list of what a change is called, in the order in which it is told.
 CHANGE_WORDS: Mapping[str, str] = MappingProxyType(

@@ -12,7 +12,7 @@ from mode_catalog_provider.scratch import private_database, token_bytes
 from mode_catalog_provider.snapshot.change_words import differences, name_of
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts, rows_with_facts, side_by_side
+from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
 
 #: The assets in the order in which changes are told: what holds others comes before them.
 ORDER = ("collection", "report", "query", "datasource", "member")

@@ -65,8 +65,7 @@ def chosen_snapshot(
 
 def snapshots_beside(snapshot: Snapshot) -> dict[int, StoragePath]:
     """Return the manifests of the complete snapshots that lie where a snapshot lies, its own as well."""
-    nested = parse_directory_name(snapshot.directory.name) == snapshot.manifest.timestamp
-    return dict(sorted(_manifests(snapshot.directory.parent if nested else snapshot.directory).items()))
+    return dict(sorted(_manifests(snapshot.layout.home).items()))
 
 
 def _manifests(folder: StoragePath) -> dict[int, StoragePath]:

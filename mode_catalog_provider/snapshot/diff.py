@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -17,19 +16,12 @@ from mode_catalog_provider.snapshot.changes import (
     check_same_workspace,
     differing_options,
 )
-from mode_catalog_provider.snapshot.layout import entries, parse_directory_name
-from mode_catalog_provider.snapshot.output import OutputFile, remove_file
+from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts, rows_with_facts, side_by_side
+from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
 from mode_catalog_provider.storage import StoragePath
 
 FORMAT_VERSION = 1
-
-#: Differences of a workspace that are kept.
-KEPT = 20
-
-# Not ``.json``, so that no directory upload picks it up.
-_NAME = re.compile(r"([1-9]\d{0,10})\.changes", re.ASCII)
 
 # KiB of what waits to be told.
 _CACHE = 4 * 1024
@@ -63,7 +55,7 @@ class SnapshotDiff:
         self.options = differing_options(before.manifest, after.manifest)
         #: Whether another tool made one of the two, which then may hold less of the workspace.
         self.mixed = before.adopted != after.adopted
-        self._home = None if after.adopted else _home(after)
+        self._kept = None if after.adopted else KeptRecords(after.layout.home, "changes")
         self._database = private_database(cache=_CACHE)
         self._database.execute("CREATE TABLE change (asset TEXT, word TEXT, body TEXT)")
         self._database.execute("CREATE TABLE usage (views INTEGER, runs INTEGER, body TEXT)")
@@ -162,18 +154,9 @@ class SnapshotDiff:
 
         :return: its path; ``None`` for a folder of another tool, which is only read.
         """
-        if self._home is None:
+        if self._kept is None:
             return None
-        path = self._home / f"{self.after.timestamp}.changes"
-        with OutputFile(path) as output:
-            for piece in self.to_json():
-                output.write(piece.encode("ascii"))
-        output.publish()
-        others = kept_changes(self._home)
-        others.pop(self.after.timestamp, None)
-        for timestamp in sorted(others, reverse=True)[KEPT - 1 :]:
-            remove_file(others[timestamp])
-        return path
+        return self._kept.keep(self.after.timestamp, (piece.encode("ascii") for piece in self.to_json()))
 
     def _fill(self, before: Snapshot, after: Snapshot) -> None:
         for change in changes_between(before, after):
@@ -217,12 +200,6 @@ def per_day(number: int | None, days: float) -> float | None:
     return None if number is None or days <= 0 else round(number / days, 2)
 
 
-def kept_changes(home: StoragePath) -> dict[int, StoragePath]:
-    """Return the kept differences of a workspace, by the timestamp of the later snapshot."""
-    found = ((_NAME.fullmatch(name), path) for name, path in entries(home).items())
-    return {int(match[1]): path for match, path in found if match}
-
-
 def counted(value: object) -> int | None:
     """Return a counter as a number, ``None`` where it is none."""
     # Mode's documentation says text, its answers say number.
@@ -231,11 +208,6 @@ def counted(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:
         return int(value)
     return int(value) if isinstance(value, int | float) and 0 <= value < 10**15 else None
-
-
-def _home(snapshot: Snapshot) -> StoragePath:
-    nested = parse_directory_name(snapshot.directory.name) == snapshot.manifest.timestamp
-    return snapshot.directory.parent if nested else snapshot.directory
 
 
 def _listed(name: str, objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -8,9 +8,7 @@ from typing import Any
 
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.row_stream import json_rows
-
-_CHUNK = 1 << 20
+from mode_catalog_provider.snapshot.rows import rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +32,13 @@ def disappeared(before: Snapshot, after: Snapshot, *, limit: int) -> list[Disapp
     :param after: the later one.
     :param limit: how many names to return, over all assets.
     :return: an entry for each asset of which something is gone.
-    :raises ValueError: when a file is not what its manifest says.
+    :raises SnapshotError: when a file is gone, or is not what its manifest says.
     :raises OSError: when one cannot be read.
     """
     found = []
     for asset in DATA_ASSETS:
         count, names = 0, []
-        for row in _lacking(_rows(before, asset), _rows(after, asset)):
+        for row in _lacking(rows_of(before, asset), rows_of(after, asset)):
             count += 1
             if limit > 0:
                 limit -= 1
@@ -57,12 +55,6 @@ def _lacking(before: Iterator[Mapping[str, Any]], after: Iterator[Mapping[str, A
             kept = next(after, None)
         if kept is None or kept["token"] != row["token"]:
             yield row
-
-
-def _rows(snapshot: Snapshot, asset: str) -> Iterator[Mapping[str, Any]]:
-    (entry,) = (entry for entry in snapshot.manifest.files if entry.asset == asset)
-    with snapshot.file_path(entry).open("rb") as file:
-        yield from json_rows(iter(lambda: file.read(_CHUNK), b""))
 
 
 def _name(row: Mapping[str, Any]) -> str:

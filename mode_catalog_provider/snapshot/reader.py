@@ -58,6 +58,12 @@ class Snapshot:
     adopted: bool = False
     ignored: tuple[str, ...] = ()
 
+    @property
+    def layout(self) -> Layout:
+        """Where it lies among its like; ``layout.home`` is the folder of its workspace's records."""
+        nested = parse_directory_name(self.directory.name) == self.manifest.timestamp
+        return Layout(self.directory.parent) if nested else Layout.flat(self.directory)
+
     def file_path(self, entry: FileEntry) -> StoragePath:
         """Return the path of one of the six files."""
         return self.directory / entry.name

@@ -15,7 +15,7 @@ from mode_catalog_provider.snapshot.change_words import name_of
 from mode_catalog_provider.snapshot.diff import counted, increase, per_day
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
-from mode_catalog_provider.snapshot.sorted_rows import RowWithFacts, rows_with_facts, side_by_side
+from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
 
 #: How far back "recent" reaches.
 WINDOW = timedelta(days=30)

@@ -6,9 +6,10 @@ import pytest
 
 from mode_catalog_provider.audit.finding import AuditReport
 from mode_catalog_provider.audit.options import AuditOptions
-from mode_catalog_provider.audit.record import KEPT, keep_audit
+from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.snapshot.kept import KEPT
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.retention import prune

@@ -13,7 +13,8 @@ from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotMismatchE
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import changes_between
-from mode_catalog_provider.snapshot.diff import KEPT, SnapshotDiff, kept_changes
+from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.kept import KEPT, KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory
 from tests.unit.snapshot.days import Object, day, refused
 from tests.unit.snapshot.sets import lay, vendor_files
@@ -342,7 +343,7 @@ def test_it_is_kept_one_folder_above_the_snapshot_and_the_oldest_go(tmp_path: Pa
             path = diff.keep()
             assert path is not None
             assert json.loads(path.read_bytes())["changes"] == []
-    assert len(kept_changes(home)) == KEPT
+    assert len(KeptRecords(home, "changes").paths()) == KEPT
     assert path.parent == home
 
 

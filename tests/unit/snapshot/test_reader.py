@@ -131,7 +131,6 @@ def test_a_refusal_never_shows_what_is_in_the_file(tmp_path: Path) -> None:
         ([row_of("report", "b"), row_of("report", "a")], "order"),
         ([row_of("report", "a"), row_of("report", "a")], "order"),
         ([row_of("report", "a"), {"token": "b"}], "row 2 .*keys"),
-        ([row_of("report", "a", name={"en": "Sales"})], "flat"),
         ([{**row_of("report", "a"), "token": None}], "order"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The rows of snapshots side by side, by token, in memory that does not grow with them."""
+"""The rows of a snapshot, and those of several side by side, in memory that does not grow with them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,27 @@ RowWithFacts = tuple[Row, Row]
 _CHUNK = 1 << 20
 
 
+def rows_of(snapshot: Snapshot, asset: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one asset as they stand in its file.
+
+    :param snapshot: its files need not have been verified.
+    :param asset: one of the five data assets.
+    :raises SnapshotNotFoundError: the file is gone.
+    :raises SnapshotAlteredError: it is not one of rows.
+    """
+    entry = next(entry for entry in snapshot.manifest.files if entry.asset == asset)
+    path = snapshot.file_path(entry)
+    try:
+        with path.open("rb") as file:
+            yield from json_rows(iter(lambda: file.read(_CHUNK), b""))
+    except FileNotFoundError as error:
+        raise SnapshotNotFoundError(
+            f"{path} is not there any more, though its manifest is. Take another snapshot."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise SnapshotAlteredError(f"{path} is not a whole {asset} file ({error}). Extract again.") from error
+
+
 def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
     """Yield the rows of one asset by token, in code point order, each token once.
 
@@ -33,15 +54,15 @@ def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
     if not snapshot.adopted:
         yield from _in_order(snapshot, asset)
         return
-    spool = RowStore()
+    waiting = RowStore()
     try:
-        for row in _rows(snapshot, asset):
+        for row in rows_of(snapshot, asset):
             if isinstance(row.get("token"), str):
-                spool.put(asset, row["token"], json.dumps(row).encode("ascii"))
-        for body in spool.bodies(asset):
+                waiting.put(asset, row["token"], json.dumps(row).encode("ascii"))
+        for body in waiting.bodies(asset):
             yield json.loads(body)
     finally:
-        spool.close()
+        waiting.close()
 
 
 def rows_with_facts(snapshot: Snapshot, asset: str) -> Iterator[RowWithFacts]:
@@ -73,7 +94,7 @@ def side_by_side(*streams: Iterator[RowWithFacts]) -> Iterator[tuple[RowWithFact
 
 def _in_order(snapshot: Snapshot, asset: str) -> Iterator[Row]:
     previous = b""
-    for row in _rows(snapshot, asset):
+    for row in rows_of(snapshot, asset):
         token = row.get("token")
         key = token_bytes(token) if isinstance(token, str) else b""
         if key <= previous:
@@ -83,17 +104,3 @@ def _in_order(snapshot: Snapshot, asset: str) -> Iterator[Row]:
             )
         previous = key
         yield row
-
-
-def _rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
-    entry = next(entry for entry in snapshot.manifest.files if entry.asset == asset)
-    path = snapshot.file_path(entry)
-    try:
-        with path.open("rb") as file:
-            yield from json_rows(iter(lambda: file.read(_CHUNK), b""))
-    except FileNotFoundError as error:
-        raise SnapshotNotFoundError(
-            f"{path} is not there any more, though its manifest is. Take another snapshot."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SnapshotAlteredError(f"{path} is not a whole {asset} file ({error}). Extract again.") from error
