@@ -263,7 +263,3 @@ class TooManyRunsError(ModeCatalogError):
     """A refresh would start more runs than its ``max_runs`` allows; none was started."""
 
     permanent = True
-
-
-class WaitTimeoutError(ModeCatalogError):
-    """What was waited for (a run, an ingestion) did not happen before the deadline."""

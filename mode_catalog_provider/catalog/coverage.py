@@ -1,4 +1,4 @@
-"""Is a run that was asked for earlier answered already, by a snapshot that was begun later and pushed?
+"""Is a run that was asked for earlier covered already, by a snapshot that was begun later and pushed?
 
 A Mode snapshot is of now, so five missed days that are replayed all want the same thing. Times cannot tell
 who asked first: Airflow does not show a task when its run was queued, and clocks of several hosts differ. So
@@ -50,8 +50,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A snapshot that answers a run.
+class Coverage:
+    """A snapshot that covers a run: what the run would do is done.
 
     :param manifest: the snapshot.
     :param refused: why it was not pushed, because of what had shrunk; ``None``: it was not refused.
@@ -64,7 +64,7 @@ class Answer:
     asked: OpenQuestion | None = None
 
 
-def answer_to(
+def covering_snapshot(
     request: RunRequest,
     *,
     layout: Layout,
@@ -73,8 +73,8 @@ def answer_to(
     options: Mapping[str, Any],
     started_at: datetime | None,
     now: datetime | None = None,
-) -> Answer | None:
-    """Return the newest snapshot that answers a request, ``None`` when there is none; ask under the run lock.
+) -> Coverage | None:
+    """Return the newest snapshot that covers a request, ``None`` when there is none; ask under the run lock.
 
     One that was pushed goes before one that a person is asked about, and that before one that was refused.
 
@@ -86,7 +86,7 @@ def answer_to(
     :param options: the options it would extract with; a snapshot of other content does not count.
     :param started_at: when Airflow started the run; used only where nobody wrote down how often it had been
         cleared.
-    :param now: the current time; a question that nobody acts on any more answers nothing.
+    :param now: the current time; a question that nobody acts on any more covers nothing.
     """
     now = now or datetime.now(UTC)
     asked = refused = None
@@ -98,17 +98,17 @@ def answer_to(
                 continue
             manifest = open_snapshot(directory / manifest_name(timestamp)).manifest
         except SnapshotError:
-            continue  # only its push record was kept, or somebody changed it: that answers nobody
+            continue  # only its push record was kept, or somebody changed it: that covers nobody
         same = manifest.host == host and all(
             manifest.options.get(name) == options.get(name) for name in CONTENT_OPTIONS
         )
-        if same and any(_answers(entry, request, manifest, started_at) for entry in manifest.answers):
+        if same and any(_covers(entry, request, manifest, started_at) for entry in manifest.answers):
             if record.completed_at is not None:
-                return Answer(manifest=manifest)
+                return Coverage(manifest=manifest)
             if _is_open(record, now):
-                asked = asked or Answer(manifest=manifest, asked=record.asked)
+                asked = asked or Coverage(manifest=manifest, asked=record.asked)
             else:
-                refused = refused or Answer(manifest=manifest, refused=record.refused)
+                refused = refused or Coverage(manifest=manifest, refused=record.refused)
     return asked or refused
 
 
@@ -116,7 +116,7 @@ def _is_open(record: PushRecord, now: datetime) -> bool:
     return record.asked is not None and now < datetime.fromisoformat(record.asked.until)
 
 
-def _answers(
+def _covers(
     entry: Mapping[str, Any], request: RunRequest, manifest: Manifest, started_at: datetime | None
 ) -> bool:
     if (entry.get("dag_id"), entry.get("run_id")) != (request.dag_id, request.run_id):

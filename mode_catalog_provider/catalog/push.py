@@ -1,8 +1,7 @@
-"""Push a snapshot, or a single file, to Catalog: every check first, then the files, the summary last."""
+"""Push a snapshot to Catalog: every check first, then the files, the summary last."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -16,19 +15,15 @@ from mode_catalog_provider.catalog.dashboards import compare_with_catalog
 from mode_catalog_provider.catalog.guards import describe_change, refuse_unsuitable
 from mode_catalog_provider.catalog.ingest import CatalogIngest, OutgoingFile
 from mode_catalog_provider.catalog.last_push import last_push
-from mode_catalog_provider.catalog.multipart import CHUNK
 from mode_catalog_provider.catalog.push_record import AcceptedShrink, FileState, OpenQuestion, PushRecord
 from mode_catalog_provider.catalog.push_target import CheckedSource, SourceCheck, look_at_push_target
-from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
 from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ModeCatalogError,
-    SnapshotIncompleteError,
-    SnapshotNotFoundError,
     SnapshotShrunkError,
 )
-from mode_catalog_provider.snapshot.layout import StoragePath, entries, parse_data_file
+from mode_catalog_provider.snapshot.layout import StoragePath, entries
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.text import first_of
@@ -176,71 +171,6 @@ def push_snapshot(
     return push.result()
 
 
-def push_file(
-    *,
-    path: StoragePath,
-    ingest: CatalogIngest,
-    api: CatalogApi | None = None,
-    source_check: SourceCheck = "warn",
-    dry_run: bool = False,
-    fence: Callable[[], None] = lambda: None,
-    log: logging.Logger = logger,
-) -> PushResult:
-    """Push one file of any kind, without the checks and the memory that a snapshot has.
-
-    A second push of the same file is a conflict, because nothing beside the file tells that the first one
-    was ours.
-
-    :param path: the file.
-    :param ingest: the upload endpoint, the source and the file type.
-    :param api: the GraphQL API to check the source with; ``None`` skips that check. The source of a file that
-        is named like one of a Mode set must be Mode's.
-    :param source_check: as for :func:`push_snapshot`.
-    :param dry_run: check everything, send nothing; default ``False``.
-    :param fence: raises when the run lock was lost; called before the file is sent.
-    :param log: where one line about the file goes.
-    :raises SnapshotNotFoundError: there is no such file.
-    :raises SnapshotIncompleteError: the file is empty.
-    :raises UploadConflictError: Catalog holds a file of this name.
-    """
-    began = time.monotonic()
-    if not path.is_file():
-        raise SnapshotNotFoundError(
-            f"There is no file {path} to upload, or it cannot be seen from this machine."
-        )
-    size, sha256 = _measure(path)
-    if size == 0:
-        raise SnapshotIncompleteError(
-            f"{path} is empty. Catalog keeps the first file of a name, so an empty one would block "
-            f"the real one."
-        )
-    if api is not None:
-        is_of_mode = parse_data_file(path.name) is not None
-        look_at_push_target(
-            api,
-            ingest.source_id,
-            type=VISUALIZATION if is_of_mode else None,
-            technology=MODE if is_of_mode else None,
-            check=source_check,
-            log=log,
-        )
-    file = OutgoingFile(open=_opener(path), name=ingest.name_for(path.name), size=size, sha256=sha256)
-    outcome = None
-    if dry_run:
-        log.info("Dry run, not sent: %s (%s bytes)", file.name, size)
-    else:
-        outcome = ingest.push(file, before_attempt=fence)
-        log.info("Uploaded %s (%s bytes) to Catalog source %s", file.name, size, ingest.source_id)
-    return PushResult(
-        source_id=ingest.source_id,
-        snapshot=location_of(path),
-        pushed=[file.name] if outcome == "stored" else [],
-        already_there=[file.name] if outcome == "already_there" else [],
-        bytes=size if outcome == "stored" else 0,
-        seconds=round(time.monotonic() - began, 3),
-    )
-
-
 def _tell_what_stays(snapshot: Snapshot, log: logging.Logger) -> None:
     sent = {entry.name for entry in snapshot.manifest.files}
     others = sorted(
@@ -353,12 +283,3 @@ def _describe(entry: FileEntry) -> str:
 
 def _opener(path: StoragePath) -> Callable[[], BinaryIO]:
     return lambda: path.open("rb")
-
-
-def _measure(path: StoragePath) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    with _opener(path)() as file:
-        while chunk := file.read(CHUNK):
-            size += len(chunk)
-            digest.update(chunk)
-    return size, digest.hexdigest()

@@ -13,7 +13,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from mode_catalog_provider.catalog.moment import moment_or_ingestion
+from mode_catalog_provider.catalog.ingestion import moment_or_ingestion
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.cli.connections import add_catalog, add_mode, catalog_api, mode_client
 from mode_catalog_provider.cli.environment import UsageError

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
-from mode_catalog_provider.catalog.push_folder import push_folder
+from mode_catalog_provider.catalog.push import PushResult, push_snapshot
+from mode_catalog_provider.catalog.push_files import push_file, push_folder
 from mode_catalog_provider.cli.arguments import CommandParser
 from mode_catalog_provider.cli.connections import add_catalog, catalog_api, catalog_ingest
 from mode_catalog_provider.cli.environment import ENVIRONMENT, UsageError, with_variable

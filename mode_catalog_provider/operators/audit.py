@@ -24,8 +24,7 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
-from mode_catalog_provider.tasks.rendered import rendered_days, rendered_words
-from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered_days, rendered_words
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50

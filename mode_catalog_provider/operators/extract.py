@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.catalog.coverage import Answer, answer_to
+from mode_catalog_provider.catalog.coverage import Coverage, covering_snapshot
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
@@ -92,10 +92,10 @@ class ModeExtractOperator(BaseOperator):
         run lock, and give all runs the same ``output_dir``. When the upload of that snapshot was refused
         because it had shrunk, this run fails at once with the same reason: another would be refused as well.
     :param accept_shrink: whether the upload of this run accepts a smaller snapshot, default ``False``; then
-        one that was refused answers nothing.
+        one that was refused covers nothing.
     :param approve_shrink: whether the upload of this run asks a person about a smaller snapshot (``ask``):
-        then one that was refused answers nothing either. Default ``fail``. While a person is being asked
-        about a snapshot that answers this run, this task gives the lock back, waits for the answer without a
+        then one that was refused covers nothing either. Default ``fail``. While a person is being asked
+        about a snapshot that covers this run, this task gives the lock back, waits for the answer without a
         worker, and ends as the run that asked: skipped when it was uploaded, failed when it was not.
     :param catalog_conn_id: connection of type ``coalesce_catalog`` that names the source whose pushes count
         for ``on_covered``, default ``coalesce_catalog_default``.
@@ -209,13 +209,13 @@ class ModeExtractOperator(BaseOperator):
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
-                answer = self._answer(context, layout, client.host, options)
-                if answer is not None and answer.asked is not None:
+                coverage = self._coverage(context, layout, client.host, options)
+                if coverage is not None and coverage.asked is not None:
                     give_back(self.lease)
-                    self._wait_for_answer(answer)
+                    self._wait_for_answer(coverage)
                 with held_lease(self.lease, on_lost=client.cancel) as holds:
-                    if answer is not None:
-                        self._skip_if_covered(context, answer)
+                    if coverage is not None:
+                        self._skip_if_covered(context, coverage)
                     extraction = Extraction(client=client, options=options)
                     try:
                         captured = capture(
@@ -242,11 +242,11 @@ class ModeExtractOperator(BaseOperator):
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with self.hook.get_client() as client:
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
-                answer = self._answer(context, layout, client.host, self._options())
-            if answer is not None and answer.asked is not None:
-                self._wait_for_answer(answer)
-            if answer is not None:
-                self._skip_if_covered(context, answer)
+                coverage = self._coverage(context, layout, client.host, self._options())
+            if coverage is not None and coverage.asked is not None:
+                self._wait_for_answer(coverage)
+            if coverage is not None:
+                self._skip_if_covered(context, coverage)
             raise AirflowFailException(
                 "Nothing was extracted: a person was being asked about a snapshot that answers this run too, "
                 "and it was not uploaded. Clear this run to extract again."
@@ -258,13 +258,13 @@ class ModeExtractOperator(BaseOperator):
         if self._client is not None:
             self._client.cancel()
 
-    def _answer(
+    def _coverage(
         self, context: Context, layout: Layout, host: str, options: ExtractionOptions
-    ) -> Answer | None:
+    ) -> Coverage | None:
         run = this_run(context)
         if self.on_covered == "run" or run is None:
             return None
-        return answer_to(
+        return covering_snapshot(
             run,
             layout=layout,
             source_id=CatalogHook(self.catalog_conn_id).source_id(self.source_id),
@@ -273,21 +273,21 @@ class ModeExtractOperator(BaseOperator):
             started_at=context["dag_run"].start_date,
         )
 
-    def _wait_for_answer(self, answer: Answer) -> NoReturn:
-        asked = answer.asked
+    def _wait_for_answer(self, coverage: Coverage) -> NoReturn:
+        asked = coverage.asked
         self.log.info(
             "Snapshot %s answers this run too, and a person is being asked whether it may be uploaded. This "
             "run ends as that one does; looking again in %s.",
-            answer.manifest.timestamp,
+            coverage.manifest.timestamp,
             LOOK_AGAIN,
         )
         self.log.info("%s", asked.why if asked else "")
         self.defer(trigger=TimeDeltaTrigger(LOOK_AGAIN), method_name="question_looked_at")
 
-    def _skip_if_covered(self, context: Context, answer: Answer) -> None:
-        covering = answer.manifest
-        if answer.refused is not None:
-            self._fail_if_refused(covering.timestamp, answer.refused)
+    def _skip_if_covered(self, context: Context, coverage: Coverage) -> None:
+        covering = coverage.manifest
+        if coverage.refused is not None:
+            self._fail_if_refused(covering.timestamp, coverage.refused)
             return
         lease = rendered_mapping("lease", self.lease) or {}
         # The lease tells this decision from one of an earlier life of the run.

@@ -23,8 +23,7 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
-from mode_catalog_provider.tasks.rendered import rendered_number
-from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number
 
 #: Findings of each kind in the log and in XCom; the kept file has more.
 SHOWN = 50

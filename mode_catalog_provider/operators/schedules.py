@@ -21,8 +21,7 @@ from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
-from mode_catalog_provider.tasks.rendered import rendered_number, rendered_words
-from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_words
 
 #: Findings in the log and in XCom.
 SHOWN = 50

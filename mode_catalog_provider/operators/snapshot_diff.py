@@ -31,8 +31,7 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks.compat import AirflowSkipException, Stats
 from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
-from mode_catalog_provider.tasks.rendered import rendered_truth
-from mode_catalog_provider.tasks.staged_snapshot import given_manifest
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered_truth
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
 from mode_catalog_provider.text import visible
 

@@ -15,8 +15,8 @@ from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.last_push import last_push
-from mode_catalog_provider.catalog.push import PushResult, push_file, push_snapshot
-from mode_catalog_provider.catalog.push_folder import push_folder
+from mode_catalog_provider.catalog.push import PushResult, push_snapshot
+from mode_catalog_provider.catalog.push_files import push_file, push_folder
 from mode_catalog_provider.catalog.push_record import AcceptedShrink
 from mode_catalog_provider.catalog.push_target import source_check
 from mode_catalog_provider.errors import ConfigurationError, SnapshotShrunkError
@@ -34,9 +34,8 @@ from mode_catalog_provider.tasks.held_lease import (
     was_given_back,
 )
 from mode_catalog_provider.tasks.links import CatalogSourceLink, ExtractionLink
-from mode_catalog_provider.tasks.rendered import rendered_number, rendered_truth
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_truth
 from mode_catalog_provider.tasks.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
-from mode_catalog_provider.tasks.staged_snapshot import given_manifest
 from mode_catalog_provider.tasks.sync_summary import (
     SUMMARY,
     SUMMARY_MARKDOWN,

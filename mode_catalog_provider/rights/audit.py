@@ -13,7 +13,8 @@ from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import PAGES, web_url
 from mode_catalog_provider.rights.changes import RightChange, changes_since
-from mode_catalog_provider.rights.findings import RIGHTS_CHECKS, Expectations, OwnedReport, RightsFindings
+from mode_catalog_provider.rights.findings import RIGHTS_CHECKS, Expectations, RightsFindings
+from mode_catalog_provider.rights.owners import OwnedReport
 from mode_catalog_provider.rights.reading import NotRead, RightsReading
 from mode_catalog_provider.rights.record import RightsRecords
 from mode_catalog_provider.rights.store import Grant, RightsStore

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.rights.owners import OwnedReport
 from mode_catalog_provider.rights.store import RightsStore
 from mode_catalog_provider.text import first_of, visible
 
@@ -46,17 +47,6 @@ class Expectations:
     most_admins: int = 5
     admins: Collection[str] = ()
     groups: Collection[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnedReport:
-    """A report as far as rights concern it: its collection, its creator, and whether everybody sees it."""
-
-    token: str
-    name: str
-    collection: str | None
-    creator: str | None
-    public: bool | None
 
 
 class RightsFindings:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from mode_catalog_provider.rights.findings import OwnedReport
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import rows_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnedReport:
+    """A report as far as rights concern it: its collection, its creator, and whether everybody sees it."""
+
+    token: str
+    name: str
+    collection: str | None
+    creator: str | None
+    public: bool | None
 
 
 def owned_reports(snapshot: Snapshot) -> Iterator[OwnedReport]:

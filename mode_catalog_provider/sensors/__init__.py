@@ -1,0 +1,1 @@
+"""The sensors: both wait until Catalog has ingested sources (``ingestion.py``), each for its own reason."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mode_catalog_provider.moments import of_second
-from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
 from mode_catalog_provider.sql.difference import difference
@@ -159,8 +158,3 @@ def _spaced(word: str) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
-
-
-def legend() -> Iterator[str]:
-    """Yield the words for changes and what they mean, one a line."""
-    yield from (f"{word:<20} {meaning}" for word, meaning in CHANGE_WORDS.items())

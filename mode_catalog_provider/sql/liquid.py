@@ -64,17 +64,6 @@ class _Block:
     branches: list[tuple[str, list[_Piece | _Block]]] = field(default_factory=list)
 
 
-def without_liquid(text: str) -> str:
-    """Return a text without tags, outputs, forms and comments of Liquid; what stands between them stays.
-
-    Lines stay where they are.
-    """
-    return "".join(
-        piece.content if piece.kind == "text" else " " + "\n" * piece.content.count("\n")
-        for piece in _pieces(text)
-    )
-
-
 def readings(text: str) -> Iterator[str]:
     """Yield the SQL that a text stands for, until each branch of each condition was seen.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from mode_catalog_provider.catalog.moment import moment_or_ingestion
+from mode_catalog_provider.catalog.ingestion import moment_or_ingestion
 from mode_catalog_provider.catalog.sources import CatalogSource
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.catalog.coverage import Answer
+from mode_catalog_provider.catalog.coverage import Coverage
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.snapshot.reader import open_snapshot
 
@@ -43,8 +43,8 @@ def test_a_snapshot_answers_the_runs_that_were_queued_when_it_was_begun(sync):
 def covered_sync(sync, monkeypatch):
     """Run the sync DAG once, then again as a run that the first one's snapshot covers."""
     manifest = open_snapshot(Path(sync().result("extract")["manifest"])).manifest
-    answer = Answer(manifest=manifest, refused=None)
-    monkeypatch.setattr(extract_module, "answer_to", lambda *_, **__: answer)
+    answer = Coverage(manifest=manifest, refused=None)
+    monkeypatch.setattr(extract_module, "covering_snapshot", lambda *_, **__: answer)
 
     def run(conf, configured):
         def look_often(dag):

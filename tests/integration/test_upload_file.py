@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from mode_catalog_provider.catalog.push import push_file
+from mode_catalog_provider.catalog.push_files import push_file
 from mode_catalog_provider.errors import (
     LockLostError,
     SnapshotIncompleteError,

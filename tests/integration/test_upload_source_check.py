@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from mode_catalog_provider.catalog.push import push_file
+from mode_catalog_provider.catalog.push_files import push_file
 from mode_catalog_provider.catalog.push_record import read, record_path
 from mode_catalog_provider.errors import ModeCatalogError, UnknownSourceError
 from tests.integration.upload_cases import ORDER, make_snapshot, new_api, new_ingest, push

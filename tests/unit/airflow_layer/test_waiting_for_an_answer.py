@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from mode_catalog_provider.catalog.coverage import Answer, RunRequest
+from mode_catalog_provider.catalog.coverage import Coverage, RunRequest
 from mode_catalog_provider.catalog.push_record import OpenQuestion
 from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
@@ -17,7 +17,7 @@ from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkip
 pytestmark = pytest.mark.usefixtures("connect")
 
 MANIFEST = SimpleNamespace(timestamp=1_795_000_000, workspace="acme", started_at="2026-11-18T11:06:40+00:00")
-ASKED = Answer(manifest=MANIFEST, asked=OpenQuestion(why="It shrank.", until="2099-01-01T00:00:00+00:00"))
+ASKED = Coverage(manifest=MANIFEST, asked=OpenQuestion(why="It shrank.", until="2099-01-01T00:00:00+00:00"))
 CONTEXT = {"dag_run": SimpleNamespace(start_date=None), "ti": SimpleNamespace(xcom_push=lambda **_: None)}
 
 
@@ -28,7 +28,7 @@ def extract(tmp_path, monkeypatch):
     )
 
     def made(answer, **arguments):
-        monkeypatch.setattr(extract_module, "answer_to", lambda *_, **__: answer)
+        monkeypatch.setattr(extract_module, "covering_snapshot", lambda *_, **__: answer)
         return ModeExtractOperator(
             task_id="extract", output_dir=str(tmp_path), on_covered="skip", **arguments
         )
@@ -54,12 +54,12 @@ def test_it_waits_on_as_long_as_nobody_has_answered(extract):
 
 def test_it_is_skipped_when_the_snapshot_was_uploaded(extract):
     with pytest.raises(AirflowSkipException, match="covers this run"):
-        extract(Answer(manifest=MANIFEST)).question_looked_at(CONTEXT)
+        extract(Coverage(manifest=MANIFEST)).question_looked_at(CONTEXT)
 
 
 def test_it_fails_when_the_snapshot_was_rejected(extract):
     with pytest.raises(AirflowFailException, match="Ada rejected it"):
-        extract(Answer(manifest=MANIFEST, refused="Ada rejected it.")).question_looked_at(CONTEXT)
+        extract(Coverage(manifest=MANIFEST, refused="Ada rejected it.")).question_looked_at(CONTEXT)
 
 
 def test_it_fails_when_nobody_acted_on_the_question(extract):
@@ -68,7 +68,7 @@ def test_it_fails_when_nobody_acted_on_the_question(extract):
 
 
 def test_somebody_elses_refusal_does_not_overrule_a_run_that_asks(extract, sandbox):
-    refused = Answer(manifest=MANIFEST, refused="It shrank.")
+    refused = Coverage(manifest=MANIFEST, refused="It shrank.")
     with pytest.raises(AirflowFailException, match="It shrank"):
         extract(refused).execute(CONTEXT)
     assert extract(refused, approve_shrink="ask").execute(CONTEXT)["rows"]["report"] > 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mode_catalog_provider.catalog import push_record
-from mode_catalog_provider.catalog.coverage import RunRequest, answer_to
+from mode_catalog_provider.catalog.coverage import RunRequest, covering_snapshot
 from mode_catalog_provider.catalog.push_record import PushRecord
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
@@ -55,7 +55,9 @@ def push(layout):
 
 
 def answer(layout, run=RUN, *, started_at=None, options=OPTIONS):
-    return answer_to(run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at)
+    return covering_snapshot(
+        run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at
+    )
 
 
 def covering(layout, run=RUN, **arguments):

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from mode_catalog_provider.catalog.coverage import RunRequest, answer_to
+from mode_catalog_provider.catalog.coverage import RunRequest, covering_snapshot
 from mode_catalog_provider.catalog.push_record import close_question, read, record_path
 from mode_catalog_provider.errors import SnapshotError, SnapshotShrunkError
 from mode_catalog_provider.snapshot.layout import Layout
@@ -30,7 +30,7 @@ def asked(catalog, tmp_path):
 
 
 def answer(catalog, tmp_path, now=NOW):
-    return answer_to(
+    return covering_snapshot(
         RUN,
         layout=Layout.nested(tmp_path, "acme"),
         source_id=catalog.source_id,

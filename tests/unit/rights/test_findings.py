@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.rights.findings import RIGHTS_CHECKS, Expectations, OwnedReport
+from mode_catalog_provider.rights.findings import RIGHTS_CHECKS, Expectations
+from mode_catalog_provider.rights.owners import OwnedReport
 from tests.sandbox import Sandbox
 
 

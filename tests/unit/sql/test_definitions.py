@@ -8,7 +8,6 @@ from mode_catalog_provider.sql.definitions import (
     Definition,
     Definitions,
     Unresolved,
-    referenced,
 )
 
 KNOWN = Definitions(
@@ -124,8 +123,3 @@ def test_definitions_that_double_each_time_stay_within_bounds() -> None:
 def test_the_cost_grows_with_the_length_only(piece: str) -> None:
     text = piece * (60_000 // len(piece))
     assert KNOWN.expand(text + "@").text == text + "@"
-
-
-def test_the_names_that_a_query_takes_in_are_told_once_each() -> None:
-    text = "{{ @b as x }} {{ @a }} {{ @b as y }} -- {{ @c }}\n{{ d }}"
-    assert referenced(text) == ["b", "a"]

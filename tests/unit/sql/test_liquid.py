@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mode_catalog_provider.sql.liquid import MOST_READINGS, UNKNOWN, readings, without_liquid
+from mode_catalog_provider.sql.liquid import MOST_READINGS, UNKNOWN, readings
 
 
 def words(text: str) -> list[str]:
@@ -51,12 +51,6 @@ def test_lines_stay_where_they_are() -> None:
     text = "{% form %}\nx:\n{% endform %}\n{% comment %}\n{% endcomment %}select\n{{ a\n}}\nfrom"
     (reading,) = readings(text)
     assert reading.split("\n").index("from") == text.split("\n").index("from")
-    assert without_liquid(text).split("\n").index("from") == text.split("\n").index("from")
-
-
-def test_without_liquid_all_branches_stay() -> None:
-    text = "a {% if x %} b {% else %} c {% endif %} '{{ y }}' {% form %} d {% endform %}"
-    assert without_liquid(text).split() == ["a", "b", "c", "'", "'"]
 
 
 def test_every_branch_is_seen_though_many_conditions_follow_each_other() -> None:
@@ -76,5 +70,4 @@ def test_no_more_than_a_few_readings_are_given() -> None:
 def test_the_cost_grows_with_the_length_only(piece: str) -> None:
     # Its square would be minutes, and pytest's own limit ends them.
     text = piece * (200_000 // len(piece))
-    assert len(without_liquid(text)) <= len(text)
     assert sum(len(one) for one in readings(text)) <= 6 * len(UNKNOWN) * len(text)
