@@ -55,3 +55,15 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
 }
 outside(document);
+
+// Airflow shows the page in a frame that may open no window, so the page around it follows such a link.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[target="_blank"]');
+  if (!link || window.parent === window || !/^https?:$/.test(link.protocol)) return;
+  event.preventDefault();
+  const outer = window.parent.document.createElement("a");
+  outer.href = link.href;
+  outer.target = "_blank";
+  outer.rel = "noopener noreferrer";
+  outer.click();
+});
