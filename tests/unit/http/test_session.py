@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import logging
 import os
@@ -51,6 +52,23 @@ def test_it_says_who_is_asking(server: RawServer) -> None:
     server.answers(whole(b"{}"))
     session().exchange("GET", server.url)
     assert f"User-Agent: {USER_AGENT}\r\n".encode() in server.received[0]
+
+
+def test_a_connection_that_is_kept_costs_one_socket(server: RawServer) -> None:
+    server.hangs_after(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    kept = session()
+    kept.exchange("GET", server.url)
+    port = int(server.url.rpartition(":")[2])
+    sockets = [one for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0]
+    assert len([one for one in sockets if _peer_port(one) == port]) == 1
+    kept.close()
+
+
+def _peer_port(one: socket.socket) -> int | None:
+    try:
+        return int(one.getpeername()[1])
+    except (OSError, IndexError):  # it listens, is closed by now, or is none of the Internet's
+        return None
 
 
 @pytest.mark.parametrize("authorization", [SECRET, None])
