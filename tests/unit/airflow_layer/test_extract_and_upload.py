@@ -239,6 +239,24 @@ def test_both_publish_where_they_lead_to(sandbox, tmp_path):
     }
 
 
+def test_an_upload_leads_to_the_extraction_before_it_even_if_it_fails(sandbox, tmp_path):
+    from airflow.sdk import DAG
+
+    with DAG("button", schedule=None):
+        extract = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path))
+        upload = CatalogUploadOperator(task_id="upload", manifest=str(tmp_path / "nothing"))
+        extract >> upload
+    pushed = {}
+    ti = SimpleNamespace(
+        task_id="upload",
+        log_url="http://airflow/dags/button/runs/r/tasks/upload?try_number=1",
+        xcom_push=lambda key, value: pushed.update({key: value}),
+    )
+    with pytest.raises(AirflowFailException):
+        upload.execute({"ti": ti})
+    assert pushed["_link_ExtractionLink"] == "http://airflow/dags/button/runs/r/tasks/extract"
+
+
 def test_figures_go_to_airflows_metrics_with_few_tags(extract, monkeypatch):
     sent = []
 
