@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -278,6 +280,7 @@ def test_what_is_new_since_the_reconciliation_before_comes_first(catalog, tmp_pa
     before = compared(catalog, snapshot)
     path = keep_arrival(before, snapshot)
     assert path.parent == snapshot.directory.parent
+    assert json.loads(path.read_bytes())["format_version"] == 1
     assert earlier_arrival(snapshot, catalog.source_id) == before
     catalog.switches.throw(lost_dashboards=TOKENS[:2])
     catalog.ingest_mode()
@@ -288,6 +291,16 @@ def test_what_is_new_since_the_reconciliation_before_comes_first(catalog, tmp_pa
     ]
     assert report.compared_with == AT
     assert ArrivalReport.from_bytes(report.to_bytes()) == report
+
+
+def test_of_many_reconciliations_the_newest_that_is_not_of_a_later_snapshot_counts(catalog, tmp_path):
+    snapshot = arrived(catalog, snapshot_of(tmp_path))
+    report = compared(catalog, snapshot)
+    for seconds in (-5, 3, -1, -8, -2, 1, -9, -7, 2, -3, -6, -4):
+        keep_arrival(replace(report, timestamp=AT + seconds), snapshot)
+    earlier = earlier_arrival(snapshot, catalog.source_id)
+    assert earlier is not None
+    assert earlier.timestamp == AT - 1
 
 
 def test_all_are_counted_and_the_first_are_named(catalog, tmp_path):

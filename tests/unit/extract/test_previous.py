@@ -109,7 +109,8 @@ def test_the_queries_of_recalled_reports_come_back_as_they_were(layout: Layout) 
         previous.recall("report", "r2", "mark-2")
         previous.recall("report", NASTY_TOKEN, "mark-3")
         previous.recall("report", "r1", "changed")
-        assert list(previous.queries()) == [QUERIES[1][1], QUERIES[2][1]]
+        for _ in range(2):
+            assert list(previous.queries()) == [QUERIES[1][1], QUERIES[2][1]]
 
 
 def test_a_member_comes_back_with_its_whole_row(layout: Layout) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,13 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath, data_file, manifest_name
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
-from mode_catalog_provider.snapshot.reader import newest_snapshot, open_or_adopt, open_snapshot, verify
+from mode_catalog_provider.snapshot.reader import (
+    adopt_directory,
+    newest_snapshot,
+    open_or_adopt,
+    open_snapshot,
+    verify,
+)
 from tests.unit.snapshot.sets import AT, ROWS, lay, row_of, write_set
 
 
@@ -220,6 +227,23 @@ def test_a_snapshot_in_an_object_store_is_looked_for_and_not_remembered(
     manifest = path / manifest_name(AT)
     open_snapshot(manifest)
     assert forgotten == [True]
+
+
+@pytest.mark.parametrize("look", [open_snapshot, open_or_adopt, adopt_directory])
+def test_a_folder_in_an_object_store_is_not_asked_for_before_what_is_remembered_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[UPath], object]
+) -> None:
+    path = UPath(f"memory:///forgotten-{look.__name__}")
+    store, done = type(path.fs), []
+    for name in ("invalidate_cache", "info"):
+        plain = getattr(store, name)
+        monkeypatch.setattr(
+            store, name, lambda *given, _n=name, _p=plain, **more: (done.append(_n), _p(*given, **more))[1]
+        )
+    with pytest.raises(SnapshotNotFoundError):
+        look(path)
+    assert done[0] == "invalidate_cache"
+    assert "info" in done
 
 
 def test_the_newest_snapshot_is_the_newest_good_one_and_a_damaged_one_is_told(
