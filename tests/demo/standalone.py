@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,24 +18,16 @@ from typing import IO, Any
 import psutil
 import requests
 
+from tests.demo.ports import give_port_back, take_port
+
 FINISHED = ("success", "failed")
+#: What `airflow standalone` starts.
+PARTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class AirflowNotReadyError(RuntimeError):
     """Airflow stopped, or did not become healthy in time; the message ends with its last log lines."""
-
-
-def free_port(preferred: int) -> int:
-    """Return ``preferred``, or the next port above it that nobody listens on (on any interface)."""
-    for port in range(preferred, preferred + 200):
-        with socket.socket() as probe:
-            # Airflow binds without SO_REUSEADDR tricks; a plain bind is the test it will face.
-            try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            return port
-    raise AirflowNotReadyError(f"No free port between {preferred} and {preferred + 199}.")
 
 
 class StandaloneAirflow:
@@ -47,6 +39,7 @@ class StandaloneAirflow:
     :param inherited: the environment they are added to; default: this process's own.
     :param parallelism: number of LocalExecutor workers; each costs about 60 MB.
     :param port: port of the web server, or the next one that is free.
+    :param program: the command `airflow`, default that of this environment.
     """
 
     def __init__(
@@ -58,10 +51,13 @@ class StandaloneAirflow:
         inherited: Mapping[str, str] | None = None,
         parallelism: int = 4,
         port: int = 8080,
+        program: Path | None = None,
     ) -> None:
         self.home = home
         self.dags = dags
-        self.port = free_port(port)
+        self._program = program or Path(sys.executable).parent / "airflow"
+        self.port = take_port(port)
+        self._log_ports = (take_port(18793), take_port(18794))
         self.password = secrets.token_urlsafe(9)
         self._jwt_secret = secrets.token_urlsafe(64)
         self._parallelism = parallelism
@@ -69,6 +65,9 @@ class StandaloneAirflow:
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._process: subprocess.Popen[bytes] | None = None
         self._triggerers: list[subprocess.Popen[bytes]] = []
+        # The processes that `airflow standalone` started, by pid, and those that were ended on purpose.
+        self._parts: dict[int, str] = {}
+        self._ended: set[int] = set()
         self._log: IO[bytes] | None = None
         self._bearer = ""
 
@@ -83,7 +82,6 @@ class StandaloneAirflow:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the Airflow processes, for commands such as `airflow backfill` beside them."""
-        worker_log_port = free_port(18793)
         return {
             **self._inherited,
             # `airflow standalone` starts its parts as plain `airflow`: the environment's bin must come first.
@@ -102,8 +100,8 @@ class StandaloneAirflow:
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             # Its first answer takes longer than the five seconds that a worker waits, on a busy machine.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port(worker_log_port + 1)),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self._log_ports[0]),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self._log_ports[1]),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             **self._extra,
@@ -111,23 +109,30 @@ class StandaloneAirflow:
 
     def start(self, *, timeout: float = 400) -> None:
         """Start it and wait until every part reports healthy."""
+        self.begin()
+        self.wait_until_healthy(timeout=timeout)
+
+    def begin(self) -> None:
+        """Start it, and wait for nothing."""
         self.home.mkdir(parents=True, exist_ok=True)
         passwords = self.home / "simple_auth_manager_passwords.json.generated"
         passwords.write_text(json.dumps({"admin": self.password}))
         passwords.chmod(0o600)
         self._log = self.log_file.open("ab")
         self._process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            [str(self._program), "standalone"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def wait_until_healthy(self, *, timeout: float = 400) -> None:
+        """Wait until every part reports healthy; one that ended is told within a second."""
         deadline = time.monotonic() + timeout
         while not self._healthy():
-            if self._process.poll() is not None:
-                raise AirflowNotReadyError(f"Airflow stopped while starting.\n{self._log_tail()}")
+            self._refuse_dead_parts()
             if time.monotonic() > deadline:
                 raise AirflowNotReadyError(
                     f"Airflow was not healthy after {timeout:.0f} s.\n{self._log_tail()}"
@@ -154,6 +159,8 @@ class StandaloneAirflow:
         process.wait()
         if self._log is not None:
             self._log.close()
+        for port in (self.port, *self._log_ports):
+            give_port_back(port)
 
     def kill_triggerer(self) -> None:
         """End the triggerer at once, as when its machine is lost."""
@@ -163,6 +170,7 @@ class StandaloneAirflow:
         for process in psutil.Process(self._process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 if "triggerer" in " ".join(process.cmdline()):
+                    self._ended.add(process.pid)
                     process.kill()
 
     def start_triggerer(self) -> None:
@@ -205,6 +213,7 @@ class StandaloneAirflow:
                 self.api("PATCH", f"dags/{dag_id}", json={"is_paused": False})
                 return
             except requests.HTTPError:
+                self._refuse_dead_parts()
                 if time.monotonic() > deadline:
                     errors = self.api("GET", "importErrors")["import_errors"]
                     raise AirflowNotReadyError(
@@ -235,6 +244,7 @@ class StandaloneAirflow:
                     yield task_id, state
             if finished:
                 return
+            self._refuse_dead_parts()
             if time.monotonic() > deadline:
                 raise AirflowNotReadyError(
                     f"{dag_id} {run_id} was not finished after {timeout:.0f} s: {seen}"
@@ -251,7 +261,44 @@ class StandaloneAirflow:
         value = self.api("GET", path, params={"deserialize": "true"})["value"]
         return json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
 
+    def try_xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """Return what a task left, ``None`` when it left nothing (it was skipped, say)."""
+        try:
+            return self.xcom(dag_id, run_id, task_id, key)
+        except requests.HTTPError:
+            return None
+
     # -- inside ------------------------------------------------------------
+
+    def _refuse_dead_parts(self) -> None:
+        """Raise when Airflow, or one of the processes that make it up, has ended by itself."""
+        if self._process is None:
+            return
+        if self._process.poll() is not None:
+            raise AirflowNotReadyError(f"Airflow stopped.\n{self._log_tail()}")
+        living = set()
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self._process.pid).children():
+                with suppress(psutil.NoSuchProcess):
+                    if child.status() == psutil.STATUS_ZOMBIE:
+                        continue
+                    living.add(child.pid)
+                    if child.pid not in self._parts:
+                        self._parts[child.pid] = next(
+                            (part for part in PARTS if part in " ".join(child.cmdline())), ""
+                        )
+        for pid, part in self._parts.items():
+            if part and pid not in living and pid not in self._ended:
+                raise AirflowNotReadyError(
+                    f"Airflow's {part} ended: {self._last_words(part)}\nThe whole log: {self.log_file}"
+                )
+
+    def _last_words(self, part: str) -> str:
+        """Return the last error that a part logged, else its last line."""
+        lines = [_COLOURS.sub("", line) for line in self.log_file.read_text(errors="replace").splitlines()]
+        said = [line.partition("|")[2].strip() for line in lines if line.startswith(part)]
+        errors = [line for line in said if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
+        return next(iter((errors or [line for line in said if line])[-1:]), "it said nothing")
 
     def _healthy(self) -> bool:
         try:

@@ -22,7 +22,8 @@ import psycopg2
 import redis
 import yaml
 
-from tests.demo.standalone import AirflowNotReadyError, StandaloneAirflow, free_port
+from tests.demo.ports import take_port
+from tests.demo.standalone import AirflowNotReadyError, StandaloneAirflow
 from tests.distributed.programs import Program, postgres_binaries
 
 BIN = Path(sys.executable).parent
@@ -44,9 +45,9 @@ class DistributedAirflow(StandaloneAirflow):
         super().__init__(home=home, dags=dags, environment=environment, inherited=inherited)
         self._programs: list[Program] = []
         self._servers: list[Program] = []
-        self._postgres_port = free_port(15432)
-        self._redis_port = free_port(16379)
-        self._log_port = free_port(18893)
+        self._postgres_port = take_port(15432)
+        self._redis_port = take_port(16379)
+        self._log_port = take_port(18893)
         self._keys = {
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(48),
