@@ -13,6 +13,7 @@ from mode_catalog_provider.cli import output
 from mode_catalog_provider.cli.arguments import COMMANDS, CommandParser
 from mode_catalog_provider.rights.findings import RIGHTS_CHECKS
 from mode_catalog_provider.schedules.findings import SCHEDULE_CHECKS
+from tests.metrics_page import table
 from tests.settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -203,31 +204,12 @@ def _findings() -> str:
 
 
 def _metrics() -> str:
-    kinds = {"incr": "counter", "gauge": "gauge", "timing": "timer (ms)"}
-    rows = set()
-    for module in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(module.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in kinds
-                and ast.unparse(node.func.value) == "Stats"
-            ):
-                tags = next((k.value for k in node.keywords if k.arg == "tags"), None)
-                named = (
-                    [ast.literal_eval(key) for key in tags.keys if key] if isinstance(tags, ast.Dict) else []
-                )
-                name = ast.unparse(node.args[0]).lstrip("f").strip("'\"").replace("{", "<").replace("}", ">")
-                where = f"{module.parent.name}/{module.name}"
-                rows.add((name, kinds[node.func.attr], ", ".join(f"`{t}`" for t in named), where))
     return "\n".join(
         [
             "# Metrics\n",
             "Sent through Airflow's own metrics, to StatsD or OpenTelemetry, whichever is on there. A guide: "
             "[dashboards and alerts](../how-to/dashboards-and-alerts.md).\n",
-            "| metric | kind | tags | sent by |",
-            "| --- | --- | --- | --- |",
-            *(f"| `{name}` | {kind} | {tags} | `{where}` |" for name, kind, tags, where in sorted(rows)),
+            table(),
             "",
         ]
     )

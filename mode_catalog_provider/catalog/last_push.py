@@ -49,6 +49,20 @@ def newest_pushed(layout: Layout, source_id: str) -> Snapshot | None:
     return None
 
 
+def fed_at(layout: Layout, source_id: str) -> datetime | None:
+    """Return when the newest push to a source was complete, as far as it is known here; ``None`` for never.
+
+    :param layout: where the snapshots lie.
+    :param source_id: UUID of the Catalog source.
+    """
+    for timestamp in sorted(layout.timestamps(), reverse=True):
+        with suppress(SnapshotError):
+            record = read(layout.directory(timestamp) / push_record_name(timestamp, source_id))
+            if record is not None and record.completed_at is not None:
+                return datetime.fromisoformat(record.completed_at).astimezone(UTC)
+    return None
+
+
 def _vendor_set(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
     found = entries(snapshot.directory)
     sets = {parsed[0] for name in found if (parsed := parse_data_file(name))}

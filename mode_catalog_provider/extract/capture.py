@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.extract.account import tell_filtered, warn_of_emptiness, warn_of_left_out
 from mode_catalog_provider.extract.carried_over import CarriedOver
+from mode_catalog_provider.extract.news import ExtractionNews
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
@@ -22,9 +23,6 @@ from mode_catalog_provider.snapshot.writer import SnapshotWriter
 if TYPE_CHECKING:
     from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
     from mode_catalog_provider.mode.client import ModeClient
-
-#: Seconds between two lines about an extraction that takes long.
-_NEWS_EVERY = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ def capture(
     fence: Callable[[], None] = lambda: None,
     answers: Iterable[Mapping[str, Any]] = (),
     keep: int | None = None,
+    on_news: Callable[[Mapping[str, int]], None] = lambda rows: None,
     now: Callable[[], float] = time.time,
 ) -> CaptureResult:
     """Write one complete snapshot of the workspace, or raise and leave nothing.
@@ -65,6 +64,7 @@ def capture(
     :param fence: called before the manifest appears; raises when the run lock was lost. Default: no-op.
     :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all.
+    :param on_news: told about once a minute how many rows of each asset were read so far.
     :param now: clock that tells how old a reading is, in Unix seconds.
     :return: the manifest and where it lies.
     :raises ConfigurationError: ``keep`` is less than 1.
@@ -77,7 +77,7 @@ def capture(
     previous = _previous(client, extraction.options, layout, log, now)
     with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
         carried = CarriedOver(writer=writer, previous=previous, now=now)
-        _transfer(extraction, writer, carried, log)
+        _transfer(extraction, writer, carried, log, ExtractionNews(layout, log=log, on_news=on_news))
         manifest, manifest_path = writer.finish(
             strategy=extraction.strategy,
             options=extraction.options.to_json(),
@@ -119,10 +119,13 @@ def _previous(
 
 
 def _transfer(
-    extraction: Extraction, writer: SnapshotWriter, carried: CarriedOver, log: logging.Logger
+    extraction: Extraction,
+    writer: SnapshotWriter,
+    carried: CarriedOver,
+    log: logging.Logger,
+    news: ExtractionNews,
 ) -> None:
     counts: Counter[str] = Counter()
-    news_at = time.monotonic() + _NEWS_EVERY
     # Closed here: a row that cannot be written stops the requests under way.
     with closing(extraction.rows(carried, facts=writer.add_facts)) as rows:
         for asset, row in rows:
@@ -130,9 +133,7 @@ def _transfer(
                 log.info("Starting extraction for %s...", asset.upper())
             counts[asset] += 1
             writer.add(asset, row)
-            if time.monotonic() >= news_at:
-                news_at += _NEWS_EVERY
-                log.info("So far: %s", ", ".join(f"{counts[name]} {name}" for name in DATA_ASSETS))
+            news.tell(counts)
     for asset in DATA_ASSETS:
         log.info("%d rows extracted for %s", counts[asset], asset.upper())
     if extraction.options.incremental:

@@ -64,6 +64,8 @@ class RunLock:
         except ValueError as error:
             raise ConfigurationError(f"The ttl of the lock at {self.path} cannot be used: {error}.") from None
         self.clocks = clocks or Clocks()
+        #: Whether the lease that was taken last was somebody's who had not given it back.
+        self.took_over = False
         self._directory = directory
         self._host = host or socket.gethostname()
         #: When a lease of this lock may be taken over.
@@ -101,7 +103,9 @@ class RunLock:
             raise self._held(record)
         if not record.released:
             log.warning("Taking over the lock at %s, %s: %s.", self.path, record.describe(), reason)
-        return self._take(record.generation + 1, holder)
+        lease = self._take(record.generation + 1, holder)
+        self.took_over = not record.released
+        return lease
 
     def acquire(
         self,

@@ -21,10 +21,13 @@ from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
-from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_days, rendered_words
+from mode_catalog_provider.tasks.job import job
+from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50
@@ -111,6 +114,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         self.index = index
         self.fail_on = fail_on
 
+    @job("audit", lambda self: "Auditing the newest snapshot of the workspace.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
 
@@ -174,7 +178,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        with ModeHook(self.mode_conn_id).get_client() as client:
+        with metered(ModeHook(self.mode_conn_id).get_client()) as client:
             workspace, host = client.workspace, client.host
         home = staging_path(self.output_dir, self.output_conn_id or None)
         # One that was filtered, or refused for what it lacks, would make everything else look gone, then new.
@@ -193,8 +197,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
                 self.log.warning("%s", "\n".join(as_lines(finding)))
         found, new = report.counts, report.new_counts
         for check, count in found.items():
-            Stats.gauge("mode_catalog.audit.findings", count, tags={"check": check})
-            Stats.gauge("mode_catalog.audit.new_findings", new[check], tags={"check": check})
+            metrics.gauge(metrics.AUDIT_FINDINGS, count, check=check)
+            metrics.gauge(metrics.AUDIT_NEW, new[check], check=check)
 
     def _fail(
         self, fail_on: tuple[str, ...], report: AuditReport, context: Context, result: Mapping[str, Any]

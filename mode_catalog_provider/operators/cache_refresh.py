@@ -25,12 +25,15 @@ from mode_catalog_provider.refresh.progress import (
 )
 from mode_catalog_provider.refresh.refresh import Refresh
 from mode_catalog_provider.refresh.targets import Selection
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
 from mode_catalog_provider.tasks.deferral import defer_until
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.kill_switch import KillSwitch, killable_client
 from mode_catalog_provider.tasks.links import ModeRunLink
 from mode_catalog_provider.tasks.other_refreshes import call_endpoint, update_connections
+from mode_catalog_provider.tasks.refresh_news import RefreshNews
 from mode_catalog_provider.tasks.refresh_plan import plan_runs, publish_runs
 from mode_catalog_provider.tasks.refresh_policy import ENDPOINT, SCHEMA, RefreshPolicy, selection_of
 from mode_catalog_provider.tasks.try_memory import TryMemory
@@ -43,6 +46,13 @@ if TYPE_CHECKING:
 _MEMORY = "mode_runs"
 # XCom in which a task that waits keeps how far it has come.
 _SO_FAR = "refresh_so_far"
+
+_FIGURES = (
+    (metrics.REFRESH_STARTED, "started"),
+    (metrics.REFRESH_JOINED, "joined"),
+    (metrics.REFRESH_SKIPPED, "skipped"),
+    (metrics.REFRESH_FAILED, "failed"),
+)
 
 
 class ModeCacheRefreshOperator(BaseOperator):
@@ -183,6 +193,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         """The hook of the connection."""
         return ModeHook(self.mode_conn_id)
 
+    @job("refresh", lambda self: f"Refreshing Mode's {self.refresh} by {self.mode_conn_id}.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Start what is needed, and wait for it unless told otherwise."""
         begun = time.time()
@@ -208,6 +219,7 @@ class ModeCacheRefreshOperator(BaseOperator):
                     return result_of(progress, skipped=self._skipped)
                 return self._go_on(context, client, policy, switch, progress, begun + policy.timeout, memory)
 
+    @job("refresh", lambda self: "Looking at the Mode runs again.")
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the trigger saw something happen; it is looked at once more here."""
         self._switch = switch = KillSwitch()
@@ -293,11 +305,13 @@ class ModeCacheRefreshOperator(BaseOperator):
             sleep=switch.sleep,
         )
         switch.started = lambda: refresh.started_runs
+        news = RefreshNews()
         while True:
             try:
                 refresh.step()
             finally:
                 publish_runs(context, client, refresh.progress)
+                news.tell(refresh.progress)
             if refresh.over or not policy.wait:
                 break
             left = deadline - time.time()
@@ -339,6 +353,8 @@ class ModeCacheRefreshOperator(BaseOperator):
         )
 
     def _judge(self, context: Context, policy: RefreshPolicy, result: dict[str, Any]) -> dict[str, Any]:
+        for metric, key in _FIGURES:
+            metrics.gauge(metric, result[key])
         sentence = failure_sentence(result, failure=policy.failure, max_failed=policy.max_failed)
         if sentence is not None:
             if self.do_xcom_push:

@@ -32,9 +32,11 @@ from mode_catalog_provider.snapshot.reader import newest_snapshot
 from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
-from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import give_back, held_lease
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import (
     rendered_days,
@@ -43,6 +45,7 @@ from mode_catalog_provider.tasks.rendered import (
     rendered_truth,
     rendered_words,
 )
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.run_requests import this_run, waiting_runs
 
 log = logging.getLogger(__name__)
@@ -187,6 +190,7 @@ class ModeExtractOperator(BaseOperator):
         """The hook, made when it is first used."""
         return ModeHook(self.mode_conn_id)
 
+    @job("extract", lambda self: f"Extracting the workspace of {self.mode_conn_id} to {self.output_dir}.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract and stage.
 
@@ -205,7 +209,7 @@ class ModeExtractOperator(BaseOperator):
                 )
             keep = int(rendered_number("keep", self.keep or 0)) or None
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
-            with self.hook.get_client() as client:
+            with metered(self.hook.get_client()) as client:
                 self._client = client
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
@@ -226,6 +230,7 @@ class ModeExtractOperator(BaseOperator):
                             answers=[run.to_json() for run in waiting_runs(context)],
                             keep=keep,
                             log=log,
+                            on_news=_tell_progress,
                         )
                     except ModeCatalogError as error:
                         if (found := _CULPRIT.search(str(error))) is not None:
@@ -236,11 +241,12 @@ class ModeExtractOperator(BaseOperator):
         self._report(captured, result)
         return result
 
+    @job("extract", lambda self: "Looking whether the question about a snapshot was answered.")
     def question_looked_at(self, context: Context, event: Any = None) -> None:
         """Look whether the question that this run waits for was answered, and end as the run that asked."""
         with airflow_errors(context):
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
-            with self.hook.get_client() as client:
+            with metered(self.hook.get_client()) as client:
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 coverage = self._coverage(context, layout, client.host, self._options())
             if coverage is not None and coverage.asked is not None:
@@ -293,7 +299,7 @@ class ModeExtractOperator(BaseOperator):
         # The lease tells this decision from one of an earlier life of the run.
         covered_by = {"timestamp": covering.timestamp, "lease": lease.get("token")}
         context["ti"].xcom_push(key=COVERED_BY, value=covered_by)
-        Stats.incr("mode_catalog.extract.covered")
+        metrics.count(metrics.EXTRACT_COVERED)
         raise AirflowSkipException(
             f"Snapshot {covering.timestamp} of workspace '{covering.workspace}' covers this run: it was "
             f"begun at {covering.started_at}, when this run was queued already, and Catalog has it. A Mode "
@@ -321,7 +327,7 @@ class ModeExtractOperator(BaseOperator):
         left_out = [entry.to_json() for entry in extraction.left_out]
         previous = newest_snapshot(layout)
         new = newly_forbidden(left_out, previous.manifest if previous else None)
-        Stats.gauge("mode_catalog.extract.newly_forbidden", len(new))
+        metrics.gauge(metrics.EXTRACT_NEWLY_FORBIDDEN, len(new))
         if not new:
             return
         said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
@@ -361,11 +367,16 @@ class ModeExtractOperator(BaseOperator):
             "\n".join(lines),
         )
         for asset, count in rows.items():
-            Stats.gauge("mode_catalog.extract.rows", count, tags={"asset": asset})
-            Stats.gauge("mode_catalog.extract.left_out", left_out[asset], tags={"asset": asset})
-        Stats.gauge("mode_catalog.extract.requests", result["requests"])
-        Stats.gauge("mode_catalog.extract.throttled_seconds", captured.manifest.figures["throttled_seconds"])
-        Stats.timing("mode_catalog.extract.duration", result["seconds"] * 1000)
+            metrics.gauge(metrics.EXTRACT_ROWS, count, asset=asset)
+            metrics.gauge(metrics.EXTRACT_LEFT_OUT, left_out[asset], asset=asset)
+        metrics.gauge(metrics.EXTRACT_REQUESTS, result["requests"])
+        metrics.gauge(metrics.EXTRACT_THROTTLED, captured.manifest.figures["throttled_seconds"])
+        metrics.timing(metrics.EXTRACT_DURATION, result["seconds"])
+
+
+def _tell_progress(rows: Mapping[str, int]) -> None:
+    for asset, count in rows.items():
+        metrics.gauge(metrics.EXTRACT_PROGRESS, count, asset=asset)
 
 
 def _result(captured: CaptureResult) -> dict[str, Any]:

@@ -19,9 +19,11 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.lock import Clocks, Lease, LeaseRecord, RunLock
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import lease_of, lock_of
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.lock_wait import POLL, LockWait
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ class AcquireLockOperator(BaseOperator):
         self._lease: Lease | None = None
         self._killed = False
 
+    @job("acquire_lock", lambda self: f"Taking the lock at {self.path}.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Take the lock if it is free, else do what ``conflict`` says."""
         with airflow_errors():
@@ -170,11 +173,13 @@ class AcquireLockOperator(BaseOperator):
                     raise AirflowFailException(
                         f"{held} This run does not wait for it. {lock.how_to_free}"
                     ) from None
+                metrics.count(metrics.LOCK_WAITS)
                 if self.deferrable:
                     wait.defer(held)
                 wait.go_on(held)
                 return self._keep(self._stay(wait))
 
+    @job("acquire_lock", lambda self: f"Trying again to take the lock at {self.path}.")
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Try again after the trigger saw something; another waiter may have been quicker.
 
@@ -218,6 +223,8 @@ class AcquireLockOperator(BaseOperator):
         if self._killed:
             self._open().release(lease)
             raise CancelledError("The task was told to stop; the lock was given back.")
+        metrics.count(metrics.LOCK_TAKEOVERS, int(self._open().took_over))
+        metrics.gauge(metrics.LOCK_HELD_SINCE, int(time.time()))
         self.log.info(
             "Took the lock at %s (generation %d); it expires %s after its last renewal.",
             lease.path,
@@ -288,6 +295,7 @@ class ReleaseLockOperator(BaseOperator):
         super().__init__(**kwargs)
         self.lease = lease
 
+    @job("release_lock", lambda self: "Giving the run lock back.")
     def execute(self, context: Context) -> bool:
         """Release the lease and no other."""
         with airflow_errors():
@@ -298,6 +306,7 @@ class ReleaseLockOperator(BaseOperator):
             lock = lock_of(lease)
             released = lock.release(lease)
             if released:
+                metrics.gauge(metrics.LOCK_HELD_SINCE, 0)
                 self.log.info("The lock at %s (generation %d) is given back.", lease.path, lease.generation)
             else:
                 record = lock.state()

@@ -20,10 +20,13 @@ from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot, verify
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
-from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import rendered_number, rendered_words
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.text import visible
 
 #: Findings, and changes, in the log and in XCom; the kept files have them all.
@@ -86,6 +89,7 @@ class ModePermissionAuditOperator(BaseOperator):
         self.fail_on = fail_on
         self._client: ModeClient | None = None
 
+    @job("permissions", lambda self: f"Reading who may see what ({self.mode_conn_id}).")
     @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
@@ -99,7 +103,7 @@ class ModePermissionAuditOperator(BaseOperator):
         with airflow_errors(context):
             fail_on = self._fail_on()
             home = staging_path(self.output_dir, self.output_conn_id or None)
-            with ModeHook(self.mode_conn_id).get_client() as client:
+            with metered(ModeHook(self.mode_conn_id).get_client()) as client:
                 self._client = client
                 client.verify()
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
@@ -168,10 +172,9 @@ class ModePermissionAuditOperator(BaseOperator):
         for part in report.not_read[:SHOWN]:
             self.log.warning("Not read: %s", part.detail)
         for check in RIGHTS_CHECKS:
-            Stats.gauge("mode_catalog.permissions.findings", found.get(check, 0), tags={"check": check})
-        for kind in ("gained", "lost"):
-            count = sum(1 for one in report.changes if one.change == kind)
-            Stats.gauge(f"mode_catalog.permissions.{kind}", count)
+            metrics.gauge(metrics.PERMISSIONS_FINDINGS, found.get(check, 0), check=check)
+        for kind, metric in (("gained", metrics.PERMISSIONS_GAINED), ("lost", metrics.PERMISSIONS_LOST)):
+            metrics.gauge(metric, sum(1 for one in report.changes if one.change == kind))
 
     def _fail(
         self, fail_on: tuple[str, ...], report: RightsReport, context: Context, result: Mapping[str, Any]

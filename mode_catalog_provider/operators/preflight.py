@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.catalog.api import CatalogApi
+from mode_catalog_provider.catalog.last_push import fed_at
 from mode_catalog_provider.catalog.push_target import BRIEF, check_push_target, source_check
 from mode_catalog_provider.errors import (
     AuthenticationError,
@@ -21,14 +22,17 @@ from mode_catalog_provider.errors import (
     UnknownSourceError,
     WrongHostError,
 )
+from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.key_age import KeyAge, key_age, key_record
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.compat import Stats
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.key_memory import first_seen
+from mode_catalog_provider.tasks.request_meter import metered
 
 
 class ModeCatalogPreflightOperator(BaseOperator):
@@ -88,6 +92,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
         self.refuse_unknown_conf = refuse_unknown_conf
         self.source_check = source_check
 
+    @job("preflight", lambda self: f"Checking {self.mode_conn_id} and {self.catalog_conn_id}.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask both services.
 
@@ -113,18 +118,29 @@ class ModeCatalogPreflightOperator(BaseOperator):
         return {"workspace": workspace, **report, "source_id": source_id}
 
     def _check_mode(self) -> tuple[str, dict[str, Any]]:
-        with ModeHook(self.mode_conn_id).get_client() as client:
+        with metered(ModeHook(self.mode_conn_id).get_client()) as client:
             record = key_record(client, client.verify())
+            self._tell_age(client)
             return client.workspace, self._report(client, self._age(client, record))
+
+    def _tell_age(self, client: ModeClient) -> None:
+        # Nothing hangs on it: whatever is wrong with the place is told by who needs it.
+        with suppress(Exception):
+            home = staging_path(self.output_dir, self.output_conn_id or None)
+            layout = workspace_layout(home, workspace=client.workspace, host=client.host)
+            source_id = CatalogHook(self.catalog_conn_id).source_id(self.source_id or None)
+            if (fed := fed_at(layout, source_id)) is not None:
+                metrics.gauge(metrics.FED_AT, int(fed.timestamp()))
+                metrics.gauge(metrics.FED_AGE, round((datetime.now(UTC) - fed).total_seconds()))
 
     def _check_catalog(self) -> str:
         hook = CatalogHook(self.catalog_conn_id)
         source_id = hook.source_id(self.source_id or None)
         # With the token that uploads: another one proves nothing about it.
-        with hook.get_api(token=hook.token) as api:
+        with metered(hook.get_api(token=hook.token)) as api:
             if self._is_asked(hook, api, source_id) or hook.read_token() == hook.token():
                 return source_id
-        with hook.get_api() as api:
+        with metered(hook.get_api()) as api:
             self._is_asked(hook, api, source_id)
         return source_id
 
@@ -137,7 +153,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
             raise
         except CatalogAuthenticationError as error:
             # It may be good for uploads alone; when the upload endpoint refuses it too, nothing can succeed.
-            with hook.get_ingest(source_id=source_id) as ingest:
+            with metered(hook.get_ingest(source_id=source_id)) as ingest:
                 if check == "require" or ingest.refuses_token():
                     raise
             why = str(error)
@@ -184,9 +200,9 @@ class ModeCatalogPreflightOperator(BaseOperator):
 
     def _tell(self, report: dict[str, Any]) -> None:
         (self.log.warning if report["near_end"] else self.log.info)("%s", report["message"])
-        Stats.gauge("mode_catalog.key.age_days", report["age_days"])
+        metrics.gauge(metrics.KEY_AGE, report["age_days"])
         if report["days_left"] is not None:
-            Stats.gauge("mode_catalog.key.days_left", report["days_left"])
+            metrics.gauge(metrics.KEY_LEFT, report["days_left"])
 
 
 @contextmanager

@@ -20,10 +20,13 @@ from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
-from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number
+from mode_catalog_provider.tasks.job import job
+from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings of each kind in the log and in XCom; the kept file has more.
 SHOWN = 50
@@ -100,6 +103,10 @@ class CatalogReconcileOperator(BaseOperator):
         """The hook, made when it is first used."""
         return CatalogHook(self.catalog_conn_id)
 
+    @job(
+        "reconcile",
+        lambda self: f"Looking what arrived in Catalog ({self.catalog_conn_id}).",
+    )
     @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare.
@@ -114,7 +121,7 @@ class CatalogReconcileOperator(BaseOperator):
             thresholds = {name: self._share(name) for name in ("min_arrived", "min_lineage")}
             source_id = self.hook.source_id(self.source_id or None)
             snapshot = self._snapshot(source_id)
-            with self.hook.get_api(zone=self.zone or None) as api:
+            with metered(self.hook.get_api(zone=self.zone or None)) as api:
                 self._api = api
                 CatalogSourceLink().publish(context, api.zone.app_url)
                 report = reconcile(
@@ -188,12 +195,12 @@ class CatalogReconcileOperator(BaseOperator):
                 if item.finding.is_new:
                     # The address first: long lines are cut off at their end.
                     self.log.warning("%s %s: %s", item.finding.url or "", kind, item.finding.message)
-        Stats.gauge("mode_catalog.arrival.reports", report.reports)
-        Stats.gauge("mode_catalog.arrival.arrived", report.arrived)
-        Stats.gauge("mode_catalog.arrival.with_lineage", report.with_lineage)
+        metrics.gauge(metrics.ARRIVAL_REPORTS, report.reports)
+        metrics.gauge(metrics.ARRIVAL_ARRIVED, report.arrived)
+        metrics.gauge(metrics.ARRIVAL_WITH_LINEAGE, report.with_lineage)
         for kind, count in report.counts.items():
-            Stats.gauge("mode_catalog.arrival.findings", count, tags={"kind": kind})
-            Stats.gauge("mode_catalog.arrival.new_findings", new[kind], tags={"kind": kind})
+            metrics.gauge(metrics.ARRIVAL_FINDINGS, count, kind=kind)
+            metrics.gauge(metrics.ARRIVAL_NEW, new[kind], kind=kind)
 
 
 def _result(report: ArrivalReport, place: str, kept: str | None) -> dict[str, Any]:

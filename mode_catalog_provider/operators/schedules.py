@@ -18,10 +18,13 @@ from mode_catalog_provider.schedules.audit import ScheduleReport, audit_schedule
 from mode_catalog_provider.schedules.findings import SCHEDULE_CHECKS, Load
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt, verify
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.compat import AirflowFailException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_words
+from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings in the log and in XCom.
 SHOWN = 50
@@ -82,6 +85,7 @@ class ModeScheduleAuditOperator(BaseOperator):
         self.fail_on = fail_on
         self._client: ModeClient | None = None
 
+    @job("schedules", lambda self: f"Reading Mode's own schedules ({self.mode_conn_id}).")
     @airflow_errors()
     def execute(self, context: Context) -> dict[str, Any]:
         """Audit.
@@ -95,7 +99,7 @@ class ModeScheduleAuditOperator(BaseOperator):
         with airflow_errors(context):
             fail_on = self._fail_on()
             load = Load(every=self._every(), at=point_in_time("loaded_at", self.loaded_at))
-            with ModeHook(self.mode_conn_id).get_client() as client:
+            with metered(ModeHook(self.mode_conn_id).get_client()) as client:
                 self._client = client
                 client.verify()
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
@@ -167,4 +171,4 @@ class ModeScheduleAuditOperator(BaseOperator):
             )
         for check in SCHEDULE_CHECKS:
             count = report.counts.get(check, 0)
-            Stats.gauge("mode_catalog.schedules.findings", count, tags={"check": check})
+            metrics.gauge(metrics.SCHEDULES_FINDINGS, count, check=check)

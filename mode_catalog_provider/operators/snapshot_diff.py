@@ -28,10 +28,13 @@ from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
-from mode_catalog_provider.tasks.compat import AirflowSkipException, Stats
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowSkipException
 from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_truth
+from mode_catalog_provider.tasks.job import job
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
 from mode_catalog_provider.text import visible
 
@@ -96,6 +99,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         self.soft_fail = soft_fail
         self.keep_report = keep_report
 
+    @job("changes", lambda self: "Comparing two snapshots.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare.
 
@@ -178,7 +182,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
             return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
         if not self.output_dir:
             raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        with ModeHook(self.mode_conn_id).get_client() as client:
+        with metered(ModeHook(self.mode_conn_id).get_client()) as client:
             workspace, host = client.workspace, client.host
         folder = staging_path(self.output_dir, self.output_conn_id or None)
         home = workspace_layout(folder, workspace=workspace, host=host).home
@@ -200,7 +204,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
 
     def _count(self, diff: SnapshotDiff) -> None:
         for asset, words in diff.counts.items():
-            Stats.gauge("mode_catalog.changes", sum(words.values()), tags={"asset": asset})
+            metrics.gauge(metrics.CHANGES, sum(words.values()), asset=asset)
 
 
 def _first(diff: SnapshotDiff) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -25,7 +26,8 @@ from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.compat import AirflowFailException, Stats, await_answer
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.compat import AirflowFailException, await_answer
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import (
     give_back,
@@ -33,8 +35,10 @@ from mode_catalog_provider.tasks.held_lease import (
     retaken_lease,
     was_given_back,
 )
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, ExtractionLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_truth
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
 from mode_catalog_provider.tasks.sync_summary import (
     SUMMARY,
@@ -155,6 +159,7 @@ class CatalogUploadOperator(BaseOperator):
         """The hook, made when it is first used."""
         return CatalogHook(self.catalog_conn_id)
 
+    @job("upload", lambda self: f"Uploading to Catalog by {self.catalog_conn_id}.")
     def execute(self, context: Context) -> dict[str, Any]:
         """Check and push.
 
@@ -172,6 +177,7 @@ class CatalogUploadOperator(BaseOperator):
                 return self._upload(context, self._retaken(context))
             return self._upload(context, held_lease(self.lease, on_lost=self.on_kill))
 
+    @job("upload", lambda self: "Going on after the question about a smaller snapshot.")
     def answered(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the question was answered, or end."""
         with airflow_errors(context):
@@ -185,6 +191,7 @@ class CatalogUploadOperator(BaseOperator):
             context["ti"].xcom_push(key=CONSENT, value=asdict(consent))
             return self._upload(context, self._retaken(context), consent)
 
+    @job("upload", lambda self: "Taking the lock again for the upload that was approved.")
     def lock_seen(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Try to take the lock again after the trigger saw something."""
         with airflow_errors(context):
@@ -207,8 +214,10 @@ class CatalogUploadOperator(BaseOperator):
         zone = self.zone or None
         try:
             with (
-                self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type) as ingest,
-                self.hook.get_api(zone=zone) as api,
+                metered(
+                    self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type)
+                ) as ingest,
+                metered(self.hook.get_api(zone=zone)) as api,
             ):
                 self._clients = (ingest, api)
                 CatalogSourceLink().publish(context, api.zone.app_url)
@@ -347,6 +356,9 @@ class CatalogUploadOperator(BaseOperator):
             result.seconds,
             "\n".join(lines) or "  nothing sent",
         )
-        Stats.gauge("mode_catalog.upload.files", len(result.pushed))
-        Stats.gauge("mode_catalog.upload.bytes", result.bytes)
-        Stats.timing("mode_catalog.upload.duration", result.seconds * 1000)
+        metrics.gauge(metrics.UPLOAD_FILES, len(result.pushed))
+        metrics.gauge(metrics.UPLOAD_BYTES, result.bytes)
+        metrics.timing(metrics.UPLOAD_DURATION, result.seconds)
+        if self.file_path is None and not rendered_truth("dry_run", self.dry_run):  # type: ignore[arg-type]
+            metrics.gauge(metrics.FED_AT, int(time.time()))
+            metrics.gauge(metrics.FED_AGE, 0)

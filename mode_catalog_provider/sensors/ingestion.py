@@ -21,8 +21,10 @@ from mode_catalog_provider.tasks.compat import (
     conf,
 )
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink
 from mode_catalog_provider.tasks.rendered import rendered_truth, rendered_words
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.triggers.catalog_sources import CatalogSourceTrigger, state_result
 
 
@@ -67,6 +69,7 @@ class SourceIngestedSensor(BaseSensorOperator):
         """The hook, made when it is first used."""
         return CatalogHook(self.catalog_conn_id)
 
+    @job("wait_for_source", lambda self: f"Waiting for Catalog to ingest a {self.source_type} source.")
     def execute(self, context: Context) -> Any:
         """Look once, then wait by the way that was chosen.
 
@@ -91,6 +94,7 @@ class SourceIngestedSensor(BaseSensorOperator):
         state = self._look(context)
         return PokeReturnValue(is_done=state.ready, xcom_value=state_result(state))
 
+    @job("wait_for_source", lambda self: "Reading what the triggerer saw in Catalog.")
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Turn the trigger's event into the result of the task."""
         with airflow_errors():
@@ -110,7 +114,7 @@ class SourceIngestedSensor(BaseSensorOperator):
         raise ModeCatalogError(f"The trigger sent an event that this version does not know: {event!r}.")
 
     def _look(self, context: Context) -> IngestionState:
-        with airflow_errors(context), self.hook.get_api() as api:
+        with airflow_errors(context), metered(self.hook.get_api()) as api:
             CatalogSourceLink().publish(context, api.zone.app_url)
             since = self._ingested_after(context) or datetime.now(UTC) - self.max_age
             state = ingested_since(

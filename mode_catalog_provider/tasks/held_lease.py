@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator, Context
 from mode_catalog_provider.errors import LockHeldError, LockLostError
 from mode_catalog_provider.lock import Lease, LeaseKeeper, RunLock
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.lock_wait import LockWait
 from mode_catalog_provider.tasks.rendered import rendered_mapping
 
@@ -30,8 +31,12 @@ def held_lease(
     if held is None:
         yield lambda: None
         return
-    with LeaseKeeper(held, lock_of(held), on_lost=on_lost) as keeper:
-        yield keeper.check
+    try:
+        with LeaseKeeper(held, lock_of(held), on_lost=on_lost) as keeper:
+            yield keeper.check
+    except LockLostError:
+        metrics.count(metrics.LOCK_LOST)
+        raise
 
 
 def give_back(lease: Mapping[str, Any] | str | None) -> None:

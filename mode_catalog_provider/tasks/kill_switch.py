@@ -14,6 +14,7 @@ from mode_catalog_provider.errors import CancelledError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.refresh.cancel import cancel_quietly
+from mode_catalog_provider.tasks.request_meter import metered
 
 # Airflow kills a task five seconds after it told it to stop.
 _SECONDS = 4.0
@@ -104,7 +105,7 @@ def killable_client(hook: ModeHook, switch: KillSwitch, *, cancel: bool) -> Iter
     :param cancel: whether the switch cancels the runs that were started.
     :raises CancelledError: the switch was pulled already.
     """
-    with hook.get_client() as client:
+    with metered(hook.get_client()) as client:
         switch.abort = client.cancel
         if cancel:
             switch.cancel = partial(cancel_quietly, _client_in_a_hurry(hook))

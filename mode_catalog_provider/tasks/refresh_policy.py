@@ -19,6 +19,7 @@ from mode_catalog_provider.tasks.rendered import (
     rendered_truth,
     rendered_words,
 )
+from mode_catalog_provider.tasks.request_meter import metered
 
 RESULTS, SCHEMA, ENDPOINT = "results", "schema", "endpoint"
 # What a task needs at the end to cancel its runs and to say so, before `execution_timeout` cuts it off.
@@ -129,7 +130,7 @@ def selection_of(
 
 def _stale_since(given: datetime | float | str | None, catalog_conn_id: str) -> datetime | None:
     def sources() -> list[CatalogSource]:
-        with CatalogHook(catalog_conn_id).get_api() as api:
+        with metered(CatalogHook(catalog_conn_id).get_api()) as api:
             return list(api.sources())
 
     return moment_or_ingestion("stale_since", given, sources=sources)

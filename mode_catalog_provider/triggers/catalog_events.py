@@ -21,6 +21,7 @@ from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
 from mode_catalog_provider.get_provider_info import UUID_PATTERN
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.tasks.compat import SharedStreamProducer
+from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
 
 log = logging.getLogger(__name__)
@@ -218,5 +219,5 @@ def identifier(name: str) -> str:
 
 
 def _read_sources(catalog_conn_id: str) -> list[CatalogSource]:
-    with CatalogHook(catalog_conn_id).get_api(retry_budget=POLL_BUDGET) as api:
+    with metered(CatalogHook(catalog_conn_id).get_api(retry_budget=POLL_BUDGET)) as api:
         return list(api.sources())

@@ -15,6 +15,8 @@ from asgiref.sync import sync_to_async
 from mode_catalog_provider.catalog.ingestion import IngestionState, ingested_since
 from mode_catalog_provider.errors import ModeCatalogError
 from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.request_meter import metered
 
 #: Share of the interval by which polls are spread, so that many waiting tasks do not ask in the same second.
 JITTER = 0.2
@@ -98,6 +100,7 @@ class CatalogSourceTrigger(BaseTrigger):
                 state = await sync_to_async(self.look, thread_sensitive=False)()
             except Exception as error:
                 errors += 1
+                metrics.count(metrics.TRIGGER_POLLS, trigger="catalog_sources", outcome="failed")
                 permanent = isinstance(error, ModeCatalogError) and error.permanent
                 message = str(error)
                 if permanent or errors > self.tolerated_errors:
@@ -106,6 +109,7 @@ class CatalogSourceTrigger(BaseTrigger):
                 self.log.warning("%s (error %d in a row, waiting on)", message, errors)
             else:
                 errors = 0
+                metrics.count(metrics.TRIGGER_POLLS, trigger="catalog_sources", outcome="answered")
                 message = state.message
                 if state.ready:
                     yield _event("ingested", **state_result(state))
@@ -120,7 +124,7 @@ class CatalogSourceTrigger(BaseTrigger):
             if self.ingested_after is not None
             else datetime.now(UTC) - timedelta(seconds=self.max_age)
         )
-        with CatalogHook(self.catalog_conn_id).get_api(retry_budget=POLL_BUDGET) as api:
+        with metered(CatalogHook(self.catalog_conn_id).get_api(retry_budget=POLL_BUDGET)) as api:
             return ingested_since(
                 api.sources(),
                 since=since,

@@ -17,6 +17,8 @@ from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.refresh.cancel import cancel_quietly
 from mode_catalog_provider.refresh.progress import Progress, from_json
 from mode_catalog_provider.refresh.runs import read_run
+from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.request_meter import RequestMeter
 
 # Polls that may fail in a row before a worker is asked to look into it.
 _FAILED_POLLS = 5
@@ -116,16 +118,21 @@ class ModeRunsTrigger(BaseTrigger):
 
     async def _watch(self, runs: list[Progress]) -> tuple[str, str]:
         client: ModeClient | None = None
+        meter: RequestMeter | None = None
         going, failed_polls = runs, 0
         try:
             while True:
                 wanted_pause = 0.0
                 try:
                     client = client or await self._get_client()
+                    meter = meter or RequestMeter(client.statistics, "mode")
                     going = await asyncio.to_thread(_still_going, client, going)
                     failed_polls = 0
+                    metrics.count(metrics.TRIGGER_POLLS, trigger="mode_runs", outcome="answered")
+                    metrics.gauge(metrics.REFRESH_IN_FLIGHT, len(going))
                 except Exception as error:
                     failed_polls += 1
+                    metrics.count(metrics.TRIGGER_POLLS, trigger="mode_runs", outcome="failed")
                     wanted_pause = getattr(error, "retry_after", None) or 0.0
                     self.log.warning("Looking at the Mode runs failed (%s in a row): %s", failed_polls, error)
                     if failed_polls >= _FAILED_POLLS or getattr(error, "permanent", False):
@@ -143,6 +150,8 @@ class ModeRunsTrigger(BaseTrigger):
                 # A thread may still be reading for us; what it waits for ends now.
                 client.cancel()
                 client.close()
+            if meter is not None:
+                meter.send()
 
     def _in_flight(self) -> list[Progress]:
         return [one for one in from_json(self.progress) if one.in_flight]

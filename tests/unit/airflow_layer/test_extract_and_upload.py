@@ -11,9 +11,9 @@ import pytest
 from mode_catalog_provider.errors import CancelledError, ServiceUnavailableError
 from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
-from mode_catalog_provider.operators import upload as upload_module
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 
 pytestmark = pytest.mark.usefixtures("connect")
@@ -263,26 +263,20 @@ def test_figures_go_to_airflows_metrics_with_few_tags(extract, monkeypatch):
     class Recorder:
         @staticmethod
         def gauge(name, value, tags=None):
-            sent.append((name, tuple((tags or {}).items())))
+            sent.append((name, tags))
 
-        timing = gauge
+        timing = incr = gauge
 
-    monkeypatch.setattr(extract_module, "Stats", Recorder)
-    monkeypatch.setattr(upload_module, "Stats", Recorder)
+    monkeypatch.setattr(metrics, "Stats", Recorder)
     upload(manifest=extract())
-    names = {name for name, _ in sent}
-    assert names == {
-        "mode_catalog.extract.rows",
-        "mode_catalog.extract.left_out",
-        "mode_catalog.extract.newly_forbidden",
-        "mode_catalog.extract.requests",
-        "mode_catalog.extract.throttled_seconds",
-        "mode_catalog.extract.duration",
-        "mode_catalog.upload.files",
-        "mode_catalog.upload.bytes",
-        "mode_catalog.upload.duration",
-    }
-    assert {tag for _, tags in sent for tag, _ in tags} == {"asset"}
+    tagged = {name: tags for name, tags in sent if tags}
+    assert {metrics.METRICS[name].tags for name in tagged} == {tuple(tags) for tags in tagged.values()}
+    assert {"mode_catalog.extract.rows", "mode_catalog.http.requests"} <= set(tagged)
+    # The same value once more under a name of its own, for those that drop tags.
+    plain = {name for name, tags in sent if not tags}
+    assert {"mode_catalog.extract.rows.report", "mode_catalog.http.requests.catalog.upload.2xx"} <= plain
+    assert {"mode_catalog.upload.files", "mode_catalog.catalog.fed_at"} <= plain
+    assert all(value in metrics.TAGS[tag] for tags in tagged.values() for tag, value in tags.items())
 
 
 @pytest.mark.usefixtures("memory_store")
