@@ -1,16 +1,20 @@
-"""`mode-catalog usage`: which reports are looked at, and which only run."""
+"""`mode-catalog usage`: which reports are looked at, which only run, and what was asked of Mode."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.cli.output import DONE, Output
 from mode_catalog_provider.cli.values import count, days
+from mode_catalog_provider.snapshot.api_usage import PER_SECOND, DayOfRequests, api_usage
 from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.layout import StoragePath
+from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.usage import UsageReport
 from mode_catalog_provider.text import visible
 
@@ -37,16 +41,48 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--first", type=count, default=20, metavar="N", help="how many of each to print (default 20)"
     )
 
+    command.add_argument(
+        "--api",
+        action="store_true",
+        help="tell instead the requests of each day, by kind, against what Mode's API allows",
+    )
+
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Print the most viewed, the rising, the never opened, and what runs for nobody."""
+    """Print the most viewed, the rising, the never opened, and what runs for nobody; or the requests."""
     kept = kept_snapshots(Path(arguments.directory).expanduser().absolute())
+    if arguments.api:
+        return _run_api(kept, arguments.days, output)
     with UsageReport(kept, window=arguments.days) as report:
         if output.as_json:
             output.pieces(report.to_json())
         else:
             output.result({}, list(_lines(report, arguments.first)))
     return DONE
+
+
+def _run_api(kept: Mapping[int, StoragePath], window: timedelta, output: Output) -> int:
+    since = time.time() - window.total_seconds()
+    days = api_usage(open_snapshot(path) for timestamp, path in kept.items() if timestamp >= since)
+    result = {"allowed_per_second": PER_SECOND, "days": [day.to_json() for day in days]}
+    output.result(result, list(_api_lines(days)))
+    return DONE
+
+
+def _api_lines(days: Sequence[DayOfRequests]) -> Iterator[str]:
+    if not days:
+        yield "No snapshot of these days tells its requests."
+        return
+    yield f"Mode allows {PER_SECOND:g} requests a second, {int(PER_SECOND * 86_400)} a day."
+    yield f"{'day':<12}{'snapshots':>10}{'requests':>10}{'of the day':>12}{'at work':>9}{'429':>6}  kinds"
+    for day in days:
+        working = "?" if day.share_while_working is None else f"{day.share_while_working:.0%}"
+        kinds = ", ".join(f"{count} {name}" for name, count in day.operations.most_common())
+        yield (
+            f"{day.day:<12}{day.snapshots:>10}{day.requests:>10}{day.share_of_day:>12.2%}{working:>9}"
+            f"{day.refused:>6}  {kinds}"
+        )
+    yield "'at work': how much of the rate was used while an extraction went on; 100 % is all there is."
 
 
 def _lines(report: UsageReport, first: int) -> Iterator[str]:

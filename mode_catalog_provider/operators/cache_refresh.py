@@ -187,6 +187,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         self.catalog_conn_id = catalog_conn_id
         self._switch: KillSwitch | None = None
         self._skipped = 0
+        self._lineage: dict[str, Any] = {}
 
     @cached_property
     def hook(self) -> ModeHook:
@@ -281,6 +282,12 @@ class ModeCacheRefreshOperator(BaseOperator):
             catalog_conn_id=self.catalog_conn_id,
         )
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what was read and written; called by Airflow's OpenLineage provider, on failure as well."""
+        from mode_catalog_provider.tasks import lineage
+
+        return lineage.of_refresh(**self._lineage) if self._lineage else None
+
     def on_kill(self) -> None:
         """Stop working, and cancel the runs that this task started."""
         if self._switch is not None:
@@ -311,6 +318,15 @@ class ModeCacheRefreshOperator(BaseOperator):
                 refresh.step()
             finally:
                 publish_runs(context, client, refresh.progress)
+                self._lineage = {
+                    "host": client.host,
+                    "workspace": client.workspace,
+                    "runs": [
+                        {"target": one.target, "run": one.run and one.run.rpartition("/")[2]}
+                        for one in refresh.progress
+                        if one.good
+                    ],
+                }
                 news.tell(refresh.progress)
             if refresh.over or not policy.wait:
                 break

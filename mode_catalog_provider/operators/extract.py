@@ -184,6 +184,7 @@ class ModeExtractOperator(BaseOperator):
         self.keep = keep
         self._client: ModeClient | None = None
         self._killed = False
+        self._lineage: dict[str, Any] = {}
 
     @cached_property
     def hook(self) -> ModeHook:
@@ -211,6 +212,7 @@ class ModeExtractOperator(BaseOperator):
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with metered(self.hook.get_client()) as client:
                 self._client = client
+                self._lineage = {"host": client.host, "workspace": client.workspace, "directory": None}
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 coverage = self._coverage(context, layout, client.host, options)
@@ -238,6 +240,8 @@ class ModeExtractOperator(BaseOperator):
                             ModeCulpritLink().publish(context, page)
                         raise
         result = _result(captured)
+        self._lineage["directory"] = result["directory"]
+        self._lineage["files"] = [entry.to_json() for entry in captured.manifest.files]
         self._report(captured, result)
         return result
 
@@ -257,6 +261,12 @@ class ModeExtractOperator(BaseOperator):
                 "Nothing was extracted: a person was being asked about a snapshot that answers this run too, "
                 "and it was not uploaded. Clear this run to extract again."
             )
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what was read and written; called by Airflow's OpenLineage provider, on failure as well."""
+        from mode_catalog_provider.tasks import lineage
+
+        return lineage.of_extraction(**self._lineage) if self._lineage else None
 
     def on_kill(self) -> None:
         """Stop all requests; the task then ends by itself, without a snapshot."""

@@ -97,6 +97,7 @@ class CatalogReconcileOperator(BaseOperator):
         self.min_arrived = min_arrived
         self.min_lineage = min_lineage
         self._api: CatalogApi | None = None
+        self._lineage: dict[str, Any] = {}
 
     @cached_property
     def hook(self) -> CatalogHook:
@@ -123,6 +124,8 @@ class CatalogReconcileOperator(BaseOperator):
             snapshot = self._snapshot(source_id)
             with metered(self.hook.get_api(zone=self.zone or None)) as api:
                 self._api = api
+                place = location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path)
+                self._lineage = {"api_url": api.zone.api_url, "source_id": source_id, "manifest": place}
                 CatalogSourceLink().publish(context, api.zone.app_url)
                 report = reconcile(
                     snapshot=snapshot,
@@ -131,7 +134,6 @@ class CatalogReconcileOperator(BaseOperator):
                     earlier=earlier_arrival(snapshot, source_id),
                 )
             kept = keep_arrival(report, snapshot)
-        place = location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path)
         result = _result(report, place, location_of(kept) if kept else None)
         self._tell(report)
         if missed := report.missed(**thresholds):
@@ -139,6 +141,12 @@ class CatalogReconcileOperator(BaseOperator):
                 ti.xcom_push(key="return_value", value=result)
             raise AirflowFailException(f"{' '.join(missed)} The task's log names what is missing, and why.")
         return result
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what was read and written; called by Airflow's OpenLineage provider, on failure as well."""
+        from mode_catalog_provider.tasks import lineage
+
+        return lineage.of_reconciliation(**self._lineage) if self._lineage else None
 
     def on_kill(self) -> None:
         """Break off what is under way."""

@@ -26,6 +26,7 @@ from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, await_answer
 from mode_catalog_provider.tasks.errors import airflow_errors
@@ -153,6 +154,7 @@ class CatalogUploadOperator(BaseOperator):
         self.lease = lease
         self.output_conn_id = output_conn_id
         self._clients: tuple[CatalogIngest | CatalogApi, ...] = ()
+        self._lineage: dict[str, Any] = {}
 
     @cached_property
     def hook(self) -> CatalogHook:
@@ -200,6 +202,12 @@ class CatalogUploadOperator(BaseOperator):
                 context, self._retaken(context, event), AcceptedShrink(**consent) if consent else None
             )
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what was read and written; called by Airflow's OpenLineage provider, on failure as well."""
+        from mode_catalog_provider.tasks import lineage
+
+        return lineage.of_upload(**self._lineage) if self._lineage else None
+
     def on_kill(self) -> None:
         """Stop sending; the task then ends by itself, and a later try goes on from there."""
         for client in self._clients:
@@ -220,6 +228,12 @@ class CatalogUploadOperator(BaseOperator):
                 metered(self.hook.get_api(zone=zone)) as api,
             ):
                 self._clients = (ingest, api)
+                self._lineage = {
+                    "api_url": api.zone.api_url,
+                    "source_id": ingest.source_id,
+                    "directory": None,
+                    "pushed": False,
+                }
                 CatalogSourceLink().publish(context, api.zone.app_url)
                 self._lead_to_extraction(context)
                 with lease as fence:
@@ -313,6 +327,11 @@ class CatalogUploadOperator(BaseOperator):
                 fence=fence,
             )
         snapshot = self._snapshot()
+        self._lineage |= {
+            "directory": location_of(snapshot.directory),
+            "files": [entry.to_json() for entry in snapshot.manifest.files],
+            "snapshot": snapshot.manifest.timestamp,
+        }
         before = last_push(snapshot, ingest.source_id)
         result = push_snapshot(
             snapshot=snapshot,
@@ -326,6 +345,7 @@ class CatalogUploadOperator(BaseOperator):
             dry_run=dry_run,
             fence=fence,
         )
+        self._lineage["pushed"] = not dry_run
         summary = sync_summary(snapshot.manifest, before[1].rows if before else None, result, dry_run=dry_run)
         self.log.info("Workspace '%s':\n%s", summary["workspace"], as_table(summary))
         if ti := context.get("ti"):

@@ -43,3 +43,26 @@ def test_one_snapshot_is_too_few_and_none_is_an_error(mode_catalog: CommandLine,
     assert "one snapshot only" in told
     day(tmp_path, 1.2 / 86_400, [])
     assert "one snapshot only" not in mode_catalog("usage", "-d", tmp_path).stdout
+
+
+def test_the_requests_of_each_day_are_told_against_what_mode_allows(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert mode_catalog("extract", "-o", tmp_path).returncode == 0
+    (today,) = mode_catalog.json("usage", "-d", tmp_path, "--api")["days"]
+    assert today["snapshots"] == 2
+    assert today["requests"] == len(mode_catalog.sandbox.mode.requests) == sum(today["operations"].values())
+    assert {"verify", "spaces", "reports", "sources"} <= set(today["operations"])
+    assert today["share_of_day"] == round(today["requests"] / 345_600, 6)
+    told = mode_catalog("usage", "-d", tmp_path, "--api").stdout
+    assert "345600 a day" in told
+    assert today["day"] in told
+
+
+def test_a_manifest_of_an_earlier_version_counts_as_unknown(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    day(tmp_path, 0, [])
+    days = mode_catalog.json("usage", "-d", tmp_path, "--api", "--days", "36500")["days"]
+    assert [set(one["operations"]) <= {"unknown"} for one in days] == [True]
