@@ -24,9 +24,9 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_days, rendered_words
-from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings in the log and in XCom; the audit's file has them all.

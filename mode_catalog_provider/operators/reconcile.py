@@ -23,9 +23,9 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number
-from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings of each kind in the log and in XCom; the kept file has more.

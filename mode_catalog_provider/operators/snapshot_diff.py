@@ -31,9 +31,9 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowSkipException
 from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
+from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_truth
-from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
 from mode_catalog_provider.text import visible
