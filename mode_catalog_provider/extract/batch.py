@@ -62,30 +62,22 @@ class BatchListings:
         self._complete = False
         self._data_sources: Mapping[str, Any] = {}
 
-    def read_queries(self, *, data_sources: Mapping[str, Any], ended: Callable[[], Iterable[Row]]) -> None:
+    def read_queries(
+        self, *, data_sources: Mapping[str, Any], ended: Callable[[bool], Iterable[Row]]
+    ) -> None:
         """Queue the reading of all queries.
 
         :param data_sources: ids by token, as REST gives them: batch rows have the token alone.
-        :param ended: called at the end; returns rows.
+        :param ended: called at the end with whether every page came; returns rows.
         """
         self._data_sources = data_sources
 
         def finish(complete: bool) -> Iterable[Row]:
             self._complete = complete
             self._listed.index_batch_queries()
-            return ended()
+            return ended(complete)
 
-        self._read("queries", self._listed.add_batch_queries, finish)
-
-    def read_reports(
-        self, *, take: Callable[[list[Any]], None], ended: Callable[[bool], Iterable[Row]]
-    ) -> None:
-        """Queue the reading of all reports.
-
-        :param take: gets the rows of each page.
-        :param ended: called at the end with whether every page came; returns rows.
-        """
-        self._read("reports", take, ended)
+        self.read("queries", self._listed.add_batch_queries, finish)
 
     def queries_of(self, report: ListedReport) -> list[dict[str, Any]] | None:
         """Return the rows of a report's queries, ``None`` when they must be read by REST.
@@ -117,10 +109,23 @@ class BatchListings:
         }
         return contract_row("query", {**query, **ids, "report_token": report_token})
 
-    def _read(
-        self, listing: str, take: Callable[[list[Any]], None], ended: Callable[[bool], Iterable[Row]]
+    def read(
+        self,
+        listing: str,
+        take: Callable[[list[Any]], None],
+        ended: Callable[[bool], Iterable[Row]],
+        *,
+        everywhere: bool | None = None,
     ) -> None:
-        page = partial(self._discovery.page, listing, everywhere=self._everywhere)
+        """Queue the reading of all rows of a listing.
+
+        :param listing: as for :meth:`Discovery.page`.
+        :param take: gets the rows of each page.
+        :param ended: called at the end with whether every page came; returns rows.
+        :param everywhere: with what is in members' personal collections; default: as everything else.
+        """
+        wanted = self._everywhere if everywhere is None else everywhere
+        page = partial(self._discovery.page, listing, everywhere=wanted)
         _BatchWalk(pipeline=self._pipeline, page=page, listing=listing, take=take, ended=ended).start()
 
 

@@ -84,7 +84,7 @@ def capture(
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
             figures={**client.statistics.to_json(), **extraction.definitions.to_json()},
-            reuse=carried.to_json() if extraction.options.incremental else None,
+            reuse={**carried.to_json(), **extraction.reuse} if extraction.options.incremental else None,
             answers=answers,
             fence=fence,
         )
@@ -92,6 +92,7 @@ def capture(
         log.info("Wrote output file: %s", writer.directory / entry.name)
     log.info("Wrote the manifest %s", manifest_path)
     extraction.definitions.tell()
+    extraction.tell()
     tell_filtered(manifest.filtered, log)
     warn_of_left_out(extraction.left_out, log)
     warn_of_emptiness(manifest, log)
@@ -109,7 +110,12 @@ def _previous(
     if not options.incremental:
         return NoPrevious()
     previous = open_previous(
-        layout, workspace=client.workspace, host=client.host, max_age=options.full_refresh_after, now=now
+        layout,
+        workspace=client.workspace,
+        host=client.host,
+        max_age=options.full_refresh_after,
+        now=now,
+        with_rows=options.strategy == "auto",
     )
     if previous.because:
         log.info("Everything is read, for %s.", previous.because)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+from mode_catalog_provider.extract.earlier_rows import EarlierRows
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
@@ -37,6 +38,24 @@ class CarriedOver:
     def knows_something(self) -> bool:
         """Whether there is an earlier snapshot to build on."""
         return self._previous.because is None and self._previous.timestamp is not None
+
+    @property
+    def earlier_rows(self) -> EarlierRows | None:
+        """The collections and reports of the earlier snapshot, where they were asked for."""
+        return self._previous.rows
+
+    def reading(self, asset: str, token: str) -> tuple[str, int] | None:
+        """Return the mark that something bore when it was read, and when that was."""
+        return self._previous.reading(asset, token)
+
+    def note_again(self, asset: str, token: str, mark: str, read_at: int) -> None:
+        """Note an earlier reading that still stands, with its time."""
+        self._writer.note_reading(asset, token, mark, read_at)
+
+    def carry_queries(self, report_token: str) -> None:
+        """Take the queries of a report as they are in the earlier snapshot."""
+        if known := self._previous.reading("report", report_token):
+            self.has_queries(report_token, known[0])
 
     def reports_of(self, collection_token: str) -> Collection[str] | None:
         """Return the reports, datasets aside, that the earlier snapshot has in a collection."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import chain
+from typing import Any
 
 from mode_catalog_provider.errors import DiscoveryUnavailableError, ServiceError
 from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.bulk_changes import BulkChanges
 from mode_catalog_provider.extract.definitions import (
     DefinitionsInQueries,
     QueriesAsWritten,
@@ -64,6 +66,17 @@ class Extraction:
         self.peak_backlog = 0
         #: The Mode definitions that are put into queries, as soon as rows are asked for.
         self.definitions: DefinitionsInQueries | QueriesAsWritten = QueriesAsWritten()
+        self._changes: BulkChanges | None = None
+
+    @property
+    def reuse(self) -> dict[str, Any]:
+        """How bulk listings were used to know what changed, complete when the rows are; empty: not at all."""
+        return {"bulk": self._changes.to_json()} if self._changes and self._changes.incremental else {}
+
+    def tell(self) -> None:
+        """Log how often bulk listings were right about what changed."""
+        if self._changes:
+            self._changes.tell()
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -125,8 +138,9 @@ class Extraction:
         """Choose the route; returns what the hybrid one needs."""
         self.strategy = "rest"
         wanted = self.options.strategy
-        # Asking for the few reports that changed is cheaper than any bulk listing.
-        if wanted == "rest" or (wanted == "auto" and known.knows_something):
+        # Without its rows, asking for the few reports that changed is cheaper than any bulk listing.
+        listed_by_rest = known.knows_something and known.earlier_rows is None
+        if wanted == "rest" or (wanted == "auto" and listed_by_rest):
             return None
         discovery = Discovery(self._client)
         try:
@@ -156,7 +170,7 @@ class Extraction:
         facts = facts or (lambda *_: None)
         listed = opened.enter_context(closing(Listed()))
         types = IdTypes()
-        batch = None
+        batch = self._changes = None
         if discovery:
             batch = BatchListings(
                 discovery=discovery,
@@ -165,6 +179,14 @@ class Extraction:
                 types=types,
                 everywhere=self.options.include_personal,
             )
+            self._changes = BulkChanges(
+                batch=batch,
+                listed=listed,
+                known=known,
+                options=self.options,
+                definitions=self.definitions.fingerprint,
+            )
+            opened.callback(self._changes.close)
         queries = QueryReading(
             pipeline=pipeline,
             ledger=self._ledger,
@@ -173,6 +195,7 @@ class Extraction:
             types=types,
             definitions=self.definitions.fingerprint,
             batch=batch,
+            in_doubt=self._changes.queries_in_doubt if self._changes else lambda _: False,
         )
         reports = ReportReading(
             pipeline=pipeline,
@@ -183,6 +206,7 @@ class Extraction:
             listed=listed,
             queries=queries,
             batch=batch,
+            changes=self._changes,
         )
         members = MemberReading(
             pipeline=pipeline,
@@ -212,4 +236,9 @@ class Extraction:
             queries.learn("datasource.id", ids[token])
             yield "datasource", datasource_row(resource)
         if batch:
-            batch.read_queries(data_sources=ids, ended=reports.batch_ended)
+            batch.read_queries(data_sources=ids, ended=partial(self._queries_there, reports))
+
+    def _queries_there(self, reports: ReportReading, complete: bool) -> Iterable[Row]:
+        if self._changes:
+            self._changes.queries_ended(complete)
+        return reports.batch_ended()

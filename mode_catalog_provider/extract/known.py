@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
+from mode_catalog_provider.extract.earlier_rows import EarlierRows
 from mode_catalog_provider.extract.rows import Wire
 
 #: Stamps of a report that move when somebody edits it. Its ``updated_at`` moves with every run as well.
@@ -48,11 +49,32 @@ class EarlierReadings(Protocol):
     def queries(self) -> Iterable[dict[str, Any]]:
         """Yield the queries of all reports that :meth:`has_queries` said yes to."""
 
+    @property
+    def earlier_rows(self) -> EarlierRows | None:
+        """The collections and reports of the last snapshot; ``None``: they are not to be used."""
+
+    def reading(self, asset: str, token: str) -> tuple[str, int] | None:
+        """Return the mark that something bore when it was read, and when that was; ``None``: nobody knows.
+
+        :param asset: as for :meth:`note`.
+        :param token: as for :meth:`note`.
+        """
+
+    def note_again(self, asset: str, token: str, mark: str, read_at: int) -> None:
+        """Remember for the next extraction an earlier reading that still stands; parameters as there."""
+
+    def carry_queries(self, report_token: str) -> None:
+        """Have :meth:`queries` give the queries of a report that is known not to have changed.
+
+        :param report_token: a report of which there is a :meth:`reading`.
+        """
+
     def note(self, asset: str, token: str, mark: str | None) -> None:
         """Remember for the next extraction what was read just now.
 
-        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
-        :param token: of the report or member.
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile, ``"listing"`` for all
+            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said.
+        :param token: of the report, member or collection.
         :param mark: its mark as listed before it was read; ``None``: to be read again in any case.
         """
 
@@ -61,6 +83,16 @@ class NothingKnown:
     """Stands for earlier readings where an extraction stands alone."""
 
     knows_something = False
+    earlier_rows = None
+
+    def reading(self, asset: str, token: str) -> None:
+        """Nothing was read."""
+
+    def note_again(self, asset: str, token: str, mark: str, read_at: int) -> None:
+        """Forget it."""
+
+    def carry_queries(self, report_token: str) -> None:
+        """There are none."""
 
     def has_queries(self, report_token: str, mark: str | None) -> bool:
         """No queries are known."""

@@ -22,13 +22,15 @@ class ExtractionOptions:
 
     :param strategy: ``"rest"``: everything from the REST API. ``"hybrid"``: queries from the Discovery API,
         1,000 a request, the rest from REST; it must be open to the API token (an admin's, on a plan that has
-        it). ``"auto"`` (default): hybrid where it is open, else rest; and rest where an earlier snapshot is
-        built on, which is cheaper still. All give the same rows, but for a report whose queries REST refuses
+        it). ``"auto"`` (default): hybrid where it is open, else rest; with ``incremental`` the Discovery API
+        also tells what changed. All give the same rows, but for a report whose queries REST refuses
         to the very key that Discovery shows them to: hybrid has it, rest leaves it out.
     :param incremental: whether queries and members' user records that have not changed since the last
         complete snapshot in the same place come from there, default ``False``. Mode says of a report when it
         was edited, saved and published, and how many queries it has; that decides. Of a member it says
-        nothing, so a user record stands until the list shows another name or e-mail.
+        nothing, so a user record stands until the list shows another name or e-mail. With strategy ``"auto"``
+        and an open Discovery API, collections and reports that its bulk listings show to be unchanged come
+        from there as well; with another strategy all are listed by REST.
     :param full_refresh_after: how long ago something may have been read to come from a snapshot, default
         7 days.
     :param include_collections: collections to extract, as tokens, names or globs on names (``Finance*``;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,12 +15,15 @@ from typing import IO, Any, Self
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATASET
-from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotStaleError
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError, SnapshotStaleError
+from mode_catalog_provider.extract.earlier_rows import EarlierRows
 from mode_catalog_provider.scratch import private_database, token_bytes
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 
@@ -34,6 +38,7 @@ class NoPrevious:
     """
 
     timestamp = None
+    rows = None
 
     def __init__(self, because: str | None = None) -> None:
         self.because = because
@@ -45,6 +50,9 @@ class NoPrevious:
         """Nothing is open."""
 
     def recall(self, asset: str, token: str, mark: str) -> None:
+        """Nothing is known."""
+
+    def reading(self, asset: str, token: str) -> None:
         """Nothing is known."""
 
     def reports_of(self, collection_token: str) -> None:
@@ -65,6 +73,7 @@ class PreviousSnapshot:
     :param snapshot: a complete snapshot.
     :param max_age: readings as old as this, or older, are not known.
     :param now: clock, in Unix seconds.
+    :param with_rows: whether :attr:`rows` are wanted, default false.
     :raises SnapshotStaleError: all of it was read too long ago.
     :raises SnapshotAlteredError: a file of it is not the one that was written.
     """
@@ -72,7 +81,12 @@ class PreviousSnapshot:
     because = None
 
     def __init__(
-        self, snapshot: Snapshot, *, max_age: timedelta, now: Callable[[], float] = time.time
+        self,
+        snapshot: Snapshot,
+        *,
+        max_age: timedelta,
+        now: Callable[[], float] = time.time,
+        with_rows: bool = False,
     ) -> None:
         #: When the snapshot was made, in Unix seconds.
         self.timestamp = snapshot.manifest.timestamp
@@ -91,12 +105,18 @@ class PreviousSnapshot:
             if snapshot.manifest.readings:
                 with _private_copy(snapshot, snapshot.manifest.readings) as readings:
                     self._load_readings(readings, now() - max_age.total_seconds(), now())
-            if self._database.execute("SELECT 1 FROM reading LIMIT 1").fetchone() is None:
+            # What bulk listings said is noted anew each time, and is nothing that was read.
+            read = "SELECT 1 FROM reading WHERE asset IN ('report', 'member') LIMIT 1"
+            if self._database.execute(read).fetchone() is None:
                 raise SnapshotStaleError(f"nothing in it was read less than {max_age} ago")
             with _private_copy(snapshot, entries["member"]) as members:
                 self._load_members(members)
             with _private_copy(snapshot, entries["report"]) as reports:
                 self._load_reports(reports)
+                #: Collections and reports themselves, ``None`` when not wanted, or not all there.
+                self.rows = self._rows(snapshot, entries["collection"], reports) if with_rows else None
+            if self.rows:
+                opened.callback(self.rows.close)
             self._queries = opened.enter_context(_private_copy(snapshot, entries["query"]))
             self._opened = opened.pop_all()
 
@@ -107,6 +127,17 @@ class PreviousSnapshot:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._opened.close()
+
+    def reading(self, asset: str, token: str) -> tuple[str, int] | None:
+        """Return the mark that something bore when it was read, and when that was; ``None``: nobody knows.
+
+        :param asset: as in the file of readings.
+        :param token: likewise.
+        """
+        found = self._database.execute(
+            "SELECT mark, read_at FROM reading WHERE asset = ? AND token = ?", (asset, token_bytes(token))
+        ).fetchone()
+        return None if found is None else (found[0], found[1])
 
     def recall(self, asset: str, token: str, mark: str) -> tuple[int, dict[str, Any] | None] | None:
         """Return when an unchanged object was read, and a member's row; ``None`` when it is not known.
@@ -146,6 +177,15 @@ class PreviousSnapshot:
             if self._database.execute(f"{select} AND token = ?", (key,)).fetchone():
                 yield row
 
+    @staticmethod
+    def _rows(snapshot: Snapshot, entry: FileEntry, reports: IO[bytes]) -> EarlierRows | None:
+        try:
+            with _private_copy(snapshot, entry) as collections:
+                return EarlierRows(snapshot, collections=collections, reports=reports)
+        except SnapshotError as error:
+            log.info("Collections and reports are listed by REST: %s", error)
+            return None
+
     def _load_readings(self, lines: IO[bytes], after: float, until: float) -> None:
         for line in lines:
             asset, token, mark, read_at = json.loads(line)
@@ -181,6 +221,7 @@ def open_previous(
     host: str,
     max_age: timedelta,
     now: Callable[[], float] = time.time,
+    with_rows: bool = False,
 ) -> PreviousSnapshot | NoPrevious:
     """Open the newest complete snapshot for an incremental extraction, or say why it cannot be built on.
 
@@ -189,6 +230,7 @@ def open_previous(
     :param host: base URL of Mode as configured.
     :param max_age: nothing that was read so long ago is used any more.
     :param now: clock, in Unix seconds.
+    :param with_rows: whether its collections and reports are wanted as well, default false.
     """
     try:
         snapshot = newest_snapshot(layout)
@@ -196,7 +238,7 @@ def open_previous(
             return NoPrevious(f"there is no earlier snapshot with a manifest in {layout.home}")
         if reason := _refusal(snapshot, workspace, host.rstrip("/")):
             return NoPrevious(f"{snapshot.manifest_path} {reason}")
-        return PreviousSnapshot(snapshot, max_age=max_age, now=now)
+        return PreviousSnapshot(snapshot, max_age=max_age, now=now, with_rows=with_rows)
     except Exception as error:
         # Any exception, for each object store has errors of its own: all can be read from Mode instead.
         return NoPrevious(f"the snapshot before cannot be built on: {error}")

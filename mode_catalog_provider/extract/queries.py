@@ -40,6 +40,7 @@ class QueryReading:
     :param types: is told the ids that REST sends.
     :param definitions: stands for the Mode definitions that are put into queries, see :func:`report_mark`.
     :param batch: gives the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
+    :param in_doubt: says of a report's token whether neither batch nor an earlier reading is to be believed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class QueryReading:
         types: IdTypes,
         definitions: str = "",
         batch: BatchListings | None = None,
+        in_doubt: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._pipeline = pipeline
         self._ledger = ledger
@@ -60,6 +62,7 @@ class QueryReading:
         self._types = types
         self._definitions = definitions
         self._batch = batch
+        self._in_doubt = in_doubt
         self._batch_ended: Callable[[], None] | None = None
         self._all_listed = False
         self._probes = 0
@@ -82,6 +85,8 @@ class QueryReading:
         """
         report = ListedReport(row, report_mark(resource, self._definitions), newest_edit(resource))
         self.learn("report.id", row["id"])
+        if self._in_doubt(report.token):
+            return self._ask(report)
         if self._known.has_queries(report.token, report.mark):
             return (("report", row),)
         if self._batch is None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import NotFoundError
 from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.bulk_changes import BulkChanges
 from mode_catalog_provider.extract.facts import Facts, batch_report_facts, collection_facts, report_facts
 from mode_catalog_provider.extract.known import EarlierReadings
 from mode_catalog_provider.extract.left_out import Ledger
@@ -19,6 +21,7 @@ from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.extract.queries import QueryReading
 from mode_catalog_provider.extract.rows import Wire, collection_row, report_row, token_of
+from mode_catalog_provider.extract.unchanged import UnchangedReading
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
@@ -39,12 +42,25 @@ class _Listing:
     """A walk over the reports, or the datasets, of one collection.
 
     ``reports`` counts those that nobody had seen; ``again`` how often the collection was looked over again.
+    ``seen`` are the tokens of all, ``unwanted`` counts those that the options leave out, ``flawed`` says that
+    a row could not be used. ``first``: of datasets, the walk over the reports of the same collection.
+    ``has_datasets_read``: they come after the reports, but before the page that proves where those end.
     """
 
     collection: dict[str, Any]
     walk: PageWalk
     reports: int = 0
     again: int = 0
+    seen: set[str] = field(default_factory=set)
+    unwanted: Counter[str] = field(default_factory=Counter)
+    flawed: bool = False
+    first: _Listing | None = None
+    has_datasets_read: bool = False
+
+    @property
+    def whole(self) -> _Listing:
+        """The walk over the reports of the collection, which stands for all of it."""
+        return self.first or self
 
     def __str__(self) -> str:
         return f"collection '{visible(self.collection['name'])}' ({self.collection['token']})"
@@ -62,6 +78,7 @@ class ReportReading:
     :param queries: gets each report, once.
     :param batch: can tell what a walk missed; :meth:`batch_ended` says when its queries are there. Default
         ``None``: there is none, so walks must be sure by themselves.
+    :param changes: given with ``batch``: what the bulk listing of reports shows, read before any walk.
     """
 
     def __init__(
@@ -75,11 +92,13 @@ class ReportReading:
         listed: Listed,
         queries: QueryReading,
         batch: BatchListings | None = None,
+        changes: BulkChanges | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._ledger = ledger
         self._known = known
         self._facts = facts
+        self._changes = changes
         self._listed = listed
         self._queries = queries
         self._batch = batch
@@ -102,11 +121,70 @@ class ReportReading:
         # others wait.
         self._has_datasets: bool | None = None if options.include_datasets else False
         self._asked_for_datasets = False
-        self._before_datasets: list[dict[str, Any]] = []
+        self._before_datasets: list[_Listing] = []
+        # Collections may be read: what bulk shows is there, or there is no bulk.
+        self._ready = changes is None
+        self._all_wanted = False
+        self._unchanged: UnchangedReading | None = None
+        if changes is not None:
+            self._unchanged = UnchangedReading(
+                pipeline=pipeline,
+                ledger=ledger,
+                facts=facts,
+                listed=listed,
+                queries=queries,
+                changes=changes,
+                walk=self._walk_through,
+                begun=self._begun,
+                over=self._over,
+            )
 
     def start(self) -> None:
         """Queue the first call; all others follow from its answer."""
-        self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
+        if self._changes is not None:
+            self._changes.start(self._bulk_is_there, take=self._check)
+        if self._changes is None or self._known.earlier_rows is None:
+            self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
+
+    def _bulk_is_there(self) -> None:
+        self._ready = True
+        if self._changes is None:
+            return
+        if self._known.earlier_rows is not None:
+            unchanged = self._changes.unchanged_collections()
+            if unchanged is None:
+                self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
+                return
+            self._ledger.filtered.update(self._changes.filtered_collections)
+            for row, facts in unchanged:
+                self._facts("collection", row["token"], facts)
+                self._wanted.append(row)
+            self._all_wanted = True
+        elif self._all_wanted:
+            self._changes.collections_listed()
+        self._begin_wanted()
+
+    def _begin_wanted(self) -> None:
+        """Read the collections known so far, as soon as that can be begun."""
+        if not self._ready:
+            return
+        at_once = not self._filter.needs_all and not (self._changes and self._changes.compares)
+        if self._all_wanted or at_once:
+            wanted, self._wanted = self._wanted, []
+            if self._unchanged is not None:
+                self._unchanged.begin(wanted)
+            else:
+                for collection in wanted:
+                    self._walk_through(collection)
+        if self._all_wanted:
+            self._over()
+
+    def _begun(self) -> None:
+        self._under_way += 1
+
+    def _walk_through(self, collection: dict[str, Any]) -> None:
+        self._begun()
+        self._ask_reports(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection)))
 
     def _ask_page(
         self,
@@ -133,15 +211,12 @@ class ReportReading:
             self._filter.check()
             for pattern in self._filter.idle_exclusions:
                 log.warning("exclude_collections: no collection's name or token matches %r.", pattern)
+            self._all_wanted = True
+            if self._changes is not None and self._ready:
+                self._changes.collections_listed()
         else:
             self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
-        if self._spaces.done or not self._filter.needs_all:
-            for collection in self._wanted:
-                self._under_way += 1
-                self._ask_reports(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection)))
-            self._wanted.clear()
-        if self._spaces.done:
-            self._over()
+        self._begin_wanted()
         return ()
 
     def batch_ended(self) -> Iterable[Row]:
@@ -156,14 +231,22 @@ class ReportReading:
     def _over(self) -> None:
         """One walk is over; after the last, see whether all of them together saw everything."""
         self._under_way -= 1
+        if self._unchanged is not None and self._unchanged.holds:
+            # What is held counts as one, and so does the bulk listing of queries until it is used.
+            if self._under_way == (1 if self._batch_ended else 2):
+                self._unchanged.settle()
+            return
         if self._under_way:
             if self._under_way == 1 and not self._batch_ended:
                 self._queries.all_listed()
             return
+        if self._changes and self._changes.complete and not self._unproven:
+            self._queries.settle()
+            return
         # One request for a thousand reports, or one for each page and report in doubt.
         doubts = self._unproven_pages + self._queries.undecided
         if self._batch and doubts > -(-self._listed.reports // 1000):
-            self._batch.read_reports(take=self._check, ended=self._checked)
+            self._batch.read("reports", take=self._check, ended=self._checked)
         else:
             self._look_again(self._unproven)
             self._queries.settle()
@@ -196,35 +279,67 @@ class ReportReading:
 
     def _reports_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
-        if not listing.walk.done:
+        walk, bulk = listing.walk, self._bulk_tokens(listing)
+        if bulk is not None and walk.on_short_page:
+            if walk.shows_just(bulk):
+                walk.end()
+            elif not walk.done and self._may_be_datasets(bulk - walk.tokens, listing):
+                # If they are, no further page of reports need be asked for.
+                self._look_for_datasets(listing)
+                return
+        if not walk.done:
             self._ask_reports(Lane.NEXT_PAGES, listing)
-            return
+        elif listing.has_datasets_read:
+            yield from self._collection_over(listing)
+        else:
+            self._look_for_datasets(listing)
+
+    def _bulk_tokens(self, listing: _Listing) -> set[str] | None:
+        return self._changes.bulk_tokens(listing.collection["token"]) if self._changes else None
+
+    def _may_be_datasets(self, tokens: set[str], listing: _Listing) -> bool:
+        return bool(tokens) and self._has_datasets is not False and not listing.has_datasets_read
+
+    def _collection_over(self, listing: _Listing) -> Iterable[Row]:
+        """Everything in a collection was listed."""
         if listing.walk.unproven:
             self._unproven.append(listing.collection)
             self._unproven_pages += listing.walk.pages
-        self._look_for_datasets(listing.collection)
-        yield "collection", listing.collection
+        if self._changes is not None and not listing.flawed:
+            token = listing.collection["token"]
+            self._changes.listed(token, seen=listing.seen, counts=listing.unwanted)
+        self._over()
+        return (("collection", listing.collection),)
 
     def _take_reports(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
-        collection = listing.collection["token"]
+        collection, whole = listing.collection["token"], listing.whole
         for resource in listing.walk.take(answer):
             token = token_of(resource)
             if token is None:
                 name = resource.get("name")
                 self._ledger.without_token("report", name=name, listing=f"the reports of {listing}")
+                whole.flawed = True
                 continue
+            whole.seen.add(token)
             dataset = resource.get("type") == DATASET
             # Listed twice: it moved while its collections were read, or it is a dataset listed as a report.
             if not self._listed.add(token, collection=collection, dataset=dataset):
                 continue
             listing.reports += 1
             if dataset and not self._include_datasets:
-                self._ledger.filtered[DATASETS] += 1
+                self._leave_out(DATASETS, whole)
             elif resource.get("archived") and not self._include_archived:
-                self._ledger.filtered[ARCHIVED] += 1
+                self._leave_out(ARCHIVED, whole)
             else:
                 self._facts("report", token, report_facts(resource))
-                yield from self._queries.read(report_row(resource, collection_token=collection), resource)
+                row = report_row(resource, collection_token=collection)
+                if self._changes is not None:
+                    self._changes.compare(row)
+                yield from self._queries.read(row, resource)
+
+    def _leave_out(self, why: str, listing: _Listing) -> None:
+        self._ledger.filtered[why] += 1
+        listing.unwanted[why] += 1
 
     def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be listed"
@@ -262,16 +377,17 @@ class ReportReading:
 
     # -- datasets: reports with a listing of their own, which not every workspace has ----------------------
 
-    def _look_for_datasets(self, collection: dict[str, Any]) -> None:
+    def _look_for_datasets(self, reports: _Listing) -> None:
         if self._has_datasets is None and self._asked_for_datasets:
-            self._before_datasets.append(collection)
+            self._before_datasets.append(reports)
         elif self._has_datasets is not False:
             self._asked_for_datasets = True
             # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
+            collection = reports.collection
             walk = PageWalk(f"spaces/{path_part(collection['token'])}/datasets", "reports")
-            self._ask_datasets(_Listing(collection, walk))
+            self._ask_datasets(_Listing(collection, walk, first=reports))
         else:
-            self._over()
+            self._pipeline.add_source(iter([self._datasets_over(reports)]))
 
     def _ask_datasets(self, listing: _Listing) -> None:
         then, refused = partial(self._datasets_page, listing), partial(self._datasets_refused, listing)
@@ -279,46 +395,60 @@ class ReportReading:
 
     def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
         yield from self._take_reports(listing, answer)
-        if listing.walk.done:
-            self._over()
+        walk, bulk, first = listing.walk, self._bulk_tokens(listing), listing.whole
+        if bulk is not None and walk.on_short_page and first.walk.tokens | walk.tokens == bulk:
+            rest = bulk - first.walk.tokens
+            if walk.shows_just(rest) and first.walk.shows_just(bulk - rest):
+                walk.end()
+                first.walk.end()
+        if walk.done:
+            yield from self._datasets_over(first)
         else:
             self._ask_datasets(listing)
         self._has_datasets = True
         self._resume_datasets()
 
+    def _datasets_over(self, reports: _Listing) -> Iterable[Row]:
+        reports.has_datasets_read = True
+        if reports.walk.done:
+            return self._collection_over(reports)
+        self._ask_reports(Lane.NEXT_PAGES, reports)
+        return ()
+
     def _datasets_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         if self._has_datasets is None and isinstance(refusal, NotFoundError):
             if NO_SUCH_ROUTE in str(refusal):
-                return self._no_datasets_anywhere()
+                return self._no_datasets_anywhere(listing)
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read. One look tells; taking one for the other would lose the datasets of all others.
             path = f"spaces/{path_part(listing.collection['token'])}/reports"
             self._pipeline.ask(
                 Lane.PAGES,
                 path,
-                lambda _: self._no_datasets_anywhere(),
+                lambda _: self._no_datasets_anywhere(listing),
                 lambda _: self._datasets_left_out(listing, refusal),
                 params={"page": 1},
             )
             return ()
         return self._datasets_left_out(listing, refusal)
 
-    def _no_datasets_anywhere(self) -> Iterable[Row]:
+    def _no_datasets_anywhere(self, listing: _Listing) -> Iterable[Row]:
         log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
         self._has_datasets = False
-        self._over()
+        if self._changes is not None:
+            self._changes.no_datasets()
         self._resume_datasets()
-        return ()
+        return self._datasets_over(listing.whole)
 
     def _datasets_left_out(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
         what = f"The datasets of {listing} could not be listed"
         self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         self._asked_for_datasets = self._has_datasets is True
-        self._over()
         self._resume_datasets()
-        return ()
+        listing.whole.flawed = True
+        return self._datasets_over(listing.whole)
 
     def _resume_datasets(self) -> None:
         waiting, self._before_datasets = self._before_datasets, []
-        for collection in waiting:
-            self._look_for_datasets(collection)
+        for listing in waiting:
+            self._look_for_datasets(listing)

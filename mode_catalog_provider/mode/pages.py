@@ -81,6 +81,7 @@ class PageWalk:
         self._passes = 0
         self._pages_before = 0
         self._asked = False
+        self._latest = 0
         #: Whether a row may be hidden that was there all the time: there was more than one short page, it was
         #: looked over once, without evidence of a move, and no counters prove it complete.
         self.unproven = False
@@ -101,6 +102,31 @@ class PageWalk:
         """Query parameters of the next page; ``page`` is always sent, it turns counting on in places."""
         return {**self._params, "page": self._number}
 
+    def shows_just(self, tokens: Collection[str]) -> bool:
+        """Return whether the first pass, seen up to a page that is not full, shows these rows and no others.
+
+        Nothing moved meanwhile, as far as can be seen. Whoever knows from elsewhere that these are all rows
+        may then :meth:`end` the walk.
+
+        :param tokens: of the rows.
+        """
+        settled = self._passes == 1 and not self._backward and not self._moved
+        return settled and self._in_pass == {("token", token) for token in tokens}
+
+    @property
+    def on_short_page(self) -> bool:
+        """Whether the latest page is not full, so that no other one is to be expected."""
+        return self._latest < SHORTEST_FULL_PAGE
+
+    @property
+    def tokens(self) -> set[str]:
+        """The tokens that this pass has shown so far."""
+        return {str(identity[1]) for identity in self._in_pass if isinstance(identity, tuple)}
+
+    def end(self) -> None:
+        """Take note that there is nothing more, for something else proves it."""
+        self.done, self.unproven = True, False
+
     def take(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Take in the answer for :attr:`params`, and set :attr:`done` or move on to the next page.
 
@@ -109,6 +135,7 @@ class PageWalk:
         """
         rows = embedded_rows(body, self.key, what=self.path, required=None if self._asked else self.path)
         self._asked = True
+        self._latest = len(rows)
         block = body.get("pagination")
         counters = block if isinstance(block, Mapping) else {}
         new = self._note(rows, counters)

@@ -49,6 +49,10 @@ from mode_catalog_provider.snapshot.output import (
 
 _CLAIM = b"A snapshot is being written here. Without a manifest of the same number it is not complete.\n"
 
+#: Of what readings are noted: the queries of a report, the profile of a member, the listing of a collection,
+#: and what bulk listings said.
+_READ = ("report", "member", "listing", "bulk", "bulk-report")
+
 # What json.dumps does, made once. Infinity and NaN are not JSON, though Python would write them.
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -136,8 +140,9 @@ class SnapshotWriter:
     def note_reading(self, asset: str, token: str, mark: str, read_at: int) -> None:
         """Note for the next extraction when an object was read.
 
-        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile.
-        :param token: of the report or member.
+        :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile, ``"listing"`` for all
+            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said.
+        :param token: of the report, member or collection.
         :param mark: what tells whether it has changed since.
         :param read_at: Unix seconds of the reading.
         """
@@ -238,9 +243,7 @@ class SnapshotWriter:
         return rows, output
 
     def _write_readings(self) -> FileEntry | None:
-        lines = itertools.chain.from_iterable(
-            self._store.bodies(f"{READINGS} of {asset}") for asset in DATA_ASSETS
-        )
+        lines = itertools.chain.from_iterable(self._store.bodies(f"{READINGS} of {asset}") for asset in _READ)
         first = next(lines, None)
         if first is None:
             return None

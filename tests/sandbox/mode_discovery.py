@@ -52,6 +52,7 @@ class ModeDiscovery:
         self._world = mode.world
         self._lock = threading.Lock()
         self._minted = 0
+        self._frozen: dict[tuple[str, bool], list[dict[str, Any]]] = {}
         self.tokens: dict[str, SignatureToken] = {}
 
     def routes(self) -> list[Route]:
@@ -130,7 +131,7 @@ class ModeDiscovery:
         first = (page - 1) * per_page
         everywhere = params.get("include_spaces") == "all"
         with self._world.lock:
-            total, rows = self._rows(name, everywhere, first, per_page)
+            total, rows = self._lagging(name, everywhere, first, per_page)
         pages = math.ceil(total / per_page)
         links: dict[str, Any] = {"self": {"href": request.entry.target}}
         extra = "&include_spaces=all" if everywhere else ""
@@ -146,6 +147,26 @@ class ModeDiscovery:
             "total_count": total,
         }
         return json_answer({name: rows, "pagination": block, "_links": links})
+
+    def _lagging(
+        self, name: str, everywhere: bool, first: int, size: int
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """The rows as they are, or as they were when ``batch_frozen`` was thrown."""
+        if not self._mode.switches.batch_frozen:
+            self._frozen.clear()
+            return self._rows(name, everywhere, first, size)
+        if not self._frozen:
+            for listing in ("reports", "report_stats", "queries", "spaces", "members"):
+                for wide in (False, True):
+                    self._frozen[listing, wide] = self._rows(listing, wide, 0, 1_000_000)[1]
+        rows = self._frozen[name, everywhere]
+        return len(rows), rows[first : first + size]
+
+    def freeze(self) -> None:
+        """From now on, whatever happens: what batch listings show at this moment."""
+        self._mode.switches.batch_frozen = True
+        with self._world.lock:
+            self._lagging("reports", False, 0, 1)
 
     def _rows(self, name: str, everywhere: bool, first: int, size: int) -> tuple[int, list[dict[str, Any]]]:
         if name == "queries":
@@ -170,7 +191,8 @@ class ModeDiscovery:
         return [
             one
             for one in self._world.reports
-            if (everywhere or one.collection not in personal)
+            if (everywhere or switches.batch_personal or one.collection not in personal)
+            and (switches.batch_datasets or not one.is_dataset)
             and (switches.batch_archived or not one.archived)
             and (switches.batch_sees == "more" or not self._refused(one))
         ]
@@ -232,12 +254,17 @@ class ModeDiscovery:
         }
 
     def _stat(self, report: Report) -> dict[str, Any]:
+        called = self._mode.switches.batch_views
+        views = {
+            "none": {},
+            "other": {"view_count": report.view_count // 2 + 1},
+        }.get(called, {called: report.view_count})
         return {
             "report_id": self._id(report.id),
             "report_token": report.token,
             "active_schedules_count": 0,
             "explorations_count": 0,
-            "view_count": report.view_count,
+            **views,
             "recent_manual_run_creators_emails": [],
             "scheduled_run_creators_emails": [],
             "editors_emails": [],

@@ -83,6 +83,11 @@ class ModeSwitches(_Switches):
     :param batch_sees: ``same`` = a report that REST refuses, or that vanished, is in no batch listing either;
         ``more`` = it is, whole. What is in a collection that REST refuses is in either way.
     :param batch_archived: archived reports and their queries are in the batch listings.
+    :param batch_personal: what is in personal collections is in the batch listings without being asked for.
+    :param batch_datasets: datasets and their queries are in the batch listings.
+    :param batch_views: what the number of views is called in ``report_stats``; ``none``: it is not there,
+        ``other``: it is another number than REST's.
+    :param batch_frozen: batch listings lag: they show what they showed when this was thrown first.
     :param batch_limited: Discovery requests count against the rate of the key that minted the token.
     """
 
@@ -137,6 +142,10 @@ class ModeSwitches(_Switches):
     batch_id_type: Literal["string", "number", "mixed"] = "string"
     batch_sees: Literal["same", "more"] = "same"
     batch_archived: bool = True
+    batch_personal: bool = False
+    batch_datasets: bool = True
+    batch_views: Literal["view_count", "total_views_count", "none", "other"] = "view_count"
+    batch_frozen: bool = False
     batch_limited: bool = True
 
 

@@ -1,0 +1,470 @@
+"""What changed since the last snapshot, as the bulk listings tell: the rest need not be read again.
+
+Trust, but verify: bulk lacks fields, may lag behind, and nobody promises that its stamps move with every
+change. So some collections are read by REST all the same and compared with what would have been taken. What
+bulk did not announce is counted; where it is more than little, everything is read by REST.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from random import Random
+from time import time
+from typing import Any, Literal
+
+from mode_catalog_provider.contract import DATASET
+from mode_catalog_provider.extract.batch import BatchListings
+from mode_catalog_provider.extract.bulk_marks import (
+    BulkMark,
+    bulk_mark,
+    facts_now,
+    moment_of,
+    moved_columns,
+    spaces_mark,
+    views_agree,
+)
+from mode_catalog_provider.extract.bulk_rows import BulkRows
+from mode_catalog_provider.extract.earlier_rows import EarlierRows
+from mode_catalog_provider.extract.known import EarlierReadings
+from mode_catalog_provider.extract.listed import Listed
+from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.extract.pipeline import Row
+
+log = logging.getLogger(__name__)
+
+#: Share of the collections that is read by REST to be compared, as long as bulk has told the truth.
+USUAL_SHARE = 0.005
+
+#: How much larger the share gets when bulk did not tell the truth, and how much smaller otherwise.
+_RAISED, _LOWERED = 8.0, 0.5
+
+#: Beyond this share of reports that differ without announcement, nothing is taken from the last snapshot.
+MOST_UNANNOUNCED = 0.1
+
+#: Beyond this share of numbers of views that differ from REST's, bulk counts something else.
+_MOST_OTHER_VIEWS = 0.1
+
+#: Version of the note that a collection was read.
+_VERSION = 1
+
+RowAndFacts = tuple[dict[str, Any], dict[str, Any]]
+Kind = Literal["list", "single", "take"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do about one collection.
+
+    :param kind: read its listing, read some reports of it, or take it from the last snapshot.
+    :param changed: tokens of the reports to read, where it is ``"single"``.
+    """
+
+    kind: Kind
+    changed: tuple[str, ...] = ()
+
+
+@dataclass
+class Verification:
+    """How often bulk was right about reports that REST showed as well."""
+
+    compared: int = 0
+    unannounced: int = 0
+    late: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether bulk is not to be believed."""
+        return self.unannounced > 1 and self.unannounced > MOST_UNANNOUNCED * self.compared
+
+
+class BulkChanges:
+    """Compare bulk listings with those of the last snapshot.
+
+    :param batch: reads them.
+    :param listed: has the bulk listing of queries.
+    :param known: readings of earlier extractions; is told of what is to be compared the next time.
+    :param options: what is wanted.
+    :param definitions: stands for the Mode definitions that are put into queries.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch: BatchListings,
+        listed: Listed,
+        known: EarlierReadings,
+        options: ExtractionOptions,
+        definitions: str,
+    ) -> None:
+        self._batch = batch
+        self._listed = listed
+        self._known = known
+        self._options = options
+        self._definitions = definitions
+        self._rows = BulkRows()
+        self._spaces: list[Mapping[str, Any]] = []
+        self._under_way = 0
+        self._complete = True
+        self._ready: Callable[[], None] = lambda: None
+        #: Whether marks are kept for the next extraction, and those of the last one are used.
+        self.incremental = options.incremental and options.strategy == "auto"
+        self._earlier: EarlierRows | None = None
+        self._trust_views = False
+        self._verification = Verification()
+        self._share = USUAL_SHARE
+        self._figures: Counter[str] = Counter()
+        self._fallen_back = False
+
+    # -- the listings --------------------------------------------------------------------------------------
+
+    def start(self, ready: Callable[[], None], *, take: Callable[[list[Any]], None]) -> None:
+        """Queue the calls.
+
+        :param ready: called when all that is needed is there, or when it is known not to come.
+        :param take: gets the rows of each page of the listing of reports as well.
+        """
+        self._ready = ready
+
+        def take_reports(rows: list[Any]) -> None:
+            self._rows.add_reports(rows)
+            take(rows)
+
+        # The queries are begun elsewhere, when the data sources are known.
+        self._under_way = 4 if self.incremental else 1
+        self._batch.read("reports", take=take_reports, ended=self._ended)
+        if self.incremental:
+            self._batch.read("report_stats", take=self._rows.add_stats, ended=self._stats_ended)
+            self._batch.read("spaces", take=self._take_spaces, ended=self._ended, everywhere=False)
+
+    def queries_ended(self, complete: bool) -> Iterable[Row]:
+        """Take note that the bulk listing of queries is there, as far as it came."""
+        return self._ended(complete) if self.incremental else ()
+
+    def _take_spaces(self, rows: list[Any]) -> None:
+        self._spaces += [row for row in rows if isinstance(row, Mapping)]
+
+    def _stats_ended(self, complete: bool) -> Iterable[Row]:
+        # Without them, a report that was viewed is read by REST.
+        return self._ended(True)
+
+    def _ended(self, complete: bool) -> Iterable[Row]:
+        self._complete &= complete
+        self._under_way -= 1
+        if not self._under_way:
+            self._begin()
+            self._ready()
+        return ()
+
+    def _begin(self) -> None:
+        if not self._complete or not self.incremental:
+            return
+        self._tell_lag()
+        earlier = self._known.earlier_rows
+        if earlier is None or not earlier.has_selection_of(self._options.to_json()):
+            return
+        if self._options.include_datasets and not self._shows_datasets(earlier):
+            log.info("Mode's Discovery API may not show datasets, so all collections are listed by REST.")
+            return
+        said = earlier.manifest.reuse.get("bulk")
+        share = said.get("next_share") if isinstance(said, Mapping) else None
+        self._share = share if isinstance(share, float) else USUAL_SHARE
+        self._earlier = earlier
+        self._trust_views = self._views_are_the_same(earlier)
+
+    def _shows_datasets(self, earlier: EarlierRows) -> bool:
+        """Return whether a new dataset would show: bulk has those that are known, or there can be none."""
+        if kept := self._known.reading("bulk", "datasets"):
+            self._known.note_again("bulk", "datasets", *kept)
+            return True
+        known = [token for row, _ in earlier.collections() for token in earlier.datasets_in(row["token"])]
+        shown = sum(self._rows.report(token) is not None for token in known)
+        return shown * 2 > len(known)
+
+    def no_datasets(self) -> None:
+        """Take note that the workspace has no listing of datasets."""
+        if self.incremental:
+            self._known.note("bulk", "datasets", "none")
+
+    def _tell_lag(self) -> None:
+        newest = moment_of(self._rows.newest)
+        if newest is not None:
+            self._figures["newest_seconds_ago"] = round(time() - newest)
+            log.info(
+                "The newest change in Mode's Discovery API is %d minutes old: it lags by that at most.",
+                max(0, time() - newest) // 60,
+            )
+
+    def _views_are_the_same(self, earlier: EarlierRows) -> bool:
+        same: Counter[bool | None] = Counter()
+        for collection, _ in earlier.collections():
+            for row, _ in earlier.reports_in(collection["token"]):
+                if before := self._before(row["token"]):
+                    same[views_agree(before, row)] += 1
+        counted = same[True] + same[False]
+        return same[True] + same[None] > 0 and same[False] <= _MOST_OTHER_VIEWS * counted
+
+    # -- what to read --------------------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page of the listings came."""
+        return self._complete
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is something to compare with."""
+        return self._earlier is not None and not self._fallen_back
+
+    def unchanged_collections(self) -> list[tuple[dict[str, Any], dict[str, Any]]] | None:
+        """Return rows and facts of all wanted collections, ``None`` when REST must list them."""
+        if self._earlier is None or self._options.include_personal:
+            return None
+        kept = self._known.reading("bulk", "spaces")
+        if kept is None or kept[0] != spaces_mark(self._spaces, self._definitions):
+            return None
+        self._known.note_again("bulk", "spaces", *kept)
+        return list(self._earlier.collections())
+
+    @property
+    def filtered_collections(self) -> dict[str, int]:
+        """What the last listing of collections counted as not wanted."""
+        counted = self._earlier.manifest.filtered if self._earlier else {}
+        return {why: count for why, count in counted.items() if why not in ("archived", "datasets")}
+
+    def collections_listed(self) -> None:
+        """Take note that REST listed all collections just now."""
+        if self._complete and self.incremental:
+            self._known.note("bulk", "spaces", spaces_mark(self._spaces, self._definitions))
+
+    def plan(self, collection: str) -> Plan:
+        """Return how to read a collection."""
+        earlier = self._earlier
+        kept = self._listing(collection)
+        if earlier is None or self._fallen_back or kept is None:
+            return Plan("list")
+        tokens, changed, reports = self._rows.tokens_in(collection), [], 0
+        for row, _ in earlier.reports_in(collection):
+            reports += 1
+            token = row["token"]
+            if token not in tokens:
+                return Plan("list")
+            tokens.discard(token)
+            if self._known.reading("report", token) is None:
+                return Plan("list")
+            if self._moved(row) is None:
+                if row["type"] == DATASET:
+                    return Plan("list")
+                changed.append(token)
+        # What is left is new, or was not shown by REST when it was the same.
+        if any(self._before(token) is None or self._before(token) != self._now(token) for token in tokens):
+            return Plan("list")
+        if not changed:
+            return Plan("take")
+        # A listing costs its pages and one of datasets.
+        pages = ceil(reports / 30) + 1
+        return Plan("list") if len(changed) > pages else Plan("single", tuple(changed))
+
+    def sample(self, collections: list[str]) -> set[str]:
+        """Return which of the unchanged collections are read by REST, to be compared."""
+        if not collections or self._earlier is None:
+            return set()
+        count = min(len(collections), max(1, round(self._share * len(collections))))
+        return set(Random(self._earlier.manifest.timestamp).sample(sorted(collections), count))  # noqa: S311
+
+    def bulk_tokens(self, collection: str) -> set[str] | None:
+        """Return the reports and datasets that bulk shows in a collection, ``None`` when it is not known."""
+        return self._rows.tokens_in(collection) if self._complete else None
+
+    def queries_in_doubt(self, token: str) -> bool:
+        """Return whether stamps and queries of a report contradict each other, so that REST must tell."""
+        before, now = self._before(token), self._now(token)
+        if before is None or now is None or not self.incremental:
+            return False
+        edited = bool(before.edited_at != now.edited_at)
+        return edited is not (before.queries != now.queries)
+
+    # -- what REST showed ----------------------------------------------------------------------------------
+
+    def compare(self, row: Mapping[str, Any]) -> None:
+        """Compare a report that REST lists with what would have been taken from the last snapshot."""
+        before = self._earlier.report(row["token"]) if self.compares and self._earlier else None
+        if before is None or before["space_token"] != row["space_token"]:
+            return
+        moved = self._moved(before)
+        if moved is None:
+            return
+        expected = {**before, **moved}
+        self._verification.compared += 1
+        different = [name for name in row if row[name] != expected[name]]
+        if different:
+            self._differs(row, different)
+
+    def _differs(self, row: Mapping[str, Any], names: list[str]) -> None:
+        changed, newest = moment_of(row["updated_at"]), moment_of(self._rows.newest)
+        if names == ["view_count"] or (changed is not None and newest is not None and changed > newest):
+            # It changed after all that bulk shows, or is looked at this minute.
+            self._verification.late += 1
+            return
+        self._verification.unannounced += 1
+        self._verification.fields.update(names)
+
+    def listed(self, collection: str, *, seen: set[str], counts: Mapping[str, int]) -> None:
+        """Take note that REST listed a collection whole, and without complaint.
+
+        :param collection: its token.
+        :param seen: the tokens of all reports and datasets that it showed.
+        :param counts: of those, the ones that are not wanted.
+        """
+        self._count_missing(collection, seen)
+        if self._complete and self.incremental:
+            self._known.note("listing", collection, json.dumps([_VERSION, dict(counts)]))
+            self._note_marks(self._rows.tokens_in(collection))
+
+    def _count_missing(self, collection: str, seen: set[str]) -> None:
+        if not self.compares or self._earlier is None or self._listing(collection) is None:
+            return
+        here = {row["token"] for row, _ in self._earlier.reports_in(collection)}
+        bulk = self._rows.tokens_in(collection)
+        missing = len((here & bulk) - seen)
+        appeared = len(seen - here - bulk)
+        if missing:
+            self._verification.unannounced += missing
+            self._verification.fields["missing"] += missing
+        if appeared:
+            self._verification.late += appeared
+
+    def read_singly(self, token: str) -> None:
+        """Take note that REST showed one report."""
+        self._note_marks([token])
+
+    def verified(self) -> bool:
+        """Return, when all listings are over, whether what is left may be taken from the last snapshot."""
+        if not self._verification.too_many:
+            return True
+        log.warning(
+            "Mode's Discovery API did not announce %d changes of %d reports that were compared (%s), so all "
+            "reports are listed by REST this time.",
+            self._verification.unannounced,
+            self._verification.compared,
+            ", ".join(sorted(self._verification.fields)),
+        )
+        self._fallen_back = True
+        return False
+
+    # -- what is taken -------------------------------------------------------------------------------------
+
+    def earlier_report(self, token: str) -> dict[str, Any] | None:
+        """Return the row of a report in the last snapshot."""
+        return self._earlier.report(token) if self._earlier else None
+
+    def counts_of(self, collection: str) -> dict[str, int]:
+        """Return how many reports of an unchanged collection are not wanted, by reason."""
+        kept = self._listing(collection)
+        return kept[1] if kept else {}
+
+    def take(
+        self, collection: str, *, but: Iterable[str] = ()
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield row and facts of each unchanged report of a collection.
+
+        :param collection: its token.
+        :param but: reports that were read by REST.
+        """
+        kept = self._known.reading("listing", collection)
+        if self._earlier is None or kept is None:
+            raise LookupError(collection)
+        self._known.note_again("listing", collection, *kept)
+        bulk_only = self._rows.tokens_in(collection)
+        for row, facts in self._earlier.reports_in(collection):
+            token = row["token"]
+            bulk_only.discard(token)
+            before, now, bulk_row = self._before(token), self._now(token), self._rows.report(token)
+            moved = self._moved(row)
+            if token in but or before is None or now is None or bulk_row is None or moved is None:
+                continue
+            self._known.carry_queries(token)
+            self._note_marks([token])
+            self._figures["taken"] += 1
+            yield {**row, **moved}, facts_now(facts, before, now, bulk_row)
+        self._note_marks(bulk_only)
+
+    # -- what is told --------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Return how bulk was used, and how often it was right, for the manifest."""
+        wrong = self._verification.unannounced
+        share = min(1.0, max(USUAL_SHARE, self._share * (_RAISED if wrong else _LOWERED)))
+        return {
+            "complete": self._complete,
+            "taken": self._figures["taken"],
+            "newest_seconds_ago": self._figures["newest_seconds_ago"],
+            "views": self._trust_views,
+            "compared": self._verification.compared,
+            "unannounced": wrong,
+            "late": self._verification.late,
+            "fields": dict(self._verification.fields),
+            "fell_back": self._fallen_back,
+            "share": self._share,
+            "next_share": share,
+        }
+
+    def tell(self) -> None:
+        """Log how often bulk was right, where there was something to compare."""
+        said = self._verification
+        if said.unannounced:
+            log.warning(
+                "Of %d reports that were compared, %d had changed and Mode's Discovery API did not say so "
+                "(%s). More are compared the next time.",
+                said.compared,
+                said.unannounced,
+                ", ".join(sorted(said.fields)),
+            )
+        elif said.compared:
+            log.info("Compared with REST: %d reports, as the Discovery API said", said.compared)
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self._rows.close()
+
+    # -- one report ----------------------------------------------------------------------------------------
+
+    def _moved(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        token = row["token"]
+        before, now, bulk_row = self._before(token), self._now(token), self._rows.report(token)
+        if before is None or now is None or bulk_row is None:
+            return None
+        return moved_columns(before, now, row, bulk_row, trust_views=self._trust_views)
+
+    def _before(self, token: str) -> BulkMark | None:
+        kept = self._known.reading("bulk-report", token)
+        return BulkMark.from_text(kept[0]) if kept else None
+
+    def _now(self, token: str) -> BulkMark | None:
+        if kept := self._rows.mark(token):
+            return BulkMark.from_text(kept)
+        row = self._rows.report(token)
+        if row is None:
+            return None
+        queries = self._listed.batch_queries_of(token)
+        mark = bulk_mark(row, stat=self._rows.stat(token), queries=queries)
+        if mark is not None:
+            self._rows.keep_mark(token, mark.to_text())
+        return mark
+
+    def _note_marks(self, tokens: Iterable[str]) -> None:
+        for token in tokens:
+            if mark := self._now(token):
+                self._known.note("bulk-report", token, mark.to_text())
+
+    def _listing(self, collection: str) -> tuple[int, dict[str, int]] | None:
+        kept = self._known.reading("listing", collection)
+        if kept is None:
+            return None
+        version, counts = json.loads(kept[0])
+        return (version, counts) if version == _VERSION else None

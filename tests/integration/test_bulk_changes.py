@@ -1,0 +1,252 @@
+"""What bulk listings tell of changes: what they save, and that no lie of theirs lives too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.extract.capture import CaptureResult
+from mode_catalog_provider.snapshot.facts import read_facts
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import open_snapshot, verify
+from tests.integration.incremental_cases import Editing, contents, running, take
+from tests.sandbox import Sandbox, WorkspaceShape
+from tests.sandbox.objects import Report
+
+SHAPE = WorkspaceShape(collections=8, reports=90, members=3, datasets=5, nasty=False, sql_bytes=40)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with running(SHAPE) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def layout(sandbox: Sandbox, tmp_path: Path) -> Layout:
+    return Layout.nested(tmp_path, sandbox.mode.workspace)
+
+
+def night(sandbox: Sandbox, layout: Layout, **options: Any) -> tuple[CaptureResult, list[str]]:
+    """An incremental snapshot by whatever is cheapest, and the paths that were asked for."""
+    before = len(sandbox.mode.requests)
+    result = take(sandbox, layout, **{"strategy": "auto", "members": "lite", **options})
+    return result, [request.path for request in sandbox.mode.requests[before:]]
+
+
+def truth(sandbox: Sandbox, tmp_path: Path, **options: Any) -> dict[str, bytes]:
+    """What a full extraction by REST gives."""
+    chosen = {"strategy": "rest", "incremental": False, "members": "lite", **options}
+    return contents(take(sandbox, Layout.nested(tmp_path / "truth", "acme"), **chosen))
+
+
+def shared(sandbox: Sandbox) -> list[Report]:
+    world = sandbox.mode.world
+    return [one for space in world.collections if not space.personal for one in world.reports_in(space)]
+
+
+def listings(paths: list[str]) -> int:
+    """How many pages of reports of collections were asked for."""
+    return sum(path.startswith("/api/acme/spaces/") and path.endswith("/reports") for path in paths)
+
+
+def test_an_unchanged_workspace_costs_its_bulk_pages_and_the_collection_that_is_verified(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    first, _ = night(sandbox, layout)
+    result, paths = night(sandbox, layout)
+    world = sandbox.mode.world
+    queries = sum(world.query_total(one) for one in shared(sandbox))
+    bulk = 2 * ceil(len(shared(sandbox)) / 1000) + ceil(queries / 1000) + ceil(len(world.collections) / 1000)
+    # The credential, the Discovery token and its end, data sources, two lists of members.
+    verified = listings(paths) + sum(path.endswith("/datasets") for path in paths)
+    assert len(paths) == bulk + 6 + verified
+    assert verified <= 4
+    assert contents(result) == contents(first) == contents(night(sandbox, layout)[0])
+    verify(open_snapshot(result.manifest_path))
+    assert result.manifest.reuse["bulk"]["unannounced"] == 0
+    assert result.manifest.reuse["bulk"]["compared"] > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Editing.edit_sql,
+        Editing.rename_query,
+        Editing.add_query,
+        Editing.delete_query,
+        Editing.rename,
+        Editing.run,
+        Editing.move,
+        Editing.remove,
+        Editing.add_report,
+        Editing.add_dataset,
+        Editing.remove_collection,
+        Editing.rename_collection,
+        Editing.add_member,
+        Editing.remove_member,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_a_change_that_bulk_shows_is_seen_the_same_night(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, change: Callable[[Editing, Report], None]
+) -> None:
+    night(sandbox, layout)
+    for report in (shared(sandbox)[3], shared(sandbox)[40], shared(sandbox)[-1]):
+        if sandbox.mode.world.report(report.token):
+            change(Editing(sandbox), report)
+    result, paths = night(sandbox, layout)
+    assert contents(result) == truth(sandbox, tmp_path)
+    assert len(paths) < 45
+    again, _ = night(sandbox, layout)
+    assert contents(again) == contents(result)
+
+
+def test_an_edited_report_is_read_alone(sandbox: Sandbox, layout: Layout) -> None:
+    night(sandbox, layout)
+    edited = shared(sandbox)[3]
+    Editing(sandbox).edit_sql(edited)
+    _, paths = night(sandbox, layout)
+    assert f"/api/acme/reports/{edited.token}" in paths
+    assert listings(paths) <= 2
+
+
+def test_views_come_from_the_statistics_and_a_run_from_the_bulk_row(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    for report in shared(sandbox):
+        report.view_count += 5
+        Editing(sandbox).run(report)
+    result, paths = night(sandbox, layout)
+    assert contents(result) == truth(sandbox, tmp_path)
+    assert listings(paths) <= 2
+    facts = list(read_facts(open_snapshot(result.manifest_path), "report"))
+    assert all("last_run_at" in one for one in facts)
+    assert sum("runs_count" in one for one in facts) < len(facts)
+
+
+@pytest.mark.parametrize("views", ["total_views_count", "none", "other"])
+def test_whatever_the_statistics_call_views_the_rows_are_right(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, views: Any
+) -> None:
+    sandbox.mode.switches.batch_views = views
+    night(sandbox, layout)
+    for report in shared(sandbox)[:20]:
+        report.view_count += 1
+        report.last_viewed_at = "2026-10-01T00:00:00.000Z"
+    assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "switches", [{"batch_archived": False}, {"batch_personal": True}, {"archived_rows": False}], ids=str
+)
+def test_whatever_bulk_leaves_out_or_adds_the_rows_are_right(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, switches: dict[str, Any]
+) -> None:
+    sandbox.mode.switches.throw(**switches)
+    for report in shared(sandbox)[::4]:
+        report.archived = True
+    night(sandbox, layout)
+    Editing(sandbox).edit_sql(shared(sandbox)[5])
+    assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
+
+
+def test_a_new_dataset_that_bulk_does_not_show_is_seen_the_same_night(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    sandbox.mode.switches.batch_datasets = False
+    night(sandbox, layout)
+    for space in sandbox.mode.world.collections[:2]:
+        sandbox.mode.world.add_report(space, type="DatasetReport")
+    assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
+
+
+def test_where_there_is_no_listing_of_datasets_none_is_missed(sandbox: Sandbox, layout: Layout) -> None:
+    sandbox.mode.switches.datasets = 404
+    night(sandbox, layout)
+    assert listings(night(sandbox, layout)[1]) <= 2
+
+
+def test_sql_that_changed_without_a_stamp_is_seen_in_the_bulk_queries(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    report = next(one for one in shared(sandbox) if sandbox.mode.world.query_total(one))
+    stamps = report.edited_at, report.last_saved_at, report.updated_at
+    Editing(sandbox).edit_sql(report)
+    report.edited_at, report.last_saved_at, report.updated_at = stamps
+    assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
+
+
+def test_a_lag_of_bulk_lasts_as_long_as_the_lag(sandbox: Sandbox, layout: Layout, tmp_path: Path) -> None:
+    night(sandbox, layout)
+    sandbox.mode.discovery.freeze()
+    Editing(sandbox).edit_sql(shared(sandbox)[2])
+    night(sandbox, layout)
+    sandbox.mode.switches.batch_frozen = False
+    assert contents(night(sandbox, layout, day=1)[0]) == truth(sandbox, tmp_path)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_no_lie_lives_longer_than_the_age_of_a_full_refresh(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, frozen: bool
+) -> None:
+    """Archived without any stamp, and bulk that never moves again: REST alone shows it."""
+    night(sandbox, layout)
+    if frozen:
+        sandbox.mode.discovery.freeze()
+    for report in shared(sandbox)[::3]:
+        report.archived = True
+    result, _ = night(sandbox, layout, day=7.1)
+    assert contents(result) == truth(sandbox, tmp_path)
+
+
+def test_what_bulk_did_not_announce_has_more_compared_and_then_everything_listed(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    for report in shared(sandbox):
+        report.archived = not report.is_dataset
+    result, _ = night(sandbox, layout)
+    said = result.manifest.reuse["bulk"]
+    assert said["fell_back"] is True
+    assert said["fields"]["archived"] == said["unannounced"] > 1
+    assert said["next_share"] > said["share"]
+    assert contents(result) == truth(sandbox, tmp_path)
+
+
+def test_a_bulk_page_that_breaks_has_all_reports_listed_by_rest(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    for report in shared(sandbox)[::3]:
+        report.archived = True
+    sandbox.mode.fault("/batch/*/reports", status=400, times=None)
+    assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
+
+
+def test_other_options_than_the_last_time_have_all_reports_listed(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    for options in ({"include_archived": False}, {"include_personal": True}, {"include_datasets": False}):
+        result, _ = night(sandbox, layout, **options)
+        assert contents(result) == truth(sandbox, tmp_path, **options)
+        again, _ = night(sandbox, layout, **options)
+        assert contents(again) == contents(result)
+        assert again.manifest.filtered == result.manifest.filtered
+
+
+@pytest.mark.parametrize("strategy", ["rest", "hybrid"])
+def test_who_names_a_route_has_all_reports_listed_by_rest(
+    sandbox: Sandbox, layout: Layout, strategy: str
+) -> None:
+    night(sandbox, layout)
+    _, paths = night(sandbox, layout, strategy=strategy)
+    assert listings(paths) >= SHAPE.collections
+    assert not any("report_stats" in path for path in paths) or strategy == "hybrid"
