@@ -62,3 +62,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if not report.passed:
         _failed.add(report.nodeid)
+
+
+def pytest_sessionfinish() -> None:
+    # Else it is called while the interpreter is taken apart.
+    sys.monitoring.register_callback(_TOOL, sys.monitoring.events.PY_START, None)
+    sys.monitoring.register_callback(_TOOL, sys.monitoring.events.LINE, None)
