@@ -227,6 +227,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "include_personal": _option("False", "Extract personal collections as well.", kind="boolean"),
     "include_archived": _option("True", "Extract archived reports as well.", kind="boolean"),
+    "include_datasets": _option(
+        "True", "Extract datasets as well, as reports of type DatasetReport.", kind="boolean"
+    ),
     "members": _option(
         "full", "full: one request per member for id and creation time; lite: without them, much cheaper."
     ),
@@ -237,8 +240,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "on_forbidden": _option(
         "warn",
-        "What an extraction does when Mode refuses objects that it did not refuse at the last snapshot: "
-        "ignore, warn, or fail.",
+        "What an extraction does when Mode refuses objects that it did not refuse at the last snapshot, or "
+        "hides connections or collections that it showed there: ignore, warn, or fail.",
     ),
     "key_lifetime_days": _option(
         "90",
@@ -252,6 +255,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "skip",
         "What a run does that was queued before a snapshot was begun which is uploaded by now, as the other "
         "days of a backfill are: skip, or run all the same.",
+    ),
+    "source_check": _option(
+        "warn",
+        "What preflight and upload do when Catalog's API cannot be asked about the source: warn, and go on; "
+        "or require, and stop.",
     ),
     "max_shrink": _option(
         "0.3",

@@ -18,7 +18,7 @@ _NARROWING = {
 
 
 #: Options of an extraction that decide which objects are read.
-_SCOPE = (*_NARROWING, "include_personal", "include_archived")
+_SCOPE = (*_NARROWING, "include_personal", "include_archived", "include_datasets")
 
 
 def narrowing(snapshot: Snapshot) -> str:

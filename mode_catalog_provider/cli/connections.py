@@ -90,7 +90,11 @@ def add_catalog(
         *token_file, dest="catalog_token_file", metavar="FILE", help="file that holds the API token"
     )
     group.add_argument(
-        "-z", "--zone", choices=("EU", "US"), help=with_variable("zone", "zone of the Catalog account")
+        "-z",
+        "--zone",
+        type=str.upper,
+        choices=("EU", "US"),
+        help=with_variable("zone", "zone of the Catalog account"),
     )
     group.add_argument("--api-url", metavar="URL", help="GraphQL endpoint, instead of the zone's")
     if pushes:

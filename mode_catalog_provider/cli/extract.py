@@ -82,6 +82,13 @@ def add_arguments(command: CommandParser) -> None:
         default=True,
         help="datasets, as reports of type DatasetReport, and their queries (default: yes)",
     )
+    what.add_argument(
+        "--on-forbidden",
+        choices=("ignore", "warn", "fail"),
+        default="warn",
+        help="when Mode refuses or hides what it showed at the last set in the folder: name it, or make no "
+        "set (default warn)",
+    )
     what.add_argument("--exclude-archived", action="store_true", help="leave archived reports out")
     what.add_argument(
         "--requests-per-second",
@@ -120,6 +127,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             fence=fence,
             log=log,
             keep=arguments.keep,
+            on_forbidden=arguments.on_forbidden,
         )
     manifest = captured.manifest
     result = {

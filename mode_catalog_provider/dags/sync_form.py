@@ -85,6 +85,13 @@ def sync_params(settings: Settings) -> dict[str, Param]:
             description_md="Extract archived reports as well.",
             section=CONTENT,
         ),
+        "include_datasets": Param(
+            settings.include_datasets,
+            type="boolean",
+            title="Datasets",
+            description_md="Extract datasets as well, as reports of type `DatasetReport`.",
+            section=CONTENT,
+        ),
         "members": Param(
             settings.members,
             type="string",
@@ -120,8 +127,8 @@ def sync_params(settings: Settings) -> dict[str, Param]:
                 "fail": "fail: make no snapshot",
             },
             title="New refusals",
-            description_md="What to do when Mode refuses objects that it still showed at the last snapshot. "
-            "What is refused **disappears from Catalog**.",
+            description_md="What to do when Mode refuses objects that it still showed at the last snapshot, "
+            "or shows connections or collections no more. What is not shown **disappears from Catalog**.",
             section=CONTENT,
         ),
         "accept_shrink": Param(

@@ -15,6 +15,7 @@ from mode_catalog_provider.extract.account import tell_filtered, warn_of_emptine
 from mode_catalog_provider.extract.carried_over import CarriedOver
 from mode_catalog_provider.extract.news import ExtractionNews
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
+from mode_catalog_provider.extract.sight import OnForbidden, look_at_refusals
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.retention import check_keep, prune
@@ -34,6 +35,7 @@ class CaptureResult:
     :param directory: where the files lie.
     :param seconds: time the extraction took.
     :param pruned: timestamps of earlier sets that were removed.
+    :param newly_hidden: how many objects Mode showed at the last snapshot and now refuses or does not show.
     """
 
     manifest: Manifest
@@ -41,6 +43,7 @@ class CaptureResult:
     directory: StoragePath
     seconds: float
     pruned: tuple[int, ...] = ()
+    newly_hidden: int = 0
 
 
 def capture(
@@ -53,6 +56,7 @@ def capture(
     answers: Iterable[Mapping[str, Any]] = (),
     keep: int | None = None,
     on_news: Callable[[Mapping[str, int]], None] = lambda rows: None,
+    on_forbidden: OnForbidden = "warn",
     now: Callable[[], float] = time.time,
 ) -> CaptureResult:
     """Write one complete snapshot of the workspace, or raise and leave nothing.
@@ -65,9 +69,12 @@ def capture(
     :param answers: the DAG runs that are waiting for a snapshot now, for the manifest; default: none known.
     :param keep: complete snapshots to keep, this one included; default ``None`` = all.
     :param on_news: told about once a minute how many rows of each asset were read so far.
+    :param on_forbidden: what to do when Mode refuses or hides what it showed at the last snapshot: ``warn``
+        (default), ``fail`` (no snapshot is made) or ``ignore``.
     :param now: clock that tells how old a reading is, in Unix seconds.
     :return: the manifest and where it lies.
     :raises ConfigurationError: ``keep`` is less than 1.
+    :raises NewlyForbiddenError: see ``on_forbidden``.
     :raises ModeCatalogError: whatever made the extraction impossible.
     """
     check_keep(keep)
@@ -78,6 +85,7 @@ def capture(
     with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
         carried = CarriedOver(writer=writer, previous=previous, now=now)
         _transfer(extraction, writer, carried, log, ExtractionNews(layout, log=log, on_news=on_news))
+        hidden = look_at_refusals(extraction, layout, react=on_forbidden, log=log)
         manifest, manifest_path = writer.finish(
             strategy=extraction.strategy,
             options=extraction.options.to_json(),
@@ -97,7 +105,8 @@ def capture(
     warn_of_left_out(extraction.left_out, log)
     warn_of_emptiness(manifest, log)
     pruned = _prune(layout, keep, manifest.timestamp, log)
-    return CaptureResult(manifest, manifest_path, writer.directory, time.monotonic() - begun, pruned)
+    seconds = time.monotonic() - begun
+    return CaptureResult(manifest, manifest_path, writer.directory, seconds, pruned, newly_hidden=hidden)
 
 
 def _previous(

@@ -36,6 +36,7 @@ from mode_catalog_provider.extract.rows import Wire, datasource_row, token_of
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.discovery import Discovery
 from mode_catalog_provider.mode.pages import embedded_rows
+from mode_catalog_provider.snapshot.refusals import HOLDERS
 
 __all__ = ["Extraction", "ExtractionOptions", "LeftOut", "Progress"]
 
@@ -60,6 +61,8 @@ class Extraction:
         self.options = options
         self._progress = progress
         self._ledger = Ledger()
+        #: Tokens of the connections and collections that got a row; complete when the rows are.
+        self.shown: dict[str, set[str]] = {asset: set() for asset in HOLDERS}
         #: The route really used: ``"rest"`` or ``"hybrid"``.
         self.strategy = "rest"
         #: Most requests that waited or were under way at once, each with the one row it is about.
@@ -109,6 +112,7 @@ class Extraction:
             the client with them.
         """
         self._ledger = Ledger()
+        self.shown = {asset: set() for asset in HOLDERS}
         known = known or NothingKnown()
         self.definitions = (
             read_definitions(self._client) if self.options.definitions == "expand" else QueriesAsWritten()
@@ -130,6 +134,8 @@ class Extraction:
             for asset, row in chain(rows, (("query", row) for row in known.queries())):
                 self.peak_backlog = pipeline.peak_backlog
                 count[asset] += 1
+                if asset in self.shown:
+                    self.shown[asset].add(row["token"])
                 if self._progress:
                     self._progress(asset, count[asset])
                 yield asset, self.definitions.put_into(row) if asset == "query" else row

@@ -37,6 +37,9 @@ RARELY_PASSING: tuple[type[ServiceError], ...] = (
 """Failures (exact types) that mostly do not pass: an answer that is not the documented one, such as a sign-in
 page, and a name that nobody knows. A few attempts tell."""
 
+#: Share of a ``Retry-After`` that is waited beyond it at most.
+_SPREAD = 0.1
+
 LONGEST_RETRY_AFTER = 366 * 86_400.0
 """Seconds; who asks callers to come back later than this is taken to have asked for this."""
 
@@ -77,6 +80,9 @@ def parse_http_date(value: str | None) -> datetime | None:
 @dataclass(frozen=True)
 class RetryPolicy:
     """Back-off for one request: ``Retry-After`` where the service said so, else exponential with full jitter.
+
+    What a service asks for is exceeded by up to a tenth, so that all whom it turned away do not come back at
+    the same moment.
 
     :param budget: seconds for all attempts of one request together; no attempt starts later than that, and a
         service that asks for a longer wait than is left is not waited for.
@@ -124,8 +130,10 @@ class RetryPolicy:
                 return attempt()
             except (*passing, *self.few_for) as error:
                 seconds = self._wait(error, attempts, passing, jitter)
-                if seconds is None or stop.now() - started + seconds > self.budget:
+                left = self.budget - (stop.now() - started)
+                if seconds is None or (error.retry_after or seconds) > left:
                     raise _given_up(error, attempts, stop.now() - started) from error
+                seconds = min(seconds, left)
                 # A refusal by the rate limit is daily business; all else somebody may want to know.
                 level = logging.INFO if isinstance(error, RateLimitedError) else logging.WARNING
                 log.log(level, "%s Trying again in %.1f s.", error, seconds)
@@ -157,7 +165,7 @@ class RetryPolicy:
             return None
         # "Come back at once" from a service that refuses would make a hot loop.
         if error.retry_after:
-            return error.retry_after
+            return error.retry_after + jitter(0.0, min(self.longest_wait, _SPREAD * error.retry_after))
         doubled: float = self.first_wait * 2 ** min(attempts - 1, 32)
         return jitter(0.0, min(self.longest_wait, doubled))
 

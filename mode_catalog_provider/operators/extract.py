@@ -17,19 +17,17 @@ from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
     ModeCatalogError,
-    NewlyForbiddenError,
 )
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.extract.sight import on_forbidden
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
-from mode_catalog_provider.mode.hosts import PAGES, web_url
+from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
@@ -88,7 +86,8 @@ class ModeExtractOperator(BaseOperator):
         (default): they stay as they were written; ``expand``: their SQL takes the place of their names, as
         when Mode runs the query, so that Catalog can draw lineage; costs one request.
     :param on_forbidden: what to do when Mode refuses (403) objects that it did not refuse at the last
-        complete snapshot: ``ignore``, ``warn`` (default), or ``fail``: make no snapshot.
+        complete snapshot, or does not show connections or collections any more that it showed there, however
+        it hides them: ``ignore``, ``warn`` (default), or ``fail``: make no snapshot.
     :param on_covered: what to do when this run was queued before a snapshot was begun that holds the same and
         was pushed since. ``run`` (default): extract all the same; ``skip``: skip this task, and with it what
         depends on it, and name that snapshot in the log and in the XCom ``covered_by``. Decide it under the
@@ -204,10 +203,7 @@ class ModeExtractOperator(BaseOperator):
             options = self._options()
             if self.on_covered not in ("run", "skip"):
                 raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
-            if self.on_forbidden not in ("ignore", "warn", "fail"):
-                raise ConfigurationError(
-                    f"on_forbidden is 'ignore', 'warn' or 'fail', not {self.on_forbidden!r}."
-                )
+            react = on_forbidden(self.on_forbidden)
             keep = int(rendered_number("keep", self.keep or 0)) or None
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with metered(self.hook.get_client()) as client:
@@ -228,9 +224,10 @@ class ModeExtractOperator(BaseOperator):
                             client=client,
                             extraction=extraction,
                             layout=layout,
-                            fence=lambda: self._may_finish(holds, extraction, layout),
+                            fence=lambda: self._may_finish(holds),
                             answers=[run.to_json() for run in waiting_runs(context)],
                             keep=keep,
+                            on_forbidden=react,
                             log=log,
                             on_news=_tell_progress,
                         )
@@ -326,29 +323,10 @@ class ModeExtractOperator(BaseOperator):
             "that is mended, clear this run or backfill it again; to extract anyway: on_covered='run'."
         )
 
-    def _may_finish(self, holds: Callable[[], None], extraction: Extraction, layout: Layout) -> None:
+    def _may_finish(self, holds: Callable[[], None]) -> None:
         if self._killed:
             raise CancelledError("The task was told to stop; no snapshot was made.")
-        if self.on_forbidden != "ignore":
-            self._look_at_refusals(extraction, layout)
         holds()
-
-    def _look_at_refusals(self, extraction: Extraction, layout: Layout) -> None:
-        left_out = [entry.to_json() for entry in extraction.left_out]
-        previous = newest_snapshot(layout)
-        new = newly_forbidden(left_out, previous.manifest if previous else None)
-        metrics.gauge(metrics.EXTRACT_NEWLY_FORBIDDEN, len(new))
-        if not new:
-            return
-        said = f"Mode refuses what it showed at the last snapshot: {describe_forbidden(new)}"
-        if self.on_forbidden == "fail":
-            pages = (f"{PAGES[one['asset']]}/{one['token']}" for one in new if one["asset"] in PAGES)
-            first = next(pages, None)
-            at = f" The first is {first}." if first else ""
-            raise NewlyForbiddenError(
-                f"{said}{at} No snapshot was made. To accept it once, run with on_forbidden='warn'."
-            )
-        log.warning("%s", said)
 
     def _options(self) -> ExtractionOptions:
         return ExtractionOptions(
@@ -379,6 +357,7 @@ class ModeExtractOperator(BaseOperator):
         for asset, count in rows.items():
             metrics.gauge(metrics.EXTRACT_ROWS, count, asset=asset)
             metrics.gauge(metrics.EXTRACT_LEFT_OUT, left_out[asset], asset=asset)
+        metrics.gauge(metrics.EXTRACT_NEWLY_FORBIDDEN, captured.newly_hidden)
         metrics.gauge(metrics.EXTRACT_REQUESTS, result["requests"])
         metrics.gauge(metrics.EXTRACT_THROTTLED, captured.manifest.figures["throttled_seconds"])
         metrics.timing(metrics.EXTRACT_DURATION, result["seconds"])

@@ -123,6 +123,6 @@ def _witnesses(sets: Iterable[_Set]) -> frozenset[str]:
 def _is_completed(record: StoragePath) -> bool:
     try:
         document = json.loads(record.read_text(encoding="utf-8"))
-    except (ValueError, FileNotFoundError):
+    except (ValueError, RecursionError, FileNotFoundError):
         return False
     return isinstance(document, dict) and document.get("completed_at") is not None

@@ -163,6 +163,8 @@ def _told_options(manifest: Manifest) -> dict[str, str]:
         )
     if "include_archived" in options:
         told["include_archived"] = f"{'with' if options['include_archived'] else 'without'} archived reports"
+    if "include_datasets" in options:
+        told["include_datasets"] = f"{'with' if options['include_datasets'] else 'without'} datasets"
     if "members" in options:
         told["members"] = f"members {markdown(options['members'])}"
     return told

@@ -53,6 +53,7 @@ OTHER = {
     "definitions": "expand",
     "on_forbidden": "fail",
     "on_covered": "run",
+    "source_check": "require",
     "approve_shrink": "ask",
     "audit_fail_on": "stale",
     "deadline_arguments": '{"to": "me"}',

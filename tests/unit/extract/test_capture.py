@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mode_catalog_provider.errors import (
     LockLostError,
     ModeAuthenticationError,
     ModeCatalogError,
+    NewlyForbiddenError,
 )
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
@@ -36,7 +38,9 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def _capture(sandbox: Sandbox, layout: Layout, **settings: Any) -> CaptureResult:
+def _capture(
+    sandbox: Sandbox, layout: Layout, *, options: ExtractionOptions | None = None, **settings: Any
+) -> CaptureResult:
     def credentials() -> ModeCredentials:
         return ModeCredentials(token=sandbox.mode.token, secret=sandbox.mode.secret)
 
@@ -49,7 +53,7 @@ def _capture(sandbox: Sandbox, layout: Layout, **settings: Any) -> CaptureResult
             retry_budget=1,
         )
     ) as client:
-        extraction = Extraction(client=client, options=ExtractionOptions())
+        extraction = Extraction(client=client, options=options or ExtractionOptions())
         return capture(client=client, extraction=extraction, layout=layout, **{"log": LOG, **settings})
 
 
@@ -178,3 +182,72 @@ def test_a_snapshot_is_good_even_when_the_old_ones_cannot_be_removed(
     result = _capture(sandbox, Layout.flat(tmp_path), keep=1)
     verify(open_snapshot(result.manifest_path))
     assert "could not be removed" in caplog.text
+
+
+def _shared_collection(sandbox: Sandbox) -> Any:
+    left_out = {token for _, token, _ in sandbox.mode.expected_left_out()}
+    return next(
+        one for one in sandbox.mode.world.collections if not one.personal and one.token not in left_out
+    )
+
+
+@pytest.mark.parametrize("how", ["403", "404", "not listed"])
+def test_a_collection_out_of_the_keys_sight_is_told_however_mode_hides_it(
+    sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    _capture(sandbox, layout)
+    collection = _shared_collection(sandbox)
+    if how == "not listed":
+        sandbox.mode.world.remove_collection(collection)
+    else:
+        collection.refused = int(how)
+    caplog.clear()
+    result = _capture(sandbox, layout)
+    assert f"or does not show it: collection (1): {collection.name}" in caplog.text
+    assert result.newly_hidden == 1
+    caplog.clear()
+    assert _capture(sandbox, layout).newly_hidden == 0
+
+
+@pytest.mark.parametrize("how", ["403", "404", "not listed"])
+def test_no_snapshot_is_made_of_what_a_key_cannot_see_any_more_where_that_is_asked(
+    sandbox: Sandbox, layout: Layout, how: str
+) -> None:
+    first = _capture(sandbox, layout).manifest
+    collection = _shared_collection(sandbox)
+    if how == "not listed":
+        sandbox.mode.world.remove_collection(collection)
+    else:
+        collection.refused = int(how)
+    with pytest.raises(NewlyForbiddenError, match=re.escape(collection.name)):
+        _capture(sandbox, layout, on_forbidden="fail")
+    assert layout.timestamps() == [first.timestamp]
+
+
+def test_a_connection_out_of_the_keys_sight_is_told(
+    sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    _capture(sandbox, layout)
+    gone = sandbox.mode.world.data_sources.pop()
+    _capture(sandbox, layout)
+    assert f"datasource (1): {gone.name}" in caplog.text
+
+
+def test_collections_that_an_extraction_was_not_to_read_are_not_out_of_sight(
+    sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    _capture(sandbox, layout)
+    options = ExtractionOptions(include_collections=(_shared_collection(sandbox).token,))
+    result = _capture(sandbox, layout, options=options, on_forbidden="fail")
+    assert result.newly_hidden == 0
+    assert "does not show" not in caplog.text
+
+
+def test_earlier_files_that_were_altered_do_not_end_the_comparison_of_sight(
+    sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = _capture(sandbox, layout)
+    (entry,) = (entry for entry in first.manifest.files if entry.asset == "collection")
+    (first.directory / entry.name).write_text("[{")
+    assert _capture(sandbox, layout).newly_hidden == 0
+    assert "cannot be told" in caplog.text

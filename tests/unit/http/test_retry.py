@@ -121,12 +121,26 @@ def test_waits_double_up_to_a_ceiling_with_full_jitter() -> None:
     assert bounds == [(0, 0.5), (0, 1), (0, 2)]
 
 
-def test_the_wait_that_the_service_asks_for_is_kept_exactly() -> None:
+def shortest(low: float, _high: float) -> float:
+    return low
+
+
+def test_the_wait_that_the_service_asks_for_is_kept() -> None:
     stop, statistics = SimulatedStop(), RequestStatistics()
     attempt = failing_with(RateLimitedError("too fast.", status=429, retry_after=17.0), stop=stop)
-    assert RetryPolicy().call(attempt, stop=stop, statistics=statistics) == "done"
+    assert RetryPolicy().call(attempt, stop=stop, statistics=statistics, jitter=shortest) == "done"
     assert stop.waits == [17.0]
     assert statistics.throttled_seconds == 17.0
+
+
+@pytest.mark.parametrize(("asked", "most"), [(17.0, 18.7), (900.0, 930.0), (1000.0, 1000.0)])
+def test_all_who_were_asked_to_come_back_at_one_time_do_not_come_back_at_one_moment(
+    asked: float, most: float
+) -> None:
+    stop = SimulatedStop()
+    attempt = failing_with(ServiceUnavailableError("down.", status=503, retry_after=asked), stop=stop)
+    RetryPolicy(budget=1000).call(attempt, stop=stop, jitter=longest)
+    assert stop.waits == [pytest.approx(most)]
 
 
 def test_a_service_that_refuses_but_asks_for_no_wait_gets_a_growing_one() -> None:
@@ -167,7 +181,12 @@ def test_the_caller_is_told_before_each_wait() -> None:
     stop = SimulatedStop()
     told: list[tuple[str, float]] = []
     attempt = failing_with(RateLimitedError("too fast.", retry_after=3.0), stop=stop)
-    RetryPolicy().call(attempt, stop=stop, on_wait=lambda error, seconds: told.append((str(error), seconds)))
+    RetryPolicy().call(
+        attempt,
+        stop=stop,
+        on_wait=lambda error, seconds: told.append((str(error), seconds)),
+        jitter=shortest,
+    )
     assert told == [("too fast.", 3.0)]
 
 

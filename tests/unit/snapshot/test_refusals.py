@@ -34,7 +34,15 @@ def test_an_object_that_was_gone_before_and_is_refused_now_is_new(previous):
     assert newly_forbidden([refused("a")], previous(refused("a", reason="gone"))) == [refused("a")]
 
 
-def test_what_is_gone_is_not_refused(previous):
+@pytest.mark.parametrize("asset", ["collection", "datasource"])
+def test_what_a_right_is_given_on_and_is_gone_counts_as_refused(previous, asset):
+    gone = refused("a", asset=asset, reason="gone")
+    assert newly_forbidden([gone], previous()) == [gone]
+    assert newly_forbidden([gone], previous(gone)) == []
+    assert newly_forbidden([gone], previous(refused("a", asset=asset))) == []
+
+
+def test_a_report_that_is_gone_is_not_refused(previous):
     assert newly_forbidden([refused("a", reason="gone")], previous()) == []
 
 

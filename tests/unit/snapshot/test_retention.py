@@ -120,10 +120,11 @@ def test_in_the_flat_layout_the_record_of_the_newest_push_outlives_its_files(roo
     }
 
 
-def test_an_unreadable_push_record_is_kept_while_it_is_the_newest(root: StoragePath) -> None:
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b"[]"])
+def test_an_unreadable_push_record_is_kept_while_it_is_the_newest(root: StoragePath, content: bytes) -> None:
     layout = Layout.nested(root, "acme")
     _write_five(layout)
-    lay(layout.directory(AT), {push_record_name(AT, SOURCE): b"{"})
+    lay(layout.directory(AT), {push_record_name(AT, SOURCE): content})
     assert prune(layout, 1) == FIVE[1:4]
 
 
