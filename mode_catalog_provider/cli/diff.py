@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, Output
+from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
 from mode_catalog_provider.snapshot.choice import LATEST, PREVIOUS, chosen_snapshot, kept_snapshots
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
@@ -60,9 +61,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 def _snapshot(arguments: argparse.Namespace, word: str, later: int | None) -> Snapshot:
     is_word = word in (LATEST, PREVIOUS) or parse_directory_name(word) is not None
     if not is_word or (not arguments.directory and Path(word).is_dir()):
-        return open_or_adopt(Path(word).expanduser().absolute())
+        return open_or_adopt(folder_of(word, "A snapshot"))
     if not arguments.directory:
         raise UsageError(f"-d/--directory is needed to find the snapshot '{word}'.")
     return chosen_snapshot(
-        word, kept_snapshots(Path(arguments.directory).expanduser().absolute()), earlier_than=later
+        word, kept_snapshots(folder_of(arguments.directory, "-d/--directory")), earlier_than=later
     )

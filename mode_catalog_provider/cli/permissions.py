@@ -6,11 +6,11 @@ import argparse
 import logging
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.cli.connections import add_mode, mode_client
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
+from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import count
 from mode_catalog_provider.rights.audit import RightsAudit, RightsReport
 from mode_catalog_provider.rights.changes import RightChange
@@ -66,10 +66,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Read, judge, compare and print."""
     reports = None
     if arguments.directory:
-        snapshot = open_or_adopt(Path(arguments.directory).expanduser().absolute())
+        snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
         verify(snapshot)
         reports = lambda: owned_reports(snapshot)  # noqa: E731
-    folder = Path(arguments.output).expanduser().absolute() if arguments.output else None
+    folder = folder_of(arguments.output, "-o/--output") if arguments.output else None
     with mode_client(arguments) as client:
         client.verify()
         with RightsAudit(

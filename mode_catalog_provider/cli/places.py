@@ -7,7 +7,6 @@ import re
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, SnapshotNotFoundError
@@ -26,9 +25,11 @@ def folder_of(location: str, flag: str) -> Path:
     :param flag: where it was given, for the message.
     :raises UsageError: it is the URL of an object store.
     """
-    if location.startswith("file://"):
-        location = unquote(urlsplit(location).path)
-    elif "://" in location:
+    if location.lower().startswith("file://"):
+        return Path(str(staging_path(location)))
+    if _HALF_A_URL.match(location):
+        raise UsageError(f"{flag} {location} is neither a path nor a URL, which has :// in it.")
+    if "://" in location:
         raise UsageError(
             f"{flag} takes a path of this machine, and {location.partition('://')[0]}:// is none. Give a "
             "local path and copy the files with the store's own tool; the DAG mode_catalog_sync stages there."
@@ -56,9 +57,7 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     :param location: folder, also a relative one, or URL such as ``s3://bucket/mode/.lock``.
     :param conn_id: Airflow connection of the object store, where the URL needs one.
     """
-    if _HALF_A_URL.match(location):
-        raise UsageError(f"--lock {location} is neither a folder nor a URL, which has :// in it.")
-    if "://" not in location or location.startswith("file://"):
+    if "://" not in location or location.lower().startswith("file://"):
         return folder_of(location, "--lock")
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.

@@ -6,10 +6,10 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.cli.output import DONE, Output
+from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import count, days
 from mode_catalog_provider.snapshot.api_usage import PER_SECOND, DayOfRequests, api_usage
 from mode_catalog_provider.snapshot.choice import kept_snapshots
@@ -50,7 +50,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the most viewed, the rising, the never opened, and what runs for nobody; or the requests."""
-    kept = kept_snapshots(Path(arguments.directory).expanduser().absolute())
+    kept = kept_snapshots(folder_of(arguments.directory, "-d/--directory"))
     if arguments.api:
         return _run_api(kept, arguments.days, output)
     with UsageReport(kept, window=arguments.days) as report:

@@ -9,6 +9,9 @@ import argparse
 import math
 from datetime import timedelta
 
+#: Seconds that somebody may want to wait; a platform cannot hold much more.
+_LONGEST = 366 * 86_400.0
+
 
 def _number(text: str) -> float:
     try:
@@ -24,6 +27,8 @@ def seconds(text: str) -> float:
     """Read zero or more seconds."""
     if (value := _number(text)) < 0:
         raise argparse.ArgumentTypeError("it is negative")
+    if value > _LONGEST:
+        raise argparse.ArgumentTypeError("it is more than a year")
     return value
 
 

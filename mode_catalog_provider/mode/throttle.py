@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from mode_catalog_provider.errors import CancelledError, ConfigurationError
 from mode_catalog_provider.http.stop import StopSignal
 
+#: Requests a second: one in a quarter of an hour.
+_LOWEST_RATE = 0.001
+
 PUBLISHED_REQUESTS = 40
 PUBLISHED_WINDOW = 10.0
 BURST = 2
@@ -62,10 +65,12 @@ class Pace:
     def of(cls, requests_per_second: float) -> Pace:
         """Return the pace that keeps to a rate, in windows like Mode's (shorter ones for higher rates).
 
-        :raises ConfigurationError: the rate is not above zero.
+        :raises ConfigurationError: the rate is none, or so low that nobody would see the end.
         """
-        if not requests_per_second > 0:
-            raise ConfigurationError(f"requests_per_second must be above 0, not {requests_per_second}.")
+        if not _LOWEST_RATE <= requests_per_second < float("inf"):
+            raise ConfigurationError(
+                f"requests_per_second must be above 0, at least {_LOWEST_RATE}, not {requests_per_second}."
+            )
         window = min(PUBLISHED_WINDOW, PUBLISHED_REQUESTS / requests_per_second)
         window = max(window, 1 / requests_per_second)
         return cls(requests=max(1, int(requests_per_second * window + 1e-9)), window=window)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.sorted_rows import sorted_rows
+from mode_catalog_provider.snapshot.rows import sorted_rows
 from mode_catalog_provider.text import first_of
 
 #: Names in one message; the manifest has them all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -47,6 +48,11 @@ from mode_catalog_provider.snapshot.output import (
     sync_directory,
 )
 
+log = logging.getLogger(__name__)
+
+#: Seconds that the newest set may be ahead of this machine's clock before a person is told.
+_FAR = 86_400.0
+
 _CLAIM = b"A snapshot is being written here. Without a manifest of the same number it is not complete.\n"
 
 #: Of what readings are noted: the queries of a report, the profile of a member, the listing of a collection,
@@ -89,6 +95,14 @@ class SnapshotWriter:
             raise SnapshotError(
                 f"A snapshot cannot be called {first}: no reader would know it. {self._layout.home} holds "
                 "files named after a time far in the future; remove them, and look at this machine's clock."
+            )
+        if self._wanted is None and first > self._started.timestamp() + _FAR:
+            log.warning(
+                "Snapshot %s is named after a time to come, %s: %s holds a set of that time, made when a "
+                "clock was wrong. How old a snapshot is cannot be told there. Remove it and those after.",
+                first,
+                datetime.fromtimestamp(first, UTC).date(),
+                self._layout.home,
             )
         self.timestamp = next(second for second in itertools.count(first) if self._claim(second))
         return self

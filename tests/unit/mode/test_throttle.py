@@ -306,3 +306,9 @@ def test_cancelling_ends_every_wait_at_once() -> None:
         thread.join(5)
     assert len(ended) == 8
     assert max(ended) - asked < 1.0
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1e-300, 0.0001, math.nan, math.inf])
+def test_a_rate_that_no_walk_would_end_with_is_refused(rate: float) -> None:
+    with pytest.raises(ConfigurationError, match="requests_per_second"):
+        Pace.of(rate)

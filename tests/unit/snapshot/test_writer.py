@@ -330,3 +330,12 @@ def test_the_names_in_the_folder_are_on_the_disk_before_the_manifest_and_after_i
     monkeypatch.setattr(os, "fsync", note)
     write_set(Layout.flat(tmp_path))
     assert synced == [False, True]
+
+
+def test_a_set_named_after_a_time_to_come_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    layout = Layout.flat(tmp_path)
+    (tmp_path / "2208988805-report.json").write_text("[]")
+    with SnapshotWriter(layout=layout, workspace="acme", host="https://app.mode.com") as writer:
+        assert writer.timestamp == 2_208_988_806
+    assert "2040-01-01" in caplog.text
+    assert str(tmp_path) in caplog.text
