@@ -146,8 +146,11 @@ class Comparison:
         candidates = []
         for at, query in enumerate(mine):
             for there, their in enumerate(theirs):
-                share = 1.0 if query.text == their.text else min(self._share(query.text, their.text), 0.99)
-                if share:
+                share, sure = 1.0, True
+                if query.text != their.text:
+                    share, sure = self._share(query.text, their.text)
+                    share = min(share, 0.99)
+                if share and (sure or self._alike(one, other)):
                     candidates.append((Twin(share, query.name == their.name, -there), at))
         twins: dict[int, Twin] = {}
         taken: set[int] = set()
@@ -173,11 +176,12 @@ class Comparison:
         found = self._facts.ask("SELECT reports FROM spread WHERE text = :text", text=text)
         return int(next(found, (1,))[0])
 
-    def _share(self, one: int, other: int) -> float:
+    def _share(self, one: int, other: int) -> tuple[float, bool]:
         found = self._facts.ask(
-            "SELECT share FROM version WHERE one = :one AND other = :other", one=one, other=other
+            "SELECT share, sure FROM version WHERE one = :one AND other = :other", one=one, other=other
         )
-        return float(next(found, (0.0,))[0])
+        share, sure = next(found, (0.0, False))
+        return float(share), bool(sure)
 
     def _alike(self, one: str, other: str) -> bool:
         """Whether two names have most of their words in common; what copies are called does not count."""

@@ -34,6 +34,13 @@ SAME_TABLES = 0.5
 #: only.
 SAME_MAIN = 0.6
 
+#: What suffices of these three for queries of which the one reads all tables of the other: contained, in the
+#: main part. So does what follows, if the names of the reports are alike, too: in a house where many ask the
+#: same few tables, little of a short query is its own.
+_SAME_TABLES_SUFFICE = (0.5, 0.5)
+_LIKE_NAMES_SUFFICE = (0.35, 0.3)
+_IN_COMMON_OF_LIKE_NAMES = 0.15
+
 #: Places in which similar queries find each other: of two that share a half, at least two places are the
 #: same but once in 30,000 times.
 _PLACES = 24
@@ -44,13 +51,15 @@ _COUNTERS = 1 << 25
 
 
 def find_related_texts(facts: Facts) -> None:
-    """Fill ``version(one, other, share)``: different queries that stem from one, both ways.
+    """Fill ``version(one, other, share, sure)``: different queries that stem from one, both ways.
 
-    ``share``, 0 to 1, is what they have in common of what either says.
+    ``share``, 0 to 1, is what they have in common of what either says. What is not ``sure`` counts only
+    between reports whose names are alike.
     """
     counts = _counted(facts.ask("SELECT groups, count(*) FROM text WHERE telling GROUP BY groups"))
     facts.write(
-        "CREATE TABLE version (one INT, other INT, share REAL, PRIMARY KEY (one, other)) WITHOUT ROWID"
+        "CREATE TABLE version (one INT, other INT, share REAL, sure INT, PRIMARY KEY (one, other)) "
+        "WITHOUT ROWID"
     )
     facts.write("CREATE TABLE place (number INT, text INT)")
     for text, groups in facts.ask("SELECT id, groups FROM text WHERE telling"):
@@ -75,12 +84,14 @@ def find_related_texts(facts: Facts) -> None:
             one=one,
         )
         for (other,) in list(near):
-            if share := _related(read(one), read(other)):
+            share, sure = _related(read(one), read(other))
+            if share:
                 facts.write(
-                    "INSERT INTO version VALUES (:one, :other, :share), (:other, :one, :share)",
+                    "INSERT INTO version VALUES (:one, :other, :share, :sure), (:other, :one, :share, :sure)",
                     one=one,
                     other=other,
                     share=share,
+                    sure=sure,
                 )
 
 
@@ -118,21 +129,40 @@ def _places(groups: bytes, counts: bytearray) -> Iterator[int]:
     return iter(smallest.values())
 
 
-def _related(one: _Read, other: _Read) -> float:
-    """Return what two queries share of what either says, 0 when they do not stem from one."""
-    if one.tables and other.tables:
-        fewer = min(len(one.tables), len(other.tables))
-        if len(one.tables & other.tables) < SAME_TABLES * fewer:
-            return 0.0
+def _related(one: _Read, other: _Read) -> tuple[float, bool]:
+    """Return what two queries share of what either says, and whether they surely stem from one.
+
+    The share is 0 when they do not, whatever their reports are called.
+    """
     both = len(one.groups & other.groups)
     fewer = min(len(one.groups), len(other.groups))
-    if both < _ENOUGH or both < CONTAINED * fewer:
-        return 0.0
-    if not (_is_main_in(one, other) or _is_main_in(other, one)):
-        return 0.0
+    if both < _ENOUGH:
+        return 0.0, False
     share = both / (len(one.groups) + len(other.groups) - both)
-    return share if share >= IN_COMMON else 0.0
+    contained = both / fewer
+    main = max(_main_in(one, other), _main_in(other, one))
+    contains_all = False
+    if one.tables and other.tables:
+        tables = len(one.tables & other.tables) / min(len(one.tables), len(other.tables))
+        if tables < SAME_TABLES:
+            return 0.0, False
+        contains_all = tables == 1
+    if share >= IN_COMMON:
+        if contained >= CONTAINED and main >= SAME_MAIN:
+            return share, True
+        if contains_all and contained >= _SAME_TABLES_SUFFICE[0] and main >= _SAME_TABLES_SUFFICE[1]:
+            return share, True
+    least_contained, least_main = _LIKE_NAMES_SUFFICE
+    if (
+        contains_all
+        and share >= _IN_COMMON_OF_LIKE_NAMES
+        and contained >= least_contained
+        and main >= least_main
+    ):
+        return share, False
+    return 0.0, False
 
 
-def _is_main_in(one: _Read, other: _Read) -> bool:
-    return len(one.main & other.groups) >= SAME_MAIN * len(one.main)
+def _main_in(one: _Read, other: _Read) -> float:
+    """Return the share of a query's main part that the other has; all, if nothing of it is its own."""
+    return len(one.main & other.groups) / len(one.main) if one.main else 1.0

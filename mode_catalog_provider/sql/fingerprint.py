@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+from mode_catalog_provider.sql.definitions import referenced
 from mode_catalog_provider.sql.text import MOST_WORDS, SILENT, WORD
 
 #: A query of fewer words says nothing about where it came from.
@@ -107,8 +108,6 @@ _CLAUSES = {"select", "where", "group", "having", "qualify", "order", "limit", "
 #: What stands for any name, any CTE, any literal or number.
 _NAME, _CTE, _VALUE = "\0name", "\0cte", "\0value"
 
-_DEFINITION = re.compile(r"\{\{-?\s*@\s*([\w-]+)")
-
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -160,8 +159,11 @@ def fingerprint(text: str) -> Fingerprint:
 
 
 def definitions_used(text: str) -> tuple[str, ...]:
-    """Return the names of the Mode definitions that a query takes in (``{{ @name as alias }}``)."""
-    return tuple(sorted({match[1].lower() for match in _DEFINITION.finditer(text)}))
+    """Return the names of the Mode definitions that a query takes in (``{{ @name as alias }}``).
+
+    What stands in a comment is not run, and Mode takes nothing in there.
+    """
+    return tuple(sorted({name.lower() for name in referenced(text)})) if "@" in text else ()
 
 
 def _read(text: str) -> tuple[list[str], list[str]]:

@@ -78,7 +78,9 @@ class Labelled:
         for entry in written.manifest.files:
             content = written.file_path(entry).read_bytes()
             if entry.asset == SUMMARY:
-                content = json.dumps({**json.loads(content), "client_name": "Mode Analytics"}).encode()
+                content = json.dumps(
+                    {**json.loads(content), "client_name": "Mode Analytics", "version": "0.26.131"}
+                ).encode()
             (folder / entry.name).write_bytes(content)
         return open_or_adopt(folder)
 
@@ -382,14 +384,17 @@ def _alike(make: Maker, size: float) -> None:
     for count in (25, 15):
         base = make.author.plan(size=2, with_ctes=False)
         used = make.author.used(base)
-        for _ in range(int(count * size)):
+        for number in range(int(count * size)):
             dimensions = tuple(make.author._dimension(used) for _ in range(2))
             measures = tuple(make.author._measure(used) for _ in range(make.choose.randint(1, 3)))
             more = tuple(make.author.condition(used) for _ in range(make.choose.randint(1, 2)))
             plan = replace(
                 base, columns=(*dimensions, *measures), filters=(*base.filters[:1], *more), groups=2
             )
-            make.lone([make.query(plan)])
+            report = make.lone([make.query(plan)])
+            if number % 4 == 0:
+                # Most of such a query is everybody's, and the copy still stems from this one.
+                _copy(make, report, ("joins", "columns", "liquid")[number // 4 % 3])
 
 
 def _boilerplate(make: Maker, size: float) -> None:

@@ -118,6 +118,7 @@ def test_texts_that_differ_behind_what_is_read_are_not_the_same():
         ("select * from {{@Orders as o}} join {{ @orders as p }} join {{- @new-customers as c }}", None),
         ("select * from orders where day = '{{ day }}'", ()),
         ("select '@orders'", ()),
+        ("select 1 -- from {{ @orders as o }}\n/* {{ @fx }} */ from {{ @people as p }}", ("people",)),
     ],
 )
 def test_definitions_are_found_by_name(text, used):
