@@ -25,6 +25,7 @@ from tests.sandbox.mode_listings import ModeListings
 from tests.sandbox.mode_rights import ModeRights, Rights
 from tests.sandbox.mode_runs import ModeRuns
 from tests.sandbox.mode_schedules import ModeSchedules, Schedule
+from tests.sandbox.mode_writes import ModeWrites
 from tests.sandbox.objects import Report
 from tests.sandbox.runs import RunBook
 from tests.sandbox.server import SandboxServer
@@ -62,6 +63,7 @@ class ModeSandbox(SandboxServer):
         self.discovery = ModeDiscovery(self)
         listings = ModeListings(self)
         routes = [
+            *ModeWrites(self, listings).routes(),
             *listings.routes(),
             *ModeRights(self).routes(),
             *ModeSchedules(self).routes(),

@@ -206,12 +206,12 @@ class ModeListings:
         page, rows = paged_without_block(reports, number, after_last, shift=shift)
         with self._lock:
             self._listed.update(one.token for one in rows)
-        embedded: dict[str, Any] = {key: [self._report_row(one, params) for one in rows]}
+        embedded: dict[str, Any] = {key: [self.report_row(one, params) for one in rows]}
         if page is None:
             embedded = {}
         return json_answer({"_links": {"self": {"href": request.entry.target}}, "_embedded": embedded})
 
-    def _report_row(self, report: Report, params: dict[str, str]) -> dict[str, Any]:
+    def report_row(self, report: Report, params: dict[str, str]) -> dict[str, Any]:
         row = self._wire.report(report)
         if self._mode.switches.embed_queries == "honoured" and params.get("embed[queries]") == "1":
             queries = [self._wire.query(report, one) for one in self._world.queries_of(report)]
@@ -232,7 +232,7 @@ class ModeListings:
 
     def _report(self, request: Request, token: str) -> Answer:
         found = self.readable(token)
-        return found if isinstance(found, Answer) else json_answer(self._report_row(found, request.params))
+        return found if isinstance(found, Answer) else json_answer(self.report_row(found, request.params))
 
     def _queries(self, request: Request, token: str) -> Answer:
         found = self.readable(token)

@@ -68,6 +68,10 @@ class ModeSwitches(_Switches):
     :param run_status: status of an accepted ``POST .../runs``.
     :param run_first_state: state of a run just started.
     :param cancel_form: runs in flight carry ``_forms.cancel``.
+    :param report_writes: ``PATCH /reports/{r}`` is carried out, or answered with this status.
+    :param description_conflict: somebody edits a description between two looks at it (``before``), or right
+        after it was written (``after``); ``lost``: what is written is accepted and never shown.
+    :param description_shown: a report alone has a ``description``.
     :param definitions: ``/definitions`` answers rows, or this status.
     :param groups: ``/groups`` answers rows, or this status; so do ``group_memberships``,
         ``space_permissions``, ``data_source_permissions`` and ``schedules`` for theirs.
@@ -128,6 +132,9 @@ class ModeSwitches(_Switches):
     run_status: int = 202
     run_first_state: Literal["enqueued", "pending"] = "enqueued"
     cancel_form: bool = True
+    report_writes: Literal["ok"] | int = "ok"
+    description_conflict: Literal["off", "before", "after", "lost"] = "off"
+    description_shown: bool = True
     definitions: Literal["rows"] | int = "rows"
     groups: Literal["rows"] | int = "rows"
     group_memberships: Literal["rows"] | int = "rows"
