@@ -361,6 +361,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         ".json or .sqlite; empty: none.",
         example="/srv/mode/index.csv",
     ),
+    "audit_schedules": _option(
+        "False",
+        "The audit DAG also asks Mode about its schedules (task `schedules`): two requests for each report "
+        "that has some.",
+        kind="boolean",
+    ),
     "audit_ignore": _option(
         "",
         "What the audit need not tell again: tokens, names or globs of objects, or check:token, by commas.",

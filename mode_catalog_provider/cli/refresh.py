@@ -20,6 +20,7 @@ from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, SERVICE, Output
 from mode_catalog_provider.cli.values import assignment, count, positive
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.refresh.annotation import annotate
 from mode_catalog_provider.refresh.cancel import cancel_quietly
 from mode_catalog_provider.refresh.endpoint import checked_path, invalidate_cache
 from mode_catalog_provider.refresh.limit import refuse_more, refuse_too_many
@@ -100,6 +101,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--max-failed", type=count, default=0, metavar="N", help="so many runs may fail (default 0)"
     )
     how.add_argument(
+        "--annotate",
+        action="store_true",
+        help="say at the end of each refreshed report's description of when its numbers are; needs a key "
+        "that may write",
+    )
+    how.add_argument(
         "--keep-running", action="store_true", help="do not cancel our runs on Ctrl-C or out of time"
     )
 
@@ -115,6 +122,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     )
     if arguments.refresh == "schema" and not (arguments.data_source and _only_data_sources(selection)):
         raise UsageError("--refresh schema takes --data-source, and nothing else to refresh.")
+    if arguments.annotate and (arguments.no_wait or arguments.refresh != "results"):
+        raise UsageError(
+            "--annotate needs runs that are waited for: not with --no-wait or another --refresh."
+        )
     if arguments.refresh == "results" and selection.empty:
         raise UsageError("Nothing to refresh: give --report, --dataset, --collection or --data-source.")
     with mode_client(arguments) as client:
@@ -198,7 +209,12 @@ def _run(
         raise
     result = result_of(work.progress)
     counts = ("started", "joined", "skipped", "failed")
-    output.result(result, [", ".join(f"{result[name]} {name}" for name in counts) + "."])
+    lines = [", ".join(f"{result[name]} {name}" for name in counts) + "."]
+    if arguments.annotate:
+        notes = annotate(client, work.progress, loaded_at=since)
+        result["notes"] = [note.to_json() for note in notes]
+        lines += [f"{note.report}: {note.reason or note.line}" for note in notes]
+    output.result(result, lines)
     return result
 
 

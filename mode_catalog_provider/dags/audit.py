@@ -12,6 +12,7 @@ from mode_catalog_provider.dags import texts
 from mode_catalog_provider.dags.form import dag_arguments
 from mode_catalog_provider.dags.settings import Settings, settings_for
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
+from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
 from mode_catalog_provider.tasks.compat import only_runs
 
 
@@ -52,6 +53,15 @@ def audit_dag(
             index=list(settings.audit_index),
             fail_on="{{ params.fail_on }}",
         )
+        if settings.audit_schedules:
+            # Beside the audit: what the one finds does not hold up the other.
+            ModeScheduleAuditOperator(
+                task_id="schedules",
+                doc_md=texts.SCHEDULES_TASK,
+                output_dir=settings.output_dir,
+                output_conn_id=settings.output_conn_id,
+                mode_conn_id=settings.mode_conn_id,
+            )
     return dag
 
 

@@ -98,6 +98,7 @@ class Settings:
     audit_version_pattern: str = _read(values.patterns)
     audit_canonical: tuple[str, ...] = _read(values.words)
     audit_index: tuple[str, ...] = _read(values.words)
+    audit_schedules: bool = _read(values.switch)
     audit_ignore: tuple[str, ...] = _read(values.words)
     audit_fail_on: tuple[str, ...] = _read(values.some_of(_checks))
     permission_schedule: Any = _read(values.schedule)

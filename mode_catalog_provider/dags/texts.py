@@ -131,6 +131,12 @@ reports in the newest snapshot.
 **When it fails**, the log says whether a snapshot is missing or which new finding `fail_on` stops at.
 """
 
+SCHEDULES_TASK = """Asks Mode about the schedules of the reports that have some: what fails, is overdue,
+runs too often or delivers to nobody.
+
+**When it fails**, the log says whether a snapshot is missing or what Mode refused.
+"""
+
 ARRIVAL_TASK = """Reads what Catalog shows of the Mode source and compares it with the snapshot.
 
 **When it fails**, the log says whether Catalog or the snapshot is missing, or which share is missed.

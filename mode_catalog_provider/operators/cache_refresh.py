@@ -26,6 +26,7 @@ from mode_catalog_provider.refresh.progress import (
 from mode_catalog_provider.refresh.refresh import Refresh
 from mode_catalog_provider.refresh.targets import Selection
 from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.caching_notes import write_notes
 from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
 from mode_catalog_provider.tasks.deferral import defer_until
 from mode_catalog_provider.tasks.errors import airflow_errors
@@ -100,13 +101,17 @@ class ModeCacheRefreshOperator(BaseOperator):
     :param max_failed: for ``failure="threshold"``, default 0.
     :param cancel_on_kill: cancel the runs this task started when it is killed, marked (as failed or as
         success) or cleared (while deferred: on Airflow 3.3+), or out of time; default ``True``.
+    :param annotate: keep one marked line at the end of each refreshed report's description that says of when
+        its numbers are; default ``False``. Needs a key that may write. What cannot be written is told in the
+        log and in ``notes``, and fails nothing.
     :param mode_conn_id: Airflow connection of type ``mode``, default ``mode_default``.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, used when ``stale_since`` names a source;
         default ``coalesce_catalog_default``.
     :return: ``runs`` (per target ``report``: token of the report or dataset; ``run``: token or ``None``;
         ``state``: Mode's last word, or ``not_started``, ``refused``, ``vanished``; ``seconds`` or ``None``;
         ``error`` or ``None``), and the counts ``started``, ``joined``, ``skipped`` (chosen, but archived or
-        fresh), ``failed``. Pushed also when the task fails.
+        fresh), ``failed``; with ``annotate`` also ``notes`` (``report``, ``state``, ``line``, ``reason``; at
+        most 200). Pushed also when the task fails.
     :raises RefreshFailedError: more runs failed than allowed; with the reasons Mode gave. May be repeated.
     :raises AirflowFailException: what no repetition can mend (credential, configuration).
     """
@@ -130,6 +135,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         "failure",
         "max_failed",
         "cancel_on_kill",
+        "annotate",
         "mode_conn_id",
         "catalog_conn_id",
     )
@@ -158,6 +164,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         failure: str = "fail",
         max_failed: int | str = 0,
         cancel_on_kill: bool | str = True,
+        annotate: bool | str = False,
         mode_conn_id: str = ModeHook.default_conn_name,
         catalog_conn_id: str = CatalogHook.default_conn_name,
         **kwargs: Any,
@@ -183,6 +190,7 @@ class ModeCacheRefreshOperator(BaseOperator):
         self.failure = failure
         self.max_failed = max_failed
         self.cancel_on_kill = cancel_on_kill
+        self.annotate = annotate
         self.mode_conn_id = mode_conn_id
         self.catalog_conn_id = catalog_conn_id
         self._switch: KillSwitch | None = None
@@ -263,6 +271,7 @@ class ModeCacheRefreshOperator(BaseOperator):
             wait_for_completion=self.wait_for_completion,
             dry_run=self.dry_run,  # type: ignore[arg-type]
             cancel_on_kill=self.cancel_on_kill,
+            annotate=self.annotate,
             timeout=self.timeout,
             execution_timeout=self.execution_timeout,
             check_interval=self.check_interval,
@@ -338,8 +347,11 @@ class ModeCacheRefreshOperator(BaseOperator):
                 switch.check()
                 self._wait_in_triggerer(context, policy, refresh, deadline)
             switch.sleep(min(left, policy.check_interval))
+        result = result_of(refresh.progress, skipped=self._skipped)
+        if policy.annotate:
+            result["notes"] = write_notes(client, refresh.progress, switch, loaded=self._selection)
         try:
-            return self._judge(context, policy, result_of(refresh.progress, skipped=self._skipped))
+            return self._judge(context, policy, result)
         except RefreshFailedError:
             refresh.forget_failed()
             raise

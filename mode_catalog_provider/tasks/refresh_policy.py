@@ -41,6 +41,7 @@ class RefreshPolicy:
     failure: str
     max_failed: int
     cancel_on_kill: bool
+    annotate: bool
     parameters: Mapping[str, Any]
     endpoint: str
 
@@ -56,6 +57,7 @@ class RefreshPolicy:
         wait_for_completion: bool | str,
         dry_run: bool | str,
         cancel_on_kill: bool | str,
+        annotate: bool | str,
         timeout: timedelta | float | str,
         execution_timeout: timedelta | None,
         check_interval: timedelta | float | str,
@@ -74,6 +76,12 @@ class RefreshPolicy:
         if failure not in {"fail", "warn", "threshold"}:
             raise ConfigurationError(f"failure={failure!r} is not known; use 'fail', 'warn' or 'threshold'.")
         wait = rendered_truth("wait_for_completion", wait_for_completion, default=True)
+        wants_notes = rendered_truth("annotate", annotate)
+        if wants_notes and (not wait or refresh != RESULTS):
+            raise ConfigurationError(
+                "annotate=True needs runs that are waited for: leave it out with "
+                "wait_for_completion=False, and with refresh='schema' or 'endpoint'."
+            )
         seconds = _seconds("timeout", timeout)
         if execution_timeout is not None:
             hard = execution_timeout.total_seconds()
@@ -89,6 +97,7 @@ class RefreshPolicy:
             failure=failure,
             max_failed=_count("max_failed", max_failed),
             cancel_on_kill=rendered_truth("cancel_on_kill", cancel_on_kill, default=True),
+            annotate=wants_notes,
             parameters=rendered_mapping("parameters", parameters) or {},
             endpoint=checked_path(endpoint) if refresh == ENDPOINT else "",
         )

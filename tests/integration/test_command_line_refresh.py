@@ -151,3 +151,29 @@ def test_ctrl_c_cancels_the_runs_that_were_started_and_not_the_joined_one(
     states = {run.token: run.state(mode.service_now()) for run in mode.runs.started()}
     assert states.pop(joined.token) == "enqueued"
     assert set(states.values()) == {"cancelled"}
+
+
+def test_annotate_says_in_each_refreshed_report_of_when_its_numbers_are(
+    mode: ModeSandbox, refresh: Command
+) -> None:
+    report = mode.world.reports[0]
+    report.description = "About revenue"
+    done = refresh("--report", report.token, "--stale-since", "2026-01-01", "--annotate", "--json")
+    assert done.returncode == 0, done.stderr
+    (note,) = json.loads(done.stdout)["notes"]
+    assert (note["report"], note["state"]) == (report.token, "written")
+    assert report.description == f"About revenue\n\n{note['line']}"
+    assert [one.method for one in mode.requests if one.method not in ("GET", "POST")] == ["PATCH"]
+
+
+def test_a_note_that_mode_refuses_fails_no_refresh(mode: ModeSandbox, refresh: Command) -> None:
+    mode.switches.report_writes = 403
+    done = refresh("--report", mode.world.reports[0].token, "--annotate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [note["state"] for note in json.loads(done.stdout)["notes"]] == ["refused"]
+
+
+def test_notes_need_runs_that_are_waited_for(mode: ModeSandbox, refresh: Command) -> None:
+    done = refresh("--report", mode.world.reports[0].token, "--annotate", "--no-wait")
+    assert done.returncode == 2
+    assert posts(mode) == []

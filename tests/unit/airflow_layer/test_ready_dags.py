@@ -136,3 +136,10 @@ def test_a_refresh_is_not_repeated_where_airflow_cannot_remember_what_ran(monkey
     assert refresh_dag().get_task("refresh").retries == 0
     assert sync_dag().get_task("refresh_mode_results").retries == 0
     assert sync_dag().get_task("extract").retries == 3
+
+
+@pytest.mark.parametrize(("wanted", "tasks"), [("False", {"audit"}), ("True", {"audit", "schedules"})])
+def test_the_audit_of_schedules_stands_beside_the_audit_when_it_is_asked_for(wanted, tasks):
+    dag = audit_dag(audit_schedules=wanted)
+    assert set(dag.task_ids) == tasks
+    assert not any(task.upstream_task_ids for task in dag.tasks)
