@@ -78,6 +78,12 @@ class Expanded:
     unresolved: tuple[Unresolved, ...] = ()
 
 
+def referenced(text: str) -> list[str]:
+    """Return the names of the definitions that a query takes in, in their order, each once."""
+    found = (token["definition"] for token in _TOKEN.finditer(text) if token["reference"])
+    return list(dict.fromkeys(found))
+
+
 class Definitions:
     """The definitions of a workspace.
 
