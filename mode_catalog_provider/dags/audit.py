@@ -12,7 +12,6 @@ from mode_catalog_provider.dags import texts
 from mode_catalog_provider.dags.form import dag_arguments
 from mode_catalog_provider.dags.settings import Settings, settings_for
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
-from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
 from mode_catalog_provider.tasks.compat import only_runs
 
 
@@ -54,6 +53,9 @@ def audit_dag(
             fail_on="{{ params.fail_on }}",
         )
         if settings.audit_schedules:
+            # Loaded only when it is asked for: each file of a DAG is parsed again and again.
+            from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
+
             # Beside the audit: what the one finds does not hold up the other.
             ModeScheduleAuditOperator(
                 task_id="schedules",
