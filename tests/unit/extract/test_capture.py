@@ -26,6 +26,7 @@ from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name, readings_name
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
+from mode_catalog_provider.text import visible
 from tests.sandbox import Sandbox, WorkspaceShape
 
 LOG = logging.getLogger("test.capture")
@@ -230,7 +231,7 @@ def test_a_connection_out_of_the_keys_sight_is_told(
     _capture(sandbox, layout)
     gone = sandbox.mode.world.data_sources.pop()
     _capture(sandbox, layout)
-    assert f"datasource (1): {gone.name}" in caplog.text
+    assert f"datasource (1): {visible(gone.name)}" in caplog.text
 
 
 def test_collections_that_an_extraction_was_not_to_read_are_not_out_of_sight(
