@@ -168,8 +168,9 @@ def test_a_new_dataset_that_bulk_does_not_show_is_seen_the_same_night(
 
 def test_where_there_is_no_listing_of_datasets_none_is_missed(sandbox: Sandbox, layout: Layout) -> None:
     sandbox.mode.switches.datasets = 404
-    night(sandbox, layout)
-    assert listings(night(sandbox, layout)[1]) <= 2
+    _, first = night(sandbox, layout)
+    # One collection is verified; how many pages of it are asked for depends on its size.
+    assert listings(night(sandbox, layout)[1]) < listings(first)
 
 
 def test_sql_that_changed_without_a_stamp_is_seen_in_the_bulk_queries(
