@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,9 @@ import time
 import pytest
 
 from tests.airflow.environment import REPOSITORY
+
+#: What a task says that waits for the lock; sensors wait for other things.
+WAITS = re.compile(rb"Waiting for .{1,40} at most\.")
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def finish_two_runs(start_run, sandbox, tmp_path):
         deadline = time.monotonic() + 150
         while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
-            waiting.extend(name for name, log in logs.items() if b"Waiting for" in log.read_bytes())
+            waiting.extend(name for name, log in logs.items() if WAITS.search(log.read_bytes()))
 
     def finish(on_covered, *, together):
         sandbox.mode.fault("data_sources", do=until_the_other_run_waits)
