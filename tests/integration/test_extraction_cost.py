@@ -91,7 +91,8 @@ def test_members_wait_in_a_queue_of_their_own_not_as_calls() -> None:
     with running(shape) as sandbox:
         got = extract(sandbox, max_in_flight=4)
     assert len(got.rows["member"]) == 300
-    assert got.extraction.peak_backlog <= 4 + 2
+    # Two lists of members may be under way beside the four; 300 calls would be the fault.
+    assert got.extraction.peak_backlog <= 4 + 4
 
 
 def test_closing_the_rows_stops_all_requests_and_threads(sandbox: Sandbox) -> None:
