@@ -10,7 +10,7 @@ from itertools import islice
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.cli.connections import add_mode, mode_client
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing, folder_of
 from mode_catalog_provider.cli.values import count
 from mode_catalog_provider.rights.audit import RightsAudit, RightsReport
 from mode_catalog_provider.rights.changes import RightChange
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Read, judge, compare and print."""
     reports = None
     if arguments.directory:
-        snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
+        snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
         verify(snapshot)
         reports = lambda: owned_reports(snapshot)  # noqa: E731
     folder = folder_of(arguments.output, "-o/--output") if arguments.output else None

@@ -10,7 +10,7 @@ from mode_catalog_provider.catalog.reconciliation import FIRST, reconcile
 from mode_catalog_provider.catalog.sources import parse_source_id
 from mode_catalog_provider.cli.connections import add_catalog, catalog_api, required
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import count, share
 from mode_catalog_provider.snapshot.reader import open_or_adopt
 from mode_catalog_provider.storage import location_of
@@ -60,7 +60,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Compare, keep the result, and print it."""
     source_id = parse_source_id(required(arguments, "source_id", "-s/--source_id"))
-    snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
+    snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
     with catalog_api(arguments) as api:
         report = reconcile(
             snapshot=snapshot,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mode_catalog_provider.cli.output import DONE, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing, folder_of
 from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.report.html import as_html
 from mode_catalog_provider.report.records import WorkspaceRecords
@@ -35,11 +35,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Gather, and write the file in one piece."""
-    folder = folder_of(arguments.directory, "-d/--directory")
+    folder = existing(arguments.directory, "-d/--directory")
     kept = _kept(folder)
     snapshot = chosen_snapshot(LATEST, kept) if kept else open_or_adopt(folder)
-    nested = snapshot.directory.name == str(snapshot.manifest.timestamp)
-    home = snapshot.directory.parent if nested else snapshot.directory
+
+    home = snapshot.layout.home
     report = gather(WorkspaceRecords(home), snapshot=snapshot)
     target = folder_of(arguments.output, "-o/--output")
     content = as_html(report).encode("utf-8", "replace")

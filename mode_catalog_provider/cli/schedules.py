@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mode_catalog_provider.cli.connections import add_mode, mode_client
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
-from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import hours
 from mode_catalog_provider.moments import point_in_time
 from mode_catalog_provider.schedules.audit import ScheduleReport, audit_schedules
@@ -51,7 +51,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Ask, judge and print."""
     loaded = point_in_time("--loaded-at", arguments.loaded_at)
-    snapshot = open_or_adopt(folder_of(arguments.directory, "-d/--directory"))
+    snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
     verify(snapshot)
     with mode_client(arguments) as client:
         client.verify()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,22 @@ def test_a_file_location_keeps_what_an_address_would_not() -> None:
 def test_a_wait_that_no_platform_can_hold_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    "command", ["audit", "index", "permissions", "reconcile", "report", "schedules", "upload"]
+)
+def test_a_folder_that_is_not_there_is_told_in_one_short_sentence(command: str, tmp_path: Path) -> None:
+    folder = tmp_path / "typo"
+    needed = {
+        "index": ["-o", str(tmp_path / "index.csv")],
+        "permissions": ["-w", "acme", "-t", "a", "-s", "b"],
+        "schedules": ["-w", "acme", "-t", "a", "-s", "b"],
+        "reconcile": ["-k", "a", "-s", "00000000-0000-4000-8000-000000000000"],
+        "upload": ["-k", "a", "-s", "00000000-0000-4000-8000-000000000000"],
+    }
+    program = [sys.executable, "-m", "mode_catalog_provider.cli", command, "-d", str(folder)]
+    done = subprocess.run([*program, *needed.get(command, [])], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5
+    assert f"There is no {folder}" in done.stderr
+    assert "workers" not in done.stderr
