@@ -94,7 +94,7 @@ def test_a_folder_that_only_looks_like_a_snapshot_has_a_lock_of_its_own(tmp_path
 def test_a_slip_in_a_url_is_no_folder(mode_catalog: CommandLine, tmp_path: Path) -> None:
     done = mode_catalog("extract", "-o", tmp_path, "--lock", "s3:/bucket/.lock")
     assert done.returncode == 2
-    assert "neither a folder nor a URL" in done.stderr
+    assert "--lock s3:/bucket/.lock is neither a path nor a URL" in done.stderr
 
 
 def test_a_staged_snapshot_is_uploaded_under_the_lock_of_its_staging_area(

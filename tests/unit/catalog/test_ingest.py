@@ -152,7 +152,7 @@ def test_retry_after_is_obeyed_in_both_forms(catalog, new_ingest, stop, header, 
     catalog.fault(UPLOADS, status=429, headers={"Retry-After": header()})
     new_ingest().push(outgoing())
     (wait,) = stop.waits
-    assert seconds - 2 <= wait <= seconds
+    assert seconds - 2 <= wait <= seconds * 1.1
 
 
 def test_a_limiter_that_never_lets_go_ends_with_the_budget(catalog, new_ingest, stop):
@@ -160,7 +160,8 @@ def test_a_limiter_that_never_lets_go_ends_with_the_budget(catalog, new_ingest, 
     with pytest.raises(RateLimitedError, match="Gave up after") as caught:
         new_ingest(retry_budget=100).push(outgoing())
     assert caught.value.retry_after == 40
-    assert stop.waits == [40, 40]
+    assert len(stop.waits) == 2
+    assert all(40 <= wait <= 44 for wait in stop.waits)
 
 
 def test_a_service_that_stays_down_ends_with_the_budget(catalog, new_ingest, stop):
