@@ -51,8 +51,10 @@ SIDE_BY_SIDE := tests/unit tests/integration tests/fuzz
 
 test: $(READY)
 	@$(BIN)/python -m tests.machine
-	$(BIN)/python -m pytest -n auto --dist loadfile $(SIDE_BY_SIDE) $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests $(SIDE_BY_SIDE:%=--ignore=%) $(PYTEST_ARGS)
+	@failed=0; \
+	$(BIN)/python -m pytest -n auto --dist loadfile $(SIDE_BY_SIDE) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest tests $(SIDE_BY_SIDE:%=--ignore=%) $(PYTEST_ARGS) || failed=$$?; \
+	exit $$failed
 
 long: $(READY)
 	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/standalone/test_cache_refresh.py $(PYTEST_ARGS)
