@@ -257,9 +257,7 @@ class _Push:
     def result(self) -> PushResult:
         return PushResult(
             source_id=self._ingest.source_id,
-            snapshot=location_of(
-                self._snapshot.directory if self._snapshot.adopted else self._snapshot.manifest_path
-            ),
+            snapshot=location_of(self._snapshot.place),
             pushed=[entry.name for entry in self._pushed],
             already_there=[entry.name for entry in self._there],
             bytes=sum(entry.bytes for entry in self._pushed),

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     kept = keep_arrival(report, snapshot)
     missed = report.missed(min_arrived=arguments.min_arrived, min_lineage=arguments.min_lineage)
     lines = [*_lines(report), *([f"Wrote {kept}"] if kept else []), *missed]
-    place = location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path)
+    place = location_of(snapshot.place)
     output.result(report.to_json(snapshot=place), lines)
     return REFUSED if missed else DONE
 

@@ -14,11 +14,11 @@ from mode_catalog_provider.audit.options import DEFAULT_STALE_AFTER, AuditOption
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.telling import as_lines, as_markdown, as_table, head_line, new_first
 from mode_catalog_provider.audit.workspace import audit_snapshot
-from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
-from mode_catalog_provider.extract.folder import workspace_layout
+from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
-from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
@@ -26,8 +26,8 @@ from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
-from mode_catalog_provider.tasks.rendered import given_manifest, rendered_days, rendered_words
-from mode_catalog_provider.tasks.request_meter import metered
+from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
+from mode_catalog_provider.tasks.rendered import rendered_days, rendered_words
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50
@@ -99,8 +99,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if manifest is None and output_dir is None:
-            raise ValueError("Give manifest or output_dir.")
+        needs_a_place(manifest, output_dir)
         self.manifest = manifest
         self.output_dir = output_dir
         self.mode_conn_id = mode_conn_id
@@ -140,7 +139,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         shown = new_first(report.findings, SHOWN)
         self._tell(report, shown)
         result = {
-            "snapshot": location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path),
+            "snapshot": location_of(snapshot.place),
             "audit": kept and location_of(kept),
             "timestamp": report.timestamp,
             "workspace": report.workspace,
@@ -174,21 +173,13 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         return chosen_checks(named) if named else ()
 
     def _snapshot(self) -> Snapshot:
-        if self.manifest:
-            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
-        if not self.output_dir:
-            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        with metered(ModeHook(self.mode_conn_id).get_client()) as client:
-            workspace, host = client.workspace, client.host
-        home = staging_path(self.output_dir, self.output_conn_id or None)
-        # One that was filtered, or refused for what it lacks, would make everything else look gone, then new.
-        newest = newest_whole_snapshot(workspace_layout(home, workspace=workspace, host=host))
-        if newest is None:
-            raise SnapshotNotFoundError(
-                f"There is no complete snapshot of workspace '{workspace}' in {home} to audit. Extract "
-                "first: mode_catalog_sync does."
-            )
-        return newest
+        return given_or_newest(
+            self.manifest,
+            output_dir=self.output_dir,
+            output_conn_id=self.output_conn_id,
+            mode_conn_id=self.mode_conn_id,
+            newest=_newest,
+        )
 
     def _tell(self, report: AuditReport, shown: Iterable[Finding]) -> None:
         self.log.info("%s:\n%s", head_line(report), "\n".join(as_table(report)))
@@ -214,6 +205,17 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             f"New findings: {counted}. The first: {first.message} The task's log has more; what is fine as "
             "it is belongs into ignore."
         )
+
+
+def _newest(layout: Layout, workspace: str) -> Snapshot:
+    # One that was filtered, or refused for what it lacks, would make everything else look gone, then new.
+    newest = newest_whole_snapshot(layout)
+    if newest is None:
+        raise SnapshotNotFoundError(
+            f"There is no complete snapshot of workspace '{workspace}' in {layout.home} to audit. Extract "
+            "first: mode_catalog_sync does."
+        )
+    return newest
 
 
 def _unrendered(value: Mapping[str, str] | str | None) -> Mapping[str, str] | str | None:

@@ -14,18 +14,18 @@ from mode_catalog_provider.catalog.arrival_tables import MATCHES
 from mode_catalog_provider.catalog.last_push import newest_pushed
 from mode_catalog_provider.catalog.reconciliation import reconcile
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
-from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
-from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
-from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number
+from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
+from mode_catalog_provider.tasks.rendered import rendered_number
 from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings of each kind in the log and in XCom; the kept file has more.
@@ -85,8 +85,7 @@ class CatalogReconcileOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if manifest is None and output_dir is None:
-            raise ValueError("Give manifest or output_dir.")
+        needs_a_place(manifest, output_dir)
         self.manifest = manifest
         self.output_dir = output_dir
         self.mode_conn_id = mode_conn_id
@@ -124,7 +123,7 @@ class CatalogReconcileOperator(BaseOperator):
             snapshot = self._snapshot(source_id)
             with metered(self.hook.get_api(zone=self.zone or None)) as api:
                 self._api = api
-                place = location_of(snapshot.directory if snapshot.adopted else snapshot.manifest_path)
+                place = location_of(snapshot.place)
                 self._lineage = {"api_url": api.zone.api_url, "source_id": source_id, "manifest": place}
                 CatalogSourceLink().publish(context, api.zone.app_url)
                 report = reconcile(
@@ -163,20 +162,22 @@ class CatalogReconcileOperator(BaseOperator):
         return share
 
     def _snapshot(self, source_id: str) -> Snapshot:
-        if self.manifest:
-            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
-        if not self.output_dir:
-            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        home = staging_path(self.output_dir, self.output_conn_id or None)
-        with ModeHook(self.mode_conn_id).get_client() as client:
-            layout = workspace_layout(home, workspace=client.workspace, host=client.host)
-        newest = newest_pushed(layout, source_id)
-        if newest is None:
-            raise SnapshotNotFoundError(
-                f"There is no snapshot in {layout.home} that was pushed to Catalog source {source_id}, so "
-                "there is nothing to compare. Upload first: mode_catalog_sync does."
-            )
-        return newest
+        def newest(layout: Layout, workspace: str) -> Snapshot:
+            pushed = newest_pushed(layout, source_id)
+            if pushed is None:
+                raise SnapshotNotFoundError(
+                    f"There is no snapshot in {layout.home} that was pushed to Catalog source {source_id}, "
+                    "so there is nothing to compare. Upload first: mode_catalog_sync does."
+                )
+            return pushed
+
+        return given_or_newest(
+            self.manifest,
+            output_dir=self.output_dir,
+            output_conn_id=self.output_conn_id,
+            mode_conn_id=self.mode_conn_id,
+            newest=newest,
+        )
 
     def _tell(self, report: ArrivalReport) -> None:
         new = report.new_counts

@@ -9,21 +9,21 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
-from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.moments import point_in_time
 from mode_catalog_provider.schedules.audit import ScheduleReport, audit_schedules
 from mode_catalog_provider.schedules.findings import SCHEDULE_CHECKS, Load
-from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, open_or_adopt, verify
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot, verify
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
-from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_words
+from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
+from mode_catalog_provider.tasks.rendered import rendered_number, rendered_words
 from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings in the log and in XCom.
@@ -74,8 +74,7 @@ class ModeScheduleAuditOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if manifest is None and output_dir is None:
-            raise ValueError("Give manifest or output_dir.")
+        needs_a_place(manifest, output_dir)
         self.manifest = manifest
         self.output_dir = output_dir
         self.mode_conn_id = mode_conn_id
@@ -103,7 +102,7 @@ class ModeScheduleAuditOperator(BaseOperator):
                 self._client = client
                 client.verify()
                 ModeWorkspaceLink().publish(context, web_url(client.host, client.workspace))
-                snapshot = self._snapshot(client)
+                snapshot = self._snapshot()
                 verify(snapshot)
                 report = audit_schedules(client, snapshot, load=load)
         self._tell(report)
@@ -141,19 +140,14 @@ class ModeScheduleAuditOperator(BaseOperator):
             every if isinstance(every, timedelta) else timedelta(hours=rendered_number("loaded_every", every))
         )
 
-    def _snapshot(self, client: ModeClient) -> Snapshot:
-        if self.manifest:
-            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
-        if not self.output_dir:
-            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        home = staging_path(self.output_dir, self.output_conn_id or None)
-        newest = newest_snapshot(workspace_layout(home, workspace=client.workspace, host=client.host))
-        if newest is None:
-            raise SnapshotNotFoundError(
-                f"There is no complete snapshot of workspace '{client.workspace}' in {home}, so nobody knows "
-                "which reports have schedules. Extract first: mode_catalog_sync does."
-            )
-        return newest
+    def _snapshot(self) -> Snapshot:
+        return given_or_newest(
+            self.manifest,
+            output_dir=self.output_dir,
+            output_conn_id=self.output_conn_id,
+            mode_conn_id=self.mode_conn_id,
+            newest=_newest,
+        )
 
     def _tell(self, report: ScheduleReport) -> None:
         self.log.info("%d schedules, %d requests.", len(report.schedules), report.requests)
@@ -172,3 +166,13 @@ class ModeScheduleAuditOperator(BaseOperator):
         for check in SCHEDULE_CHECKS:
             count = report.counts.get(check, 0)
             metrics.gauge(metrics.SCHEDULES_FINDINGS, count, check=check)
+
+
+def _newest(layout: Layout, workspace: str) -> Snapshot:
+    newest = newest_snapshot(layout)
+    if newest is None:
+        raise SnapshotNotFoundError(
+            f"There is no complete snapshot of workspace '{workspace}' in {layout.home}, so nobody knows "
+            "which reports have schedules. Extract first: mode_catalog_sync does."
+        )
+    return newest

@@ -8,8 +8,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
-from mode_catalog_provider.extract.folder import workspace_layout
+from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.report.kept import keep_report
@@ -26,15 +25,14 @@ from mode_catalog_provider.snapshot.diff import SnapshotDiff
 from mode_catalog_provider.snapshot.layout import parse_directory_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.sql.difference import difference
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowSkipException
 from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
+from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
 from mode_catalog_provider.tasks.rendered import given_manifest, rendered_truth
-from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
 from mode_catalog_provider.text import visible
 
@@ -89,8 +87,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if manifest is None and output_dir is None:
-            raise ValueError("Give manifest or output_dir.")
+        needs_a_place(manifest, output_dir)
         self.manifest = manifest
         self.before = before
         self.output_dir = output_dir
@@ -134,7 +131,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         if manifest.host and manifest.workspace:
             ModeWorkspaceLink().publish(context, web_url(manifest.host, manifest.workspace))
         result: dict[str, Any] = {
-            "snapshot": location_of(after.directory if after.adopted else after.manifest_path),
+            "snapshot": location_of(after.place),
             "changes": None,
             "timestamp": manifest.timestamp,
             "workspace": manifest.workspace,
@@ -178,15 +175,13 @@ class ModeSnapshotDiffOperator(BaseOperator):
             self.log.warning("The report of the workspace could not be kept: %s", error)
 
     def _after(self) -> Snapshot:
-        if self.manifest:
-            return open_or_adopt(given_manifest(self.manifest, self.output_conn_id))
-        if not self.output_dir:
-            raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
-        with metered(ModeHook(self.mode_conn_id).get_client()) as client:
-            workspace, host = client.workspace, client.host
-        folder = staging_path(self.output_dir, self.output_conn_id or None)
-        home = workspace_layout(folder, workspace=workspace, host=host).home
-        return chosen_snapshot(LATEST, kept_snapshots(home))
+        return given_or_newest(
+            self.manifest,
+            output_dir=self.output_dir,
+            output_conn_id=self.output_conn_id,
+            mode_conn_id=self.mode_conn_id,
+            newest=lambda layout, workspace: chosen_snapshot(LATEST, kept_snapshots(layout.home)),
+        )
 
     def _before(self, after: Snapshot) -> Snapshot | None:
         before = self.before or PREVIOUS

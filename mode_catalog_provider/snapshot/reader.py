@@ -64,6 +64,11 @@ class Snapshot:
         nested = parse_directory_name(self.directory.name) == self.manifest.timestamp
         return Layout(self.directory.parent) if nested else Layout.flat(self.directory)
 
+    @property
+    def place(self) -> StoragePath:
+        """What names it to people and tasks: its manifest, or the folder of an adopted set."""
+        return self.directory if self.adopted else self.manifest_path
+
     def file_path(self, entry: FileEntry) -> StoragePath:
         """Return the path of one of the six files."""
         return self.directory / entry.name
