@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,6 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--acquisitions", type=int, default=0, help="of the contention test, per store; 0: a few"
     )
+
+
+@pytest.fixture(autouse=True)
+def our_logger() -> Iterator[None]:
+    """A command that ran in this process arranged the product's logger for its terminal: put it back."""
+    logger, raising = logging.getLogger("mode_catalog_provider"), logging.raiseExceptions
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate, logging.raiseExceptions = handlers, propagate, raising
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
