@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.text import visible
 
 if TYPE_CHECKING:
     from mode_catalog_provider.storage import StoragePath
@@ -20,7 +21,8 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     :param conn_id: Airflow connection of the object store, default ``None`` (the store's own default
         credentials); without meaning for a local path.
     :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
-    :raises ConfigurationError: when the location is empty or relative, or Airflow has no file system for it.
+    :raises ConfigurationError: when the location is empty or relative, Airflow has no file system for it, or
+        there is no such connection.
     """
     is_file = location.lower().startswith("file://")
     if "://" in location and not is_file:
@@ -30,6 +32,7 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
         try:
             # Before Airflow 3.2 a conn_id of None hides the one in the URL.
             store = ObjectStoragePath(location, **({"conn_id": conn_id} if conn_id else {}))
+            _require_connection(store, location)
             _ = store.fs
         except (ValueError, ImportError) as error:
             scheme = location.partition("://")[0]
@@ -45,6 +48,33 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
             "Airflow chooses, so give the whole path, or the URL of an object store."
         )
     return path
+
+
+# Without it Airflow's S3 takes the credentials of the machine, as people who name it expect.
+_OPTIONAL = "aws_default"
+
+
+def _require_connection(store: Any, location: str) -> None:
+    """Refuse a connection that does not exist: some stores would go on as somebody else, or as nobody.
+
+    :raises ConfigurationError: there is none.
+    """
+    from airflow.sdk import BaseHook
+
+    options = getattr(store, "storage_options", None) or {}
+    conn_id = getattr(store, "conn_id", None) or options.get("conn_id")
+    if not conn_id or conn_id == _OPTIONAL:
+        return
+    try:
+        BaseHook.get_connection(conn_id)
+    except Exception as error:
+        # The class has two homes, one for each way in which Airflow is asked. What else there may be is told
+        # by the store, which asks for the connection as well.
+        if type(error).__name__ == "AirflowNotFoundException":
+            raise ConfigurationError(
+                f"There is no Airflow connection '{visible(conn_id)}', by which {visible(location, 300)} is to "
+                "be reached. Correct the id, or create the connection under Admin > Connections."
+            ) from None
 
 
 def _local(location: str) -> Path:

@@ -17,6 +17,7 @@ from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import sorted_rows
+from mode_catalog_provider.text import visible
 
 _CACHE = 16 * 1024
 
@@ -27,10 +28,10 @@ CREATE TABLE connection (
 ) WITHOUT ROWID;
 CREATE TABLE report (
     token TEXT PRIMARY KEY, id TEXT, name TEXT, collection TEXT, dataset INT, archived INT,
-    queries INT DEFAULT 0, dashboard TEXT, lineage INT DEFAULT 0
+    queries INT DEFAULT 0, counted INT DEFAULT 0, dashboard TEXT, lineage INT DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX report_id ON report (id);
-CREATE TABLE left_out (token TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE left_out (token TEXT PRIMARY KEY, detail TEXT) WITHOUT ROWID;
 CREATE TABLE dashboard (
     id TEXT PRIMARY KEY, name TEXT, folder TEXT, url TEXT, child INT, token TEXT, how TEXT
 ) WITHOUT ROWID;
@@ -66,11 +67,12 @@ _WORD = re.compile(r"[A-Za-z0-9_]+")
 class ArrivalTables:
     """The two sides as tables to be asked with SQL. A context manager, for one thread.
 
-    ``report(token, id, name, collection, dataset, archived, queries, dashboard, lineage)``: ``dashboard`` is
-    the id of its dashboard, ``NULL`` where none arrived; ``collection(token, name, personal)``;
+    ``report(token, id, name, collection, dataset, archived, queries, counted, dashboard, lineage)``:
+    ``queries`` have SQL, ``counted`` tells whether Mode counts any, ``dashboard`` is the id of its dashboard,
+    ``NULL`` where none arrived; ``collection(token, name, personal)``;
     ``connection(token, id, name, adapter, host, database)``; ``dashboard(id, name, folder, url, child, token,
     how)``: ``child`` for tiles and the like, ``token`` and ``how`` of the report it was recognised as;
-    ``left_out(token)``.
+    ``left_out(token, detail)``: reports of which something could not be read.
 
     :param snapshot: its files must be verified, or be trusted.
     """
@@ -115,6 +117,7 @@ class ArrivalTables:
                 row["type"] == DATASET,
                 bool(row["archived"]),
                 0,
+                type(row["query_count"]) is int and row["query_count"] > 0,
                 None,
                 0,
             )
@@ -125,7 +128,7 @@ class ArrivalTables:
                 )
         for entry in self._snapshot.manifest.left_out:
             if entry.get("asset") == "report" and entry.get("token"):
-                self._put("left_out", _text(entry["token"]))
+                self._put("left_out", _text(entry["token"]), _text(entry.get("detail")))
 
     def read_catalog(self, api: CatalogApi, source_id: str) -> None:
         """Take in what Catalog shows of the source, and recognise it.
@@ -145,6 +148,15 @@ class ArrivalTables:
         adapters = dict(self.ask("SELECT id, adapter FROM connection WHERE id IS NOT NULL"))
         for report, sql, connection in self.ask("SELECT report, sql, connection FROM query ORDER BY report"):
             yield Query(report=report, sql=sql, connection=connection, adapter=adapters.get(connection))
+
+    def reports_with_hidden_queries(self) -> Iterator[tuple[str, str]]:
+        """Yield reports without lineage whose queries the snapshot lacks, and how that is known."""
+        for token, detail in self.ask(
+            "SELECT r.token, l.detail FROM report AS r LEFT JOIN left_out AS l ON l.token = r.token "
+            "WHERE r.dashboard IS NOT NULL AND NOT r.lineage AND (l.token IS NOT NULL OR r.counted) "
+            "ORDER BY r.token"
+        ):
+            yield token, visible(detail, 300) if detail else "Mode counts queries, and lists none"
 
     def take_queries_without_lineage(self) -> None:
         """Take in the queries of reports that arrived without lineage."""

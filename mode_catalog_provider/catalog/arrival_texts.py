@@ -19,6 +19,8 @@ _DO_ABOUT_MISSING = {
 }
 
 _DO_ABOUT_LINEAGE = {
+    "out_of_sight": "Let an admin of Mode grant the key's member View on the report's collection and "
+    "connection; then extract and upload again.",
     "no_query": "Nothing is to be done: there is nothing to draw lineage from.",
     "definitions": "Extract with definitions='expand', so that Catalog gets the SQL that Mode runs.",
     "unknown_connection": "Connect that warehouse to Catalog, or correct it there.",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Every reason, in the order in which they are looked for, and what each means.
 REASONS: Mapping[str, str] = {
+    "out_of_sight": "Mode did not show its queries to the key that extracted.",
     "no_query": "The report has no query.",
     "definitions": "All its queries use Mode definitions, which Catalog never receives.",
     "unknown_connection": "Its connection is none of Catalog's warehouses.",
@@ -94,16 +95,24 @@ class LineageReasons:
     _of_name: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def of_reports(
-        self, reports: Iterable[str], queries: Iterable[Query], imports: Iterable[str] = ()
+        self,
+        reports: Iterable[str],
+        queries: Iterable[Query],
+        imports: Iterable[str] = (),
+        hidden: Iterable[tuple[str, str]] = (),
     ) -> Iterator[tuple[str, Reason]]:
         """Yield each report with its reason.
 
         :param reports: tokens, sorted.
         :param queries: of these reports, sorted by report.
         :param imports: tokens of reports that Mode says read datasets, sorted; default: none is known.
+        :param hidden: tokens of reports with queries that the snapshot lacks, and how that is known, sorted;
+            default: none is known.
         """
         importing = iter(imports)
         importer = next(importing, None)
+        hiding = iter(hidden)
+        hider = next(hiding, None)
         grouped = groupby(queries, key=lambda query: query.report)
         report_of_group, group = next(grouped, (None, iter(())))
         for token in reports:
@@ -111,11 +120,23 @@ class LineageReasons:
                 report_of_group, group = next(grouped, (None, iter(())))
             while importer is not None and importer < token:
                 importer = next(importing, None)
+            while hider is not None and hider[0] < token:
+                hider = next(hiding, None)
+            unseen = hider[1] if hider is not None and hider[0] == token else None
             own = list(group) if report_of_group == token else []
-            yield token, self.of_report(own, imports_dataset=importer == token)
+            yield token, self.of_report(own, imports_dataset=importer == token, unseen=unseen)
 
-    def of_report(self, queries: list[Query], *, imports_dataset: bool = False) -> Reason:
-        """Return the first reason that holds for the report of these queries."""
+    def of_report(
+        self, queries: list[Query], *, imports_dataset: bool = False, unseen: str | None = None
+    ) -> Reason:
+        """Return the first reason that holds for the report of these queries.
+
+        :param queries: of one report.
+        :param imports_dataset: whether Mode says that it reads a dataset.
+        :param unseen: how it is known that the report has queries that are not among these.
+        """
+        if not queries and unseen is not None:
+            return Reason(word="out_of_sight", detail=unseen)
         queries = [query for query in queries if query.sql.strip()]
         if not queries:
             return Reason(word="no_query")

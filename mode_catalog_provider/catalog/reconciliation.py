@@ -20,6 +20,7 @@ from mode_catalog_provider.moments import of_second, parsed, spoken
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 from mode_catalog_provider.sql.tables import tables_of
+from mode_catalog_provider.text import first_of, visible
 
 #: Findings of each kind that are named; all are counted.
 FIRST = 1_000
@@ -166,6 +167,10 @@ class _Reconciliation:
             self._not_checked["gone"] = (
                 "the snapshot was filtered, so some of these may only have been left out of it"
             )
+        elif refused := self._listings_refused():
+            self._not_checked["gone"] = (
+                f"Mode did not show the key all that is in {refused}, so some of these may be in Mode still"
+            )
         rows = self._sides.ask(
             "SELECT id, name, url FROM dashboard WHERE token IS NULL AND NOT child ORDER BY id"
         )
@@ -173,6 +178,14 @@ class _Reconciliation:
             # What Mode refused to show is in Mode all the same.
             if not self._is_left_out(url):
                 yield self._texts.gone(id, name, url)
+
+    def _listings_refused(self) -> str:
+        """Return of what the reports could not be listed to the end, ``""`` where all were."""
+        names = []
+        for entry in self._snapshot.manifest.left_out:
+            if entry["asset"] == "collection" or (entry["asset"] == "report" and not entry.get("token")):
+                names.append(f"'{visible(entry.get('name') or entry.get('token') or 'a collection')}'")
+        return first_of(names)
 
     def _is_left_out(self, url: str) -> bool:
         words = [word for word in url.replace("?", "/").split("/") if word]
@@ -254,10 +267,10 @@ class _Reconciliation:
                 "SELECT token FROM report WHERE dashboard IS NOT NULL AND NOT lineage ORDER BY token"
             )
         )
-        imports = self._imports()
-        for (token, name, url), (_, reason) in zip(
-            rows, reasons.of_reports(tokens, queries, imports), strict=True
-        ):
+        found = reasons.of_reports(
+            tokens, queries, self._imports(), self._sides.reports_with_hidden_queries()
+        )
+        for (token, name, url), (_, reason) in zip(rows, found, strict=True):
             yield self._texts.without_lineage(token, name, url, reason)
         for word in NEED_SQL:
             if word in reasons.not_tried:

@@ -21,6 +21,7 @@ from mode_catalog_provider.storage import (
     create_private,
     is_local,
     make_private_directory,
+    read_start,
     store_error,
 )
 
@@ -33,7 +34,7 @@ KEPT = 16
 
 _FILE = re.compile(r"(\d{12})\.(lease|released)(\.[0-9a-f]{32}\.tmp)?", re.ASCII)
 
-#: Bytes read of a local lease file at most; a real one has a few hundred.
+#: Bytes read of a lease file at most; a real one has a few hundred.
 MAX_BYTES = 65536
 
 #: No lease of ours is a pipe, a device or a link, and opening one may hang or lead elsewhere.
@@ -171,7 +172,7 @@ class ObjectStore:
             with self._errors():
                 # s3fs takes a file that its remembered listing lacks for absent, and a listing may lag.
                 fs.invalidate_cache(path)
-                return StoredFile(bytes(fs.cat_file(path)))
+                return StoredFile(read_start(fs, path, MAX_BYTES))
         except FileNotFoundError:
             return None
 

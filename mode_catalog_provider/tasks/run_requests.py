@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 _TO_COME = {"scheduled", "queued", "running", "up_for_retry", "up_for_reschedule", "deferred", "restarting"}
 _UNFINISHED = {"queued", "running"}
 
+#: Runs that Airflow is asked about one by one at most, the newest first. A run beyond them extracts for itself.
+MOST_ASKED = 200
+
 
 def this_run(context: Context) -> RunRequest | None:
     """Return what this run asks for, ``None`` outside of a DAG run."""
@@ -40,13 +43,20 @@ def waiting_runs(context: Context) -> list[RunRequest]:
         # The states of a task are those of all runs that the DAG ever had, so that is asked for only when
         # another run is there to wait.
         count = getattr(ti, "get_dr_count", None)
-        if count is not None and count(dag_id=ti.dag_id, states=sorted(_UNFINISHED)) <= 1:
+        others = count(dag_id=ti.dag_id, states=sorted(_UNFINISHED)) - 1 if count is not None else MOST_ASKED
+        if others <= 0:
             return []
         states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id])
-        waiting = []
-        for run_id, tasks in sorted(states.items()):
-            if run_id == ti.run_id or not any(s is None or str(s) in _TO_COME for s in tasks.values()):
-                continue
+        candidates = [
+            run_id
+            for run_id, tasks in states.items()
+            if run_id != ti.run_id and any(s is None or str(s) in _TO_COME for s in tasks.values())
+        ]
+        waiting: list[RunRequest] = []
+        # A run that was ended by hand keeps a task without a state for ever.
+        for run_id in sorted(candidates, key=_named_time, reverse=True)[:MOST_ASKED]:
+            if len(waiting) >= others:
+                break
             # Read one after the other: a run that is cleared meanwhile shows its new number, and is queued
             # before the first request all the same.
             dag_run = fetch_dag_run(ti.dag_id, run_id)
@@ -59,4 +69,9 @@ def waiting_runs(context: Context) -> list[RunRequest]:
         # those runs extract for themselves: dear, but right.
         log.warning("Airflow does not say which other runs are waiting (%s).", type(error).__name__)
         return []
-    return waiting
+    return sorted(waiting, key=lambda request: request.run_id)
+
+
+def _named_time(run_id: str) -> str:
+    """Return the time in a run id, by which the newest comes last: ``manual__2026-11-20T...``."""
+    return run_id.rpartition("__")[2]

@@ -104,6 +104,23 @@ def test_a_report_that_mode_refused_to_show_is_not_gone(catalog, tmp_path):
     assert compared(catalog, arrived(catalog, later, dead_dashboards=True)).counts["gone"] == 0
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"asset": "collection", "token": "fin", "name": "Finance", "reason": "forbidden", "detail": ""},
+        {"asset": "report", "token": None, "name": None, "reason": "forbidden", "detail": ""},
+    ],
+    ids=["a collection", "a second look"],
+)
+def test_what_lies_in_a_listing_that_was_refused_may_be_there_still(catalog, tmp_path, entry):
+    arrived(catalog, snapshot_of(tmp_path))
+    later = snapshot_of(tmp_path, at=AT + 86_400, reports=REPORTS[1:], left_out=[entry])
+    report = compared(catalog, arrived(catalog, later, dead_dashboards=True))
+    assert report.counts["gone"] == 1
+    assert "may be in Mode still" in report.not_checked["gone"]
+    assert entry["name"] is None or "'Finance'" in report.not_checked["gone"]
+
+
 def test_names_and_folders_that_differ_are_told(catalog, tmp_path):
     snapshot = arrived(
         catalog,

@@ -53,6 +53,36 @@ def test_a_report_without_a_query(catalog, tmp_path, queries):
     assert why(catalog, tmp_path, queries)[:2] == ("no_query", "")
 
 
+def refused(**changes):
+    entry = {"asset": "report", "token": TOKEN, "name": "Report 0", "reason": "forbidden"}
+    return {**entry, "detail": "The queries of report 'Report 0' could not be read: refused (403).", **changes}
+
+
+def test_a_report_whose_queries_were_refused_is_not_one_without_queries(catalog, tmp_path):
+    reason, detail, report = why(catalog, tmp_path, [], settings={"left_out": [refused()]})
+    assert (reason, detail) == ("out_of_sight", refused()["detail"])
+    assert "Mode did not show its queries to the key" in report.items["without_lineage"][0].finding.message
+
+
+def test_what_was_refused_of_another_report_says_nothing_of_this_one(catalog, tmp_path):
+    settings = {"left_out": [refused(token="another"), refused(asset="query", token=TOKEN)]}
+    assert why(catalog, tmp_path, [], settings=settings)[0] == "no_query"
+
+
+def test_queries_that_are_there_are_looked_at_though_more_were_refused(catalog, tmp_path):
+    settings = {"left_out": [refused()]}
+    assert why(catalog, tmp_path, several(("select * from a.b", 1)), settings=settings)[0] == "unknown_tables"
+
+
+@pytest.mark.parametrize(
+    ("counted", "reason"), [(3, "out_of_sight"), (0, "no_query"), (None, "no_query"), ("3", "no_query")]
+)
+def test_a_report_whose_queries_mode_counts_and_does_not_list_has_some(catalog, tmp_path, counted, reason):
+    snapshot = snapshot_of(tmp_path, reports=[{**ONE[0], "query_count": counted}], queries=[])
+    report = compared(catalog, arrived(catalog, snapshot, lost_lineage=None))
+    assert [entry["reason"] for entry in entries(report, "without_lineage")] == [reason]
+
+
 @pytest.mark.parametrize("options", [{}, {"definitions": "expand"}], ids=["kept", "expanded"])
 def test_definitions_only(catalog, tmp_path, options):
     reason, detail, _ = why(

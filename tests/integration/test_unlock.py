@@ -106,6 +106,13 @@ def test_a_lock_on_s3_is_freed_through_its_airflow_connection(s3: S3Server, s3_f
     assert lock.state().released
 
 
+def test_a_connection_that_does_not_exist_is_told_and_the_lock_is_not_called_free(tmp_path):
+    # Airflow's S3 would go on without credentials, or with those of the machine.
+    done = unlock("--lock", "s3://bucket/mode/.lock", "--conn-id", "typo", "--yes", "--json")
+    assert done.returncode == 3, done.stderr
+    assert "There is no Airflow connection 'typo'" in json.loads(done.stdout)["message"]
+
+
 def test_a_lease_taken_meanwhile_is_left_alone(tmp_path):
     lock = RunLock(tmp_path / ".lock", ttl=HOUR)
     lock.release(lock.try_acquire(HOLDER))

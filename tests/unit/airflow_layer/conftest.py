@@ -26,8 +26,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def memory_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An object store that Airflow knows as ``memory://``, by itself and with the connection ``store``."""
-    for conn_id in (None, "store"):
+    """An object store that Airflow knows as ``memory://``, by itself and with two connections."""
+    monkeypatch.setenv("AIRFLOW_CONN_STORE", "generic://")
+    for conn_id in (None, "store", "aws_default"):
         store = ObjectStore("memory", conn_id, fs=fsspec.filesystem("memory"))
         monkeypatch.setitem(_STORE_CACHE, f"memory-{conn_id}" if conn_id else "memory", store)
 

@@ -91,6 +91,33 @@ def test_a_run_that_is_alone_does_not_ask_for_the_states_of_all_runs_there_ever_
     assert run_requests.waiting_runs({"ti": Alone({})}) == []
 
 
+def test_of_runs_that_were_ended_by_hand_only_so_many_are_asked_for_the_newest_first(monkeypatch):
+    class Crowd(TaskInstance):
+        def get_dr_count(self, *, dag_id, states):
+            return 1_000
+
+    asked = []
+    runs = {f"manual__{number:06}": (None, "failed") for number in range(5_000)}
+    runs["scheduled__005000"] = (None, "queued")
+    monkeypatch.setattr(run_requests, "fetch_dag_run", lambda _, run_id: asked.append(run_id))
+    (found,) = run_requests.waiting_runs({"ti": Crowd(runs)})
+    assert found.run_id == "scheduled__005000"
+    assert asked == sorted(runs, key=lambda run_id: run_id[-6:])[::-1][: run_requests.MOST_ASKED]
+
+
+def test_nobody_is_asked_for_any_more_once_all_that_wait_are_found(monkeypatch):
+    class Three(TaskInstance):
+        def get_dr_count(self, *, dag_id, states):
+            return 3
+
+    asked = []
+    runs = {f"manual__{number}": (None, "queued" if number > 6 else "failed") for number in range(9)}
+    monkeypatch.setattr(run_requests, "fetch_dag_run", lambda _, run_id: asked.append(run_id))
+    found = run_requests.waiting_runs({"ti": Three(runs)})
+    assert [one.run_id for one in found] == ["manual__7", "manual__8"]
+    assert asked == ["manual__8", "manual__7"]
+
+
 def test_with_another_run_about_the_states_are_asked_for(monkeypatch):
     class Two(TaskInstance):
         def get_dr_count(self, *, dag_id, states):

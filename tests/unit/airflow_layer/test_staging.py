@@ -44,6 +44,20 @@ def test_any_other_url_is_an_object_store_with_its_connection(conn_id):
     assert connection_of(path) == conn_id
 
 
+@pytest.mark.parametrize(
+    ("location", "conn_id"),
+    [("memory://bucket/mode", "typo"), ("memory://typo@bucket/mode", None)],
+    ids=["beside the URL", "in the URL"],
+)
+def test_a_connection_that_does_not_exist_is_refused(memory_store, location, conn_id):
+    with pytest.raises(ConfigurationError, match="There is no Airflow connection 'typo'"):
+        staging_path(location, conn_id)
+
+
+def test_the_default_connection_of_s3_may_be_missing_as_everywhere_in_airflow(memory_store):
+    assert connection_of(staging_path("memory://bucket/mode", "aws_default")) == "aws_default"
+
+
 def test_the_text_of_a_path_below_leads_back_to_the_same_store(conn_id):
     below = staging_path("memory://bucket/mode", conn_id) / "acme" / "1.manifest"
     again = staging_path(location_of(below))

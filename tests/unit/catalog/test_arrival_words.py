@@ -45,6 +45,16 @@ def test_a_queries_report_that_is_not_asked_for_is_passed_over() -> None:
     assert [(report, reason.word) for report, reason in found] == [("b", "unknown"), ("d", "no_query")]
 
 
+def test_only_the_report_whose_queries_are_hidden_is_said_to_have_some() -> None:
+    found = reasons().of_reports("abcd", [query("b")], (), [("aa", "x"), ("b", "y"), ("c", "z"), ("e", "w")])
+    assert [(report, reason.word) for report, reason in found] == [
+        ("a", "no_query"),
+        ("b", "unknown"),
+        ("c", "out_of_sight"),
+        ("d", "no_query"),
+    ]
+
+
 def test_being_told_to_stop_is_no_table_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> frozenset[str]:
         raise CancelledError("told to stop")

@@ -10,7 +10,7 @@ from upath import UPath
 
 from mode_catalog_provider.errors import ConfigurationError, LockHeldError, LockLostError
 from mode_catalog_provider.lock import Holder, RunLock
-from mode_catalog_provider.lock.store import StoragePath
+from mode_catalog_provider.lock.store import MAX_BYTES, StoragePath, open_store
 from tests.object_store import S3Server
 
 HOUR = timedelta(hours=1)
@@ -102,6 +102,14 @@ def test_a_refused_condition_means_that_the_file_exists_also_without_the_name_of
     lock = RunLock(s3_folder, ttl=HOUR)
     with s3.refused_creates(412, "PreconditionFailed", times=1), pytest.raises(LockHeldError):
         lock.try_acquire(HOLDER)
+
+
+@pytest.mark.parametrize(("written", "read"), [(b"", 0), (b"x", 1), (b"x" * (MAX_BYTES + 9), MAX_BYTES)])
+def test_of_an_object_that_is_no_lease_of_ours_only_the_start_is_read(s3_folder, written, read):
+    (s3_folder / "000000000001.lease").write_bytes(written)
+    found = open_store(s3_folder).read("000000000001.lease")
+    assert found is not None
+    assert len(found.content) == read
 
 
 def test_a_user_without_rights_is_told_so(s3, s3_folder):
