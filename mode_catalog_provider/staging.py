@@ -72,8 +72,8 @@ def _require_connection(store: Any, location: str) -> None:
         # by the store, which asks for the connection as well.
         if type(error).__name__ == "AirflowNotFoundException":
             raise ConfigurationError(
-                f"There is no Airflow connection '{visible(conn_id)}', by which {visible(location, 300)} is to "
-                "be reached. Correct the id, or create the connection under Admin > Connections."
+                f"There is no Airflow connection '{visible(conn_id)}', by which {visible(location, 300)} is "
+                "to be reached. Correct the id, or create the connection under Admin > Connections."
             ) from None
 
 

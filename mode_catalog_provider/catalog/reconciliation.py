@@ -181,11 +181,11 @@ class _Reconciliation:
 
     def _listings_refused(self) -> str:
         """Return of what the reports could not be listed to the end, ``""`` where all were."""
-        names = []
-        for entry in self._snapshot.manifest.left_out:
-            if entry["asset"] == "collection" or (entry["asset"] == "report" and not entry.get("token")):
-                names.append(f"'{visible(entry.get('name') or entry.get('token') or 'a collection')}'")
-        return first_of(names)
+        return first_of(
+            f"'{visible(entry.get('name') or entry.get('token') or 'a collection')}'"
+            for entry in self._snapshot.manifest.left_out
+            if entry["asset"] == "collection" or (entry["asset"] == "report" and not entry.get("token"))
+        )
 
     def _is_left_out(self, url: str) -> bool:
         words = [word for word in url.replace("?", "/").split("/") if word]

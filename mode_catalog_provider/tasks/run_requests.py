@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _TO_COME = {"scheduled", "queued", "running", "up_for_retry", "up_for_reschedule", "deferred", "restarting"}
 _UNFINISHED = {"queued", "running"}
 
-#: Runs that Airflow is asked about one by one at most, the newest first. A run beyond them extracts for itself.
+#: Runs that Airflow is asked about one by one at most, the newest first; one beyond them extracts for itself.
 MOST_ASKED = 200
 
 

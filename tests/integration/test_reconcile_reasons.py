@@ -54,8 +54,9 @@ def test_a_report_without_a_query(catalog, tmp_path, queries):
 
 
 def refused(**changes):
-    entry = {"asset": "report", "token": TOKEN, "name": "Report 0", "reason": "forbidden"}
-    return {**entry, "detail": "The queries of report 'Report 0' could not be read: refused (403).", **changes}
+    detail = "The queries of report 'Report 0' could not be read: refused (403)."
+    entry = {"asset": "report", "token": TOKEN, "name": "Report 0", "reason": "forbidden", "detail": detail}
+    return {**entry, **changes}
 
 
 def test_a_report_whose_queries_were_refused_is_not_one_without_queries(catalog, tmp_path):
