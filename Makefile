@@ -46,8 +46,8 @@ $(VENV)/.%: requirements/%.txt $(READY)
 run: $(RUN)
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
-# Tests that start no Airflow of their own run side by side; the others want the machine, one after another.
-SIDE_BY_SIDE := tests/unit tests/integration tests/fuzz
+# Tests that start no server of Airflow run side by side; the others want the machine, one after another.
+SIDE_BY_SIDE := tests/unit tests/integration tests/fuzz tests/airflow tests/object_store
 
 test: $(READY)
 	@$(BIN)/python -m tests.machine

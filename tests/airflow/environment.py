@@ -17,8 +17,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FOLDERS = {"dags": REPOSITORY / "dags", "tests": REPOSITORY / "tests" / "airflow" / "dags"}
 
-
-_INHERITED = "MODE_CATALOG_TESTS_AIRFLOW_HOME"
+# Of tests that run side by side each worker has its own.
+_INHERITED = f"MODE_CATALOG_TESTS_AIRFLOW_HOME_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 
 
 @cache
