@@ -6,8 +6,7 @@ A record that cannot be read is left out, and named under :attr:`WorkspaceRecord
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from mode_catalog_provider.audit.finding import AuditReport
@@ -18,16 +17,13 @@ from mode_catalog_provider.errors import ModeCatalogError
 from mode_catalog_provider.rights.record import FOLDER
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.kept import parse_record_name
 from mode_catalog_provider.snapshot.layout import entries, parse_push_record_name
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.storage import StoragePath
 
 _Read = TypeVar("_Read")
-
-_AUDIT = re.compile(r"([1-9]\d{0,10})\.audit", re.ASCII)
-_ARRIVAL = re.compile(r"([1-9]\d{0,10})\.[0-9a-f-]{36}\.arrival", re.ASCII)
-_RIGHTS = re.compile(r"([1-9]\d{0,10})\.permissions", re.ASCII)
 
 #: Bytes of a record that are read; the largest that was seen has some megabytes.
 _LARGEST = 64 << 20
@@ -76,19 +72,16 @@ class WorkspaceRecords:
 
     def audits(self, most: int) -> Iterator[AuditReport]:
         """Yield the newest audits, the newest first."""
-        yield from self._records(_AUDIT, AuditReport.from_bytes, most)
+        yield from self._records("audit", AuditReport.from_bytes, most)
 
     def arrivals(self, most: int) -> Iterator[ArrivalReport]:
-        """Yield the newest reconciliations, the newest first."""
-        yield from self._records(_ARRIVAL, ArrivalReport.from_bytes, most)
+        """Yield the newest reconciliations, of whatever source, the newest first."""
+        yield from self._records("arrival", ArrivalReport.from_bytes, most)
 
     def rights(self) -> dict[str, Any] | None:
         """Return the newest audit of rights."""
-        stamps = sorted(int(found[1]) for name in self._rights if (found := _RIGHTS.fullmatch(name)))
-        if not stamps:
-            return None
-        name = f"{stamps[-1]}.permissions"
-        return self._try(name, lambda: _object(_content(self._rights[name])))
+        names = _named(self._rights, "permissions")
+        return self._try(names[0], lambda: _object(_content(self._rights[names[0]]))) if names else None
 
     def pushes(self, most: int) -> Iterator[PushRecord]:
         """Yield what was pushed of the newest snapshots, to whatever source, the newest first."""
@@ -105,12 +98,8 @@ class WorkspaceRecords:
         path = self._names.get(f"{timestamp}.changes")
         return None if path is None else self._try(path.name, lambda: _kept_changes(path))
 
-    def _records(
-        self, pattern: re.Pattern[str], read: Callable[[bytes], _Read], most: int
-    ) -> Iterator[_Read]:
-        matches = (pattern.fullmatch(name) for name in self._names)
-        found = sorted(((int(match[1]), match[0]) for match in matches if match), reverse=True)
-        for _, name in found[:most]:
+    def _records(self, kind: str, read: Callable[[bytes], _Read], most: int) -> Iterator[_Read]:
+        for name in _named(self._names, kind)[:most]:
             record = self._try(name, lambda name=name: read(_content(self._names[name])))  # type: ignore[misc]
             if record is not None:
                 yield record
@@ -121,6 +110,13 @@ class WorkspaceRecords:
         except (ModeCatalogError, OSError, ValueError, TypeError, LookupError, RecursionError):
             self.damaged.append(name)
             return None
+
+
+def _named(names: Iterable[str], kind: str) -> list[str]:
+    """Return the names of the records of a kind, the newest first; a source's id may precede the kind."""
+    parsed = ((parse_record_name(name), name) for name in names)
+    found = [(what[0], name) for what, name in parsed if what and what[1].rpartition(".")[2] == kind]
+    return [name for _, name in sorted(found, reverse=True)]
 
 
 def _content(path: StoragePath) -> bytes:

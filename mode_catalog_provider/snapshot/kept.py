@@ -25,6 +25,12 @@ _NAME = re.compile(r"([1-9]\d{0,10})\.(.+)", re.ASCII)
 _Read = TypeVar("_Read")
 
 
+def parse_record_name(name: str) -> tuple[int, str] | None:
+    """Return the timestamp and the kind that the name of a record says; ``None`` for any other file."""
+    found = _NAME.fullmatch(name)
+    return (int(found[1]), found[2]) if found else None
+
+
 class KeptRecords:
     """The records of one kind in one folder.
 
@@ -39,8 +45,8 @@ class KeptRecords:
 
     def paths(self) -> dict[int, StoragePath]:
         """Return where they lie, by the timestamp of their snapshot, the newest first."""
-        matches = ((_NAME.fullmatch(name), path) for name, path in entries(self._home).items())
-        found = {int(match[1]): path for match, path in matches if match and match[2] == self._kind}
+        named = ((parse_record_name(name), path) for name, path in entries(self._home).items())
+        found = {parsed[0]: path for parsed, path in named if parsed and parsed[1] == self._kind}
         return dict(sorted(found.items(), reverse=True))
 
     def read(self, read: Callable[[bytes], _Read], *, until: int) -> Iterator[_Read]:
