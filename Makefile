@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 READY  := $(VENV)/.ready
 
-.PHONY: help run test long lint format fuzz mutants bench docs release requirements clean
+.PHONY: help run test versions long lint format fuzz mutants bench docs release requirements clean
 
 help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
@@ -15,6 +15,7 @@ help:
 	@echo "make fuzz           odd bytes into each parser, a minute each; FUZZ_SECONDS=600 for longer"
 	@echo "make mutants        small faults in the package: does a test notice? MUTANTS_ARGS='lock --count=20'"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
+	@echo "make versions       the wheel on each supported pair of Airflow and Python, hours; VERSIONS_ARGS='--airflow 3.1.8'"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
 	@echo "make docs           build the documentation into site/"
@@ -59,6 +60,9 @@ test: $(READY)
 long: $(READY)
 	$(BIN)/python -m pytest -o addopts="-ra" -o timeout=1800 tests/standalone/test_backfill.py tests/standalone/test_cache_refresh.py $(PYTEST_ARGS)
 
+versions: $(READY)
+	$(BIN)/python -m tests.versions $(VERSIONS_ARGS)
+
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
@@ -92,5 +96,5 @@ requirements: $(READY)
 	for group in install bench docs release; do $(PIN) --group $$group -c requirements.txt -o requirements/$$group.txt; done
 
 clean:
-	rm -rf $(VENV) .demo .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
+	rm -rf $(VENV) .demo .versions .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
