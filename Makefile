@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 READY  := $(VENV)/.ready
 
-.PHONY: help run test versions long lint format fuzz mutants bench docs release requirements clean
+.PHONY: help run test versions stores long lint format fuzz mutants bench docs release requirements clean
 
 help:
 	@echo "make run            start a sandbox Mode and Catalog, a real Airflow, and run the sync DAG (Ctrl-C stops it all)"
@@ -16,6 +16,7 @@ help:
 	@echo "make mutants        small faults in the package: does a test notice? MUTANTS_ARGS='lock --count=20'"
 	@echo "make long           the long stories: five failed days backfilled; a refresh whose triggerer dies"
 	@echo "make versions       the wheel on each supported pair of Airflow and Python, hours; VERSIONS_ARGS='--airflow 3.1.8'"
+	@echo "make stores         lock and staging on servers of S3, Azure and Google Cloud Storage; needs npm"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
 	@echo "make docs           build the documentation into site/"
@@ -63,6 +64,15 @@ long: $(READY)
 versions: $(READY)
 	$(BIN)/python -m tests.versions $(VERSIONS_ARGS)
 
+# Servers that stand in for the clouds; those of Node.js are pinned by version.
+$(VENV)/.stores: requirements/stores.txt $(READY)
+	$(call install,requirements/stores.txt)
+	npm install --silent --no-save --prefix .stores azurite@3.35.0 s3rver@3.7.1
+	@touch $@
+
+stores: $(VENV)/.stores
+	$(BIN)/python -m pytest -o addopts="-ra" tests/stores $(PYTEST_ARGS)
+
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
@@ -93,8 +103,8 @@ PIN := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes
 requirements: $(READY)
 	$(PIN) pyproject.toml --extra dev -o requirements.txt
 	$(PIN) pyproject.toml --extra sql --group run -c requirements.txt -o requirements/run.txt
-	for group in install bench docs release; do $(PIN) --group $$group -c requirements.txt -o requirements/$$group.txt; done
+	for group in install bench docs release stores; do $(PIN) --group $$group -c requirements.txt -o requirements/$$group.txt; done
 
 clean:
-	rm -rf $(VENV) .demo .versions .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
+	rm -rf $(VENV) .demo .stores .versions .benchmarks .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,24 +11,13 @@ from pathlib import Path
 
 from tests.versions.environment import ROOT, Environment
 
-#: Tests of what touches Airflow, and of the jobs over real HTTP; the rest of the suite knows no Airflow.
-UNIT = (
-    "tests/unit/airflow_layer",
-    "tests/unit/lock",
-    "tests/unit/http",
-    "tests/integration/test_extraction.py",
-    "tests/integration/test_upload.py",
-    "tests/integration/test_s3_staging.py",
-)
-#: Each ready DAG from its first task to its last, in `dag.test()`.
+#: Tests of what touches Airflow without running a DAG, and an upload over HTTP; the rest knows no Airflow.
+UNIT = ("tests/unit/airflow_layer", "tests/integration/test_upload.py")
+#: A ready DAG from its first task to its last, a question to a person, and a deferred refresh.
 DAGS = (
     "tests/airflow/test_sync_dag.py",
-    "tests/airflow/test_sync_dag_covered.py",
     "tests/airflow/test_sync_dag_approval.py",
     "tests/airflow/test_cache_refresh_dag.py",
-    "tests/airflow/test_arrival_dag.py",
-    "tests/airflow/test_workspace_audit_dag.py",
-    "tests/airflow/test_permission_audit_dag.py",
 )
 WHOLE_UNIT = ("tests/unit", "tests/integration")
 WHOLE_DAGS = ("tests/airflow",)
