@@ -61,6 +61,10 @@ class CarriedOver:
         """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
         return self._previous.reports_of(collection_token)
 
+    def datasets(self) -> Iterator[str]:
+        """Yield the datasets that the earlier snapshot has."""
+        return self._previous.datasets()
+
     def has_queries(self, report_token: str, mark: str | None) -> bool:
         """Return whether the queries of a report are known and unchanged."""
         if mark is None:

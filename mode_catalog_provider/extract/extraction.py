@@ -70,11 +70,17 @@ class Extraction:
         #: The Mode definitions that are put into queries, as soon as rows are asked for.
         self.definitions: DefinitionsInQueries | QueriesAsWritten = QueriesAsWritten()
         self._changes: BulkChanges | None = None
+        self._reports: ReportReading | None = None
 
     @property
     def reuse(self) -> dict[str, Any]:
-        """How bulk listings were used to know what changed, complete when the rows are; empty: not at all."""
-        return {"bulk": self._changes.to_json()} if self._changes and self._changes.incremental else {}
+        """How bulk listings were used to know what changed, and by which way datasets were listed.
+
+        Under ``bulk`` and ``datasets``, each where there is something to say; complete when the rows are.
+        """
+        bulk = self._changes.to_json() if self._changes and self._changes.incremental else {}
+        datasets = self._reports.dataset_way() if self._reports else {}
+        return {name: told for name, told in (("bulk", bulk), ("datasets", datasets)) if told}
 
     def tell(self) -> None:
         """Log how often bulk listings were right about what changed."""
@@ -203,7 +209,7 @@ class Extraction:
             batch=batch,
             in_doubt=self._changes.queries_in_doubt if self._changes else lambda _: False,
         )
-        reports = ReportReading(
+        reports = self._reports = ReportReading(
             pipeline=pipeline,
             ledger=self._ledger,
             known=known,
@@ -214,6 +220,7 @@ class Extraction:
             batch=batch,
             changes=self._changes,
         )
+        opened.callback(reports.close)
         members = MemberReading(
             pipeline=pipeline,
             ledger=self._ledger,
@@ -232,15 +239,18 @@ class Extraction:
         self, batch: BatchListings | None, queries: QueryReading, reports: ReportReading, answer: Wire
     ) -> Iterator[Row]:
         listing = "the list of data sources"
-        ids = {}
+        ids, complete = {}, True
         for resource in embedded_rows(answer, "data_sources", what=listing, required="data_sources"):
             token = token_of(resource)
             if token is None:
                 self._ledger.without_token("datasource", name=resource.get("name"), listing=listing)
+                complete = False
                 continue
             ids[token] = resource.get("id")
             queries.learn("datasource.id", ids[token])
             yield "datasource", datasource_row(resource)
+        # Of a connection without a token, the datasets could not be asked for.
+        reports.connections_listed(ids if complete else ())
         if batch:
             batch.read_queries(data_sources=ids, ended=partial(self._queries_there, reports))
 

@@ -39,6 +39,9 @@ class EarlierReadings(Protocol):
         :param collection_token: the collection.
         """
 
+    def datasets(self) -> Iterable[str]:
+        """Yield the tokens of all datasets that the last snapshot has."""
+
     def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """Return the complete row of a member whose profile is known, ``None`` when it must be read.
 
@@ -73,7 +76,8 @@ class EarlierReadings(Protocol):
         """Remember for the next extraction what was read just now.
 
         :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile, ``"listing"`` for all
-            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said.
+            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said,
+            ``"datasets"`` for how the comparison of two ways to them ended.
         :param token: of the report, member or collection.
         :param mark: its mark as listed before it was read; ``None``: to be read again in any case.
         """
@@ -100,6 +104,10 @@ class NothingKnown:
 
     def reports_of(self, collection_token: str) -> None:
         """Nobody knows."""
+
+    def datasets(self) -> Iterable[str]:
+        """There are none."""
+        return ()
 
     def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """No profile is known."""

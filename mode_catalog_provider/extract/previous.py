@@ -58,6 +58,10 @@ class NoPrevious:
     def reports_of(self, collection_token: str) -> None:
         """Nothing is known."""
 
+    def datasets(self) -> Iterator[str]:
+        """There are none."""
+        return iter(())
+
     def queries(self) -> Iterator[dict[str, Any]]:
         """There are none."""
         return iter(())
@@ -101,6 +105,7 @@ class PreviousSnapshot:
                 "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) "
                 "WITHOUT ROWID"
             )
+            self._database.execute("CREATE TABLE dataset (token BLOB PRIMARY KEY) WITHOUT ROWID")
             self._database.execute("BEGIN")
             if snapshot.manifest.readings:
                 with _private_copy(snapshot, snapshot.manifest.readings) as readings:
@@ -167,6 +172,11 @@ class PreviousSnapshot:
         )
         return {token.decode("utf-8", "surrogatepass") for (token,) in found} or None
 
+    def datasets(self) -> Iterator[str]:
+        """Yield the tokens of all datasets."""
+        for (token,) in self._database.execute("SELECT token FROM dataset"):
+            yield token.decode("utf-8", "surrogatepass")
+
     def queries(self) -> Iterator[dict[str, Any]]:
         """Yield the queries of all reports that were recalled."""
         select = "SELECT 1 FROM reading WHERE recalled AND asset = 'report'"
@@ -204,14 +214,12 @@ class PreviousSnapshot:
             )
 
     def _load_reports(self, file: IO[bytes]) -> None:
-        self._database.executemany(
-            "INSERT OR IGNORE INTO report VALUES (?, ?)",
-            (
-                (token_bytes(row["space_token"] or ""), token_bytes(row["token"]))
-                for row in json_rows(_chunks(file))
-                if row["type"] != DATASET
-            ),
-        )
+        for row in json_rows(_chunks(file)):
+            token, home = token_bytes(row["token"]), token_bytes(row["space_token"] or "")
+            if row["type"] == DATASET:
+                self._database.execute("INSERT OR IGNORE INTO dataset VALUES (?)", (token,))
+            else:
+                self._database.execute("INSERT OR IGNORE INTO report VALUES (?, ?)", (home, token))
 
 
 def open_previous(

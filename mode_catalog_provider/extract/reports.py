@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from mode_catalog_provider.contract import DATASET
-from mode_catalog_provider.errors import NotFoundError
 from mode_catalog_provider.extract.batch import BatchListings
 from mode_catalog_provider.extract.bulk_changes import BulkChanges
+from mode_catalog_provider.extract.collection_walk import CollectionWalk
+from mode_catalog_provider.extract.datasets import DatasetReading
 from mode_catalog_provider.extract.facts import Facts, batch_report_facts, collection_facts, report_facts
 from mode_catalog_provider.extract.known import EarlierReadings
 from mode_catalog_provider.extract.left_out import Ledger
@@ -25,45 +24,12 @@ from mode_catalog_provider.extract.unchanged import UnchangedReading
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
-from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
 #: Keys under which dropped archived reports, and dropped datasets, are counted.
 ARCHIVED = "archived"
 DATASETS = "datasets"
-
-#: What Mode says of a route that it does not have at all, whatever the object.
-NO_SUCH_ROUTE = "request path not recognized"
-
-
-@dataclass(slots=True)
-class _Listing:
-    """A walk over the reports, or the datasets, of one collection.
-
-    ``reports`` counts those that nobody had seen; ``again`` how often the collection was looked over again.
-    ``seen`` are the tokens of all, ``unwanted`` counts those that the options leave out, ``flawed`` says that
-    a row could not be used. ``first``: of datasets, the walk over the reports of the same collection.
-    ``has_datasets_read``: they come after the reports, but before the page that proves where those end.
-    """
-
-    collection: dict[str, Any]
-    walk: PageWalk
-    reports: int = 0
-    again: int = 0
-    seen: set[str] = field(default_factory=set)
-    unwanted: Counter[str] = field(default_factory=Counter)
-    flawed: bool = False
-    first: _Listing | None = None
-    has_datasets_read: bool = False
-
-    @property
-    def whole(self) -> _Listing:
-        """The walk over the reports of the collection, which stands for all of it."""
-        return self.first or self
-
-    def __str__(self) -> str:
-        return f"collection '{visible(self.collection['name'])}' ({self.collection['token']})"
 
 
 class ReportReading:
@@ -117,11 +83,20 @@ class ReportReading:
         # Collections in which a report may have been missed, and the pages that another look would cost.
         self._unproven: list[dict[str, Any]] = []
         self._unproven_pages = 0
-        # Whether the workspace has a listing of datasets: unknown until one collection was asked, while the
-        # others wait.
-        self._has_datasets: bool | None = None if options.include_datasets else False
-        self._asked_for_datasets = False
-        self._before_datasets: list[_Listing] = []
+        self._datasets = DatasetReading(
+            pipeline=pipeline,
+            ledger=ledger,
+            known=known,
+            options=options,
+            take=self._take,
+            over=self._datasets_over,
+            planned=self._planned,
+            bulk_tokens=self._bulk_tokens,
+            absent=changes.no_datasets if changes else lambda: None,
+        )
+        # Collections that are or were walked, and of those listed so far how many there are, wanted or not.
+        self._walked = self._wanted_count = 0
+        self._spaces_seen = 0
         # Collections may be read: what bulk shows is there, or there is no bulk.
         self._ready = changes is None
         self._all_wanted = False
@@ -159,6 +134,7 @@ class ReportReading:
             for row, facts in unchanged:
                 self._facts("collection", row["token"], facts)
                 self._wanted.append(row)
+            self._wanted_count = len(self._wanted)
             self._all_wanted = True
         elif self._all_wanted:
             self._changes.collections_listed()
@@ -182,9 +158,31 @@ class ReportReading:
     def _begun(self) -> None:
         self._under_way += 1
 
+    def connections_listed(self, tokens: Collection[str]) -> None:
+        """Take note of all connections, by token."""
+        self._datasets.connections_listed(tokens)
+
+    def dataset_way(self) -> dict[str, Any]:
+        """Return by which way datasets were listed, for the manifest; empty: by collection, as always."""
+        return self._datasets.to_json()
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self._datasets.close()
+
+    def _planned(self) -> tuple[int, int]:
+        """Return how many collections are listed, and how many there are that are wanted."""
+        if self._all_wanted:
+            return self._walked, self._wanted_count
+        # Of the others it is known only how many there are; as many of them will be wanted as so far.
+        total = max(self._spaces.claimed or 0, self._spaces_seen)
+        expected = self._wanted_count * total // max(1, self._spaces_seen)
+        return expected, expected
+
     def _walk_through(self, collection: dict[str, Any]) -> None:
         self._begun()
-        self._ask_reports(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection)))
+        self._walked += 1
+        self._ask_reports(Lane.PAGES, CollectionWalk(collection, self._walk_of_reports(collection)))
 
     def _ask_page(
         self,
@@ -199,6 +197,7 @@ class ReportReading:
 
     def _collections_page(self, answer: Wire) -> Iterable[Row]:
         for resource in self._spaces.take(answer):
+            self._spaces_seen += 1
             if (token := token_of(resource)) is None:
                 name = resource.get("name")
                 self._ledger.without_token("collection", name=name, listing="the list of collections")
@@ -207,6 +206,7 @@ class ReportReading:
             else:
                 self._facts("collection", token, collection_facts(resource))
                 self._wanted.append(collection_row(resource))
+                self._wanted_count += 1
         if self._spaces.done:
             self._filter.check()
             for pattern in self._filter.idle_exclusions:
@@ -240,6 +240,7 @@ class ReportReading:
             if self._under_way == 1 and not self._batch_ended:
                 self._queries.all_listed()
             return
+        self._datasets.all_over()
         if self._changes and self._changes.complete and not self._unproven:
             self._queries.settle()
             return
@@ -273,34 +274,41 @@ class ReportReading:
             f"spaces/{path_part(token)}/reports", "reports", known=known, confirm=self._batch is None
         )
 
-    def _ask_reports(self, lane: Lane, listing: _Listing) -> None:
+    def _ask_reports(self, lane: Lane, listing: CollectionWalk) -> None:
         then, refused = partial(self._reports_page, listing), partial(self._reports_refused, listing)
         self._ask_page(lane, listing.walk, then, refused)
 
-    def _reports_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
-        yield from self._take_reports(listing, answer)
-        walk, bulk = listing.walk, self._bulk_tokens(listing)
+    def _reports_page(self, listing: CollectionWalk, answer: Wire) -> Iterator[Row]:
+        yield from self._take(listing, listing.walk.take(answer))
+        walk, bulk = listing.walk, self._bulk_tokens(listing.token)
         if bulk is not None and walk.on_short_page:
             if walk.shows_just(bulk):
                 walk.end()
             elif not walk.done and self._may_be_datasets(bulk - walk.tokens, listing):
                 # If they are, no further page of reports need be asked for.
-                self._look_for_datasets(listing)
+                self._datasets.look_for(listing)
                 return
         if not walk.done:
             self._ask_reports(Lane.NEXT_PAGES, listing)
         elif listing.has_datasets_read:
             yield from self._collection_over(listing)
         else:
-            self._look_for_datasets(listing)
+            self._datasets.look_for(listing)
 
-    def _bulk_tokens(self, listing: _Listing) -> set[str] | None:
-        return self._changes.bulk_tokens(listing.collection["token"]) if self._changes else None
+    def _bulk_tokens(self, collection: str) -> set[str] | None:
+        return self._changes.bulk_tokens(collection) if self._changes else None
 
-    def _may_be_datasets(self, tokens: set[str], listing: _Listing) -> bool:
-        return bool(tokens) and self._has_datasets is not False and not listing.has_datasets_read
+    def _may_be_datasets(self, tokens: set[str], listing: CollectionWalk) -> bool:
+        return bool(tokens) and self._datasets.possible and not listing.has_datasets_read
 
-    def _collection_over(self, listing: _Listing) -> Iterable[Row]:
+    def _datasets_over(self, reports: CollectionWalk) -> Iterable[Row]:
+        reports.has_datasets_read = True
+        if reports.walk.done:
+            return self._collection_over(reports)
+        self._ask_reports(Lane.NEXT_PAGES, reports)
+        return ()
+
+    def _collection_over(self, listing: CollectionWalk) -> Iterable[Row]:
         """Everything in a collection was listed."""
         if listing.walk.unproven:
             self._unproven.append(listing.collection)
@@ -311,9 +319,9 @@ class ReportReading:
         self._over()
         return (("collection", listing.collection),)
 
-    def _take_reports(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
-        collection, whole = listing.collection["token"], listing.whole
-        for resource in listing.walk.take(answer):
+    def _take(self, listing: CollectionWalk, resources: Iterable[Wire]) -> Iterator[Row]:
+        collection, whole = listing.token, listing.whole
+        for resource in resources:
             token = token_of(resource)
             if token is None:
                 name = resource.get("name")
@@ -337,11 +345,11 @@ class ReportReading:
                     self._changes.compare(row)
                 yield from self._queries.read(row, resource)
 
-    def _leave_out(self, why: str, listing: _Listing) -> None:
+    def _leave_out(self, why: str, listing: CollectionWalk) -> None:
         self._ledger.filtered[why] += 1
         listing.unwanted[why] += 1
 
-    def _reports_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
+    def _reports_refused(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be listed"
         if listing.reports:
             what += f" to the end, only the {listing.reports} that are extracted"
@@ -357,98 +365,22 @@ class ReportReading:
 
     def _look_again(self, collections: Iterable[dict[str, Any]], again: int = 1) -> None:
         for collection in collections:
-            self._ask_again(Lane.PAGES, _Listing(collection, self._walk_of_reports(collection), again=again))
+            self._ask_again(
+                Lane.PAGES, CollectionWalk(collection, self._walk_of_reports(collection), again=again)
+            )
 
-    def _ask_again(self, lane: Lane, listing: _Listing) -> None:
+    def _ask_again(self, lane: Lane, listing: CollectionWalk) -> None:
         then, refused = partial(self._page_again, listing), partial(self._again_refused, listing)
         self._ask_page(lane, listing.walk, then, refused)
 
-    def _page_again(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
-        yield from self._take_reports(listing, answer)
+    def _page_again(self, listing: CollectionWalk, answer: Wire) -> Iterator[Row]:
+        yield from self._take(listing, listing.walk.take(answer))
         if not listing.walk.done:
             self._ask_again(Lane.NEXT_PAGES, listing)
         elif listing.reports and listing.again < MOST_PASSES:
             self._look_again([listing.collection], listing.again + 1)
 
-    def _again_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
+    def _again_refused(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
         what = f"The reports of {listing} could not be looked over again, so one may be missing"
         self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
         return ()
-
-    # -- datasets: reports with a listing of their own, which not every workspace has ----------------------
-
-    def _look_for_datasets(self, reports: _Listing) -> None:
-        if self._has_datasets is None and self._asked_for_datasets:
-            self._before_datasets.append(reports)
-        elif self._has_datasets is not False:
-            self._asked_for_datasets = True
-            # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
-            collection = reports.collection
-            walk = PageWalk(f"spaces/{path_part(collection['token'])}/datasets", "reports")
-            self._ask_datasets(_Listing(collection, walk, first=reports))
-        else:
-            self._pipeline.add_source(iter([self._datasets_over(reports)]))
-
-    def _ask_datasets(self, listing: _Listing) -> None:
-        then, refused = partial(self._datasets_page, listing), partial(self._datasets_refused, listing)
-        self._ask_page(Lane.NEXT_PAGES, listing.walk, then, refused)
-
-    def _datasets_page(self, listing: _Listing, answer: Wire) -> Iterator[Row]:
-        yield from self._take_reports(listing, answer)
-        walk, bulk, first = listing.walk, self._bulk_tokens(listing), listing.whole
-        if bulk is not None and walk.on_short_page and first.walk.tokens | walk.tokens == bulk:
-            rest = bulk - first.walk.tokens
-            if walk.shows_just(rest) and first.walk.shows_just(bulk - rest):
-                walk.end()
-                first.walk.end()
-        if walk.done:
-            yield from self._datasets_over(first)
-        else:
-            self._ask_datasets(listing)
-        self._has_datasets = True
-        self._resume_datasets()
-
-    def _datasets_over(self, reports: _Listing) -> Iterable[Row]:
-        reports.has_datasets_read = True
-        if reports.walk.done:
-            return self._collection_over(reports)
-        self._ask_reports(Lane.NEXT_PAGES, reports)
-        return ()
-
-    def _datasets_refused(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
-        if self._has_datasets is None and isinstance(refusal, NotFoundError):
-            if NO_SUCH_ROUTE in str(refusal):
-                return self._no_datasets_anywhere(listing)
-            # Either the workspace has no such listing, or this very collection vanished after its reports
-            # were read. One look tells; taking one for the other would lose the datasets of all others.
-            path = f"spaces/{path_part(listing.collection['token'])}/reports"
-            self._pipeline.ask(
-                Lane.PAGES,
-                path,
-                lambda _: self._no_datasets_anywhere(listing),
-                lambda _: self._datasets_left_out(listing, refusal),
-                params={"page": 1},
-            )
-            return ()
-        return self._datasets_left_out(listing, refusal)
-
-    def _no_datasets_anywhere(self, listing: _Listing) -> Iterable[Row]:
-        log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
-        self._has_datasets = False
-        if self._changes is not None:
-            self._changes.no_datasets()
-        self._resume_datasets()
-        return self._datasets_over(listing.whole)
-
-    def _datasets_left_out(self, listing: _Listing, refusal: Refusal) -> Iterable[Row]:
-        what = f"The datasets of {listing} could not be listed"
-        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
-        self._asked_for_datasets = self._has_datasets is True
-        self._resume_datasets()
-        listing.whole.flawed = True
-        return self._datasets_over(listing.whole)
-
-    def _resume_datasets(self) -> None:
-        waiting, self._before_datasets = self._before_datasets, []
-        for listing in waiting:
-            self._look_for_datasets(listing)

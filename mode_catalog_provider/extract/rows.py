@@ -16,6 +16,7 @@ from mode_catalog_provider.contract import contract_row
 Wire = Mapping[str, Any]
 
 _ENCLOSING_REPORT = re.compile(r"/(?:reports|datasets)/([^/]+)")
+_COLLECTION = re.compile(r"/(?:spaces|collections)/([^/]+)/?$")
 
 
 def linked_path(resource: Wire, rel: str) -> str | None:
@@ -50,6 +51,15 @@ def report_of(query: Wire) -> str | None:
         if match:
             return match[1]
     return None
+
+
+def collection_of(report: Wire) -> str | None:
+    """Return the token of the collection that a report or dataset says it is in, ``None`` if it does not."""
+    for name in ("space_token", "collection_token"):
+        if isinstance(token := report.get(name), str) and token:
+            return token
+    match = _COLLECTION.search(linked_path(report, "space") or "")
+    return match[1] if match else None
 
 
 def datasource_row(resource: Wire) -> dict[str, Any]:

@@ -98,6 +98,11 @@ class PageWalk:
         return self._last_page_with_rows
 
     @property
+    def claimed(self) -> int | None:
+        """How many rows the listing says that it has, ``None`` where it does not count them."""
+        return self._claimed
+
+    @property
     def params(self) -> dict[str, Any]:
         """Query parameters of the next page; ``page`` is always sent, it turns counting on in places."""
         return {**self._params, "page": self._number}

@@ -56,8 +56,8 @@ _FAR = 86_400.0
 _CLAIM = b"A snapshot is being written here. Without a manifest of the same number it is not complete.\n"
 
 #: Of what readings are noted: the queries of a report, the profile of a member, the listing of a collection,
-#: and what bulk listings said.
-_READ = ("report", "member", "listing", "bulk", "bulk-report")
+#: what bulk listings said, and how the comparison of two ways to the datasets ended.
+_READ = ("report", "member", "listing", "bulk", "bulk-report", "datasets")
 
 # What json.dumps does, made once. Infinity and NaN are not JSON, though Python would write them.
 _encode = json.JSONEncoder(allow_nan=False).encode
@@ -155,7 +155,8 @@ class SnapshotWriter:
         """Note for the next extraction when an object was read.
 
         :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile, ``"listing"`` for all
-            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said.
+            reports of a collection, ``"bulk-report"`` and ``"bulk"`` for what bulk listings said,
+            ``"datasets"`` for how the comparison of two ways to them ended.
         :param token: of the report, member or collection.
         :param mark: what tells whether it has changed since.
         :param read_at: Unix seconds of the reading.

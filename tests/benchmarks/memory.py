@@ -66,12 +66,14 @@ class SyntheticMode:
         match parts:
             case ["batch", _, "signature_tokens", *_]:
                 return 200, {"token": "t", "access_key": "k", "access_secret": "s"}
-            case ["batch", _, ("queries" | "reports") as listing]:
+            case ["batch", _, ("queries" | "reports" | "report_stats" | "spaces") as listing]:
                 return 200, self._batch(listing, page)
             case ["api", "verify"]:
                 return 200, {"workspace": WORKSPACE, "_links": {}}
             case ["api", _, "data_sources"]:
                 return 200, _listing("data_sources", [{"token": "source", "id": 7, "name": "Warehouse"}])
+            case ["api", _, "memberships"]:
+                return 404, {"id": "not_found", "message": "not found"}
             case ["api", _, "memberships", "lite"]:
                 return 200, _listing("memberships", [_member(number) for number in range(MEMBERS)])
             case ["api", _, "spaces"]:
@@ -82,7 +84,7 @@ class SyntheticMode:
                 first = _number(token) * REPORTS_PER_COLLECTION
                 last = min(first + REPORTS_PER_COLLECTION, self.reports)
                 return 200, _listing("reports", [_report(one) for one in _numbers(page, PAGE, first, last)])
-            case ["api", _, "spaces", _, "datasets"]:
+            case ["api", _, ("spaces" | "data_sources"), _, "datasets"]:
                 return 200, _listing("reports", [])
             case ["api", _, "reports", token, "queries"]:
                 return 200, _listing(
@@ -95,9 +97,9 @@ class SyntheticMode:
 
     def _batch(self, listing: str, page: int) -> dict[str, Any]:
         each = QUERIES_PER_REPORT if listing == "queries" else 1
-        total = self.reports * each
+        total = self.collections if listing == "spaces" else self.reports * each
         numbers = _numbers(page, BATCH_PAGE, 0, total)
-        make = _batch_query if listing == "queries" else _batch_report
+        make = _BATCH_ROWS[listing]
         return {
             listing: [make(number) for number in numbers],
             "pagination": {"total_count": total, "total_pages": -(-total // BATCH_PAGE)},
@@ -144,6 +146,7 @@ def _report(number: int) -> dict[str, Any]:
         "updated_at": "2026-02-01T00:00:00.000Z",
         "edited_at": "2026-02-01T00:00:00.000Z",
         "query_count": QUERIES_PER_REPORT,
+        "view_count": number,
         "_links": {"creator": {"href": "/api/person1"}},
     }
 
@@ -175,11 +178,21 @@ def _batch_query(number: int) -> dict[str, Any]:
 
 
 def _batch_report(number: int) -> dict[str, Any]:
-    return {
-        "token": _token(number),
-        "name": f"Report {number}",
-        "space_token": _token(number // REPORTS_PER_COLLECTION),
-    }
+    row = _report(number)
+    names = ("token", "id", "name", "description", "created_at", "updated_at", "edited_at", "space_token")
+    return {**{name: row[name] for name in names}, "last_viewed_at": None}
+
+
+def _batch_stat(number: int) -> dict[str, Any]:
+    return {"report_token": _token(number), "view_count": number}
+
+
+_BATCH_ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "queries": _batch_query,
+    "reports": _batch_report,
+    "report_stats": _batch_stat,
+    "spaces": lambda number: _collection(number),
+}
 
 
 def _member(number: int) -> dict[str, Any]:
@@ -213,7 +226,8 @@ def _megabytes() -> float:
 def measure(route: str, queries: int, folder: Path) -> dict[str, float]:
     """Extract once in this process and return what it took; see :func:`peak_memory`.
 
-    :param route: one of :data:`ROUTES`; ``"incremental"`` builds on a snapshot that must lie in the folder.
+    :param route: one of :data:`ROUTES`; ``"incremental"`` builds on a snapshot that must lie in the folder,
+        and ``"first"`` makes such a one.
     :param queries: size of the workspace.
     :param folder: where snapshots go.
     """
@@ -222,8 +236,8 @@ def measure(route: str, queries: int, folder: Path) -> dict[str, float]:
     result = _take(
         SyntheticMode(queries=queries),
         Layout.nested(folder, WORKSPACE),
-        "auto" if incremental else route,
-        incremental=incremental,
+        "auto" if incremental or route == "first" else route,
+        incremental=incremental or route == "first",
     )
     if incremental and result.manifest.reuse["queries"] != result.manifest.rows["query"]:
         raise RuntimeError(f"Nothing changed, yet not all was reused: {result.manifest.reuse}.")
@@ -247,7 +261,7 @@ def peak_memory(route: str, queries: int, *, say: Callable[[str], None] = lambda
     with tempfile.TemporaryDirectory() as folder:
         if route == "incremental":
             say("making the snapshot to build on")
-            _in_child("hybrid", queries, folder)
+            _in_child("first", queries, folder)
         return _in_child(route, queries, folder)
 
 
@@ -261,7 +275,7 @@ def _in_child(route: str, queries: int, folder: str) -> dict[str, float]:
 def main() -> None:
     """Print the figures of one measurement."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.memory")
-    parser.add_argument("--route", choices=ROUTES, required=True)
+    parser.add_argument("--route", choices=(*ROUTES, "first"), required=True)
     parser.add_argument("--queries", type=int, default=1_000_000)
     parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

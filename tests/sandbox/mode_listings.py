@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.sandbox.answers import Answer, Request, json_answer
@@ -121,13 +122,39 @@ class ModeListings:
         source = self._world.data_source(token)
         if source is None:
             return mode_error(404, "data source not found")
-        datasets = [
-            one
-            for one in self._world.reports
-            if one.is_dataset
-            and any(query.data_source_id == source.id for query in self._world.queries_of(one))
-        ]
-        return self._fixed_pages("reports", datasets, request)
+        switches = self._mode.switches
+        if switches.source_datasets != "rows":
+            return mode_error(switches.source_datasets, "request path not recognized")
+        with self._world.lock:
+            personal = {one.token for one in self._world.collections if one.personal}
+            datasets = [
+                one
+                for one in self._world.reports
+                if one.is_dataset
+                and (switches.source_datasets_archived or not one.archived)
+                and (switches.source_datasets_personal or one.collection not in personal)
+                and one.token not in switches.source_datasets_hidden
+                for query in self._world.queries_of(one)
+                if query.data_source_id == source.id
+            ]
+            if not switches.source_datasets_multiplied:
+                datasets = list({one.token: one for one in datasets}.values())
+            if switches.source_datasets_pages == "ignored":
+                rows = [self._dataset_of_source(self.report_row(one, {})) for one in datasets]
+                return self._whole("reports", rows, request)
+            return self._fixed_pages("reports", datasets, request, change=self._dataset_of_source)
+
+    def _dataset_of_source(self, row: dict[str, Any]) -> dict[str, Any]:
+        match self._mode.switches.source_datasets_row:
+            case "homeless":
+                links = {rel: link for rel, link in row["_links"].items() if rel != "space"}
+                row = {**row, "_links": links}
+                row.pop("space_token", None), row.pop("collection_token", None)
+            case "bare":
+                row = {name: row[name] for name in ("token", "name", "_links")}
+            case "thin":
+                row = {name: value for name, value in row.items() if name != "description"}
+        return row
 
     # -- collections ---------------------------------------------------------------------------------------
 
@@ -200,13 +227,21 @@ class ModeListings:
 
     # -- reports and queries -------------------------------------------------------------------------------
 
-    def _fixed_pages(self, key: str, reports: list[Report], request: Request, *, shift: int = 0) -> Answer:
+    def _fixed_pages(
+        self,
+        key: str,
+        reports: list[Report],
+        request: Request,
+        *,
+        shift: int = 0,
+        change: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+    ) -> Answer:
         params = request.params
         number, after_last = positive(params.get("page"), 1), self._mode.switches.page_after_last
         page, rows = paged_without_block(reports, number, after_last, shift=shift)
         with self._lock:
             self._listed.update(one.token for one in rows)
-        embedded: dict[str, Any] = {key: [self.report_row(one, params) for one in rows]}
+        embedded: dict[str, Any] = {key: [change(self.report_row(one, params)) for one in rows]}
         if page is None:
             embedded = {}
         return json_answer({"_links": {"self": {"href": request.entry.target}}, "_embedded": embedded})

@@ -55,6 +55,16 @@ class ModeSwitches(_Switches):
     :param refused_collections: collections the world marks as refused answer 404/403 on their listings.
     :param vanishing_reports: reports the world marks as vanishing answer 404 once they were listed.
     :param datasets: ``/spaces/{s}/datasets`` answers rows, or this status.
+    :param source_datasets: ``/data_sources/{t}/datasets`` answers rows, or this status, with
+        404 as a route that there is not.
+    :param source_datasets_row: ``whole`` = as in the listing of a collection; ``homeless`` = it does not say
+        in which collection a dataset is; ``bare`` = token, name and links alone; ``thin`` = without its
+        description.
+    :param source_datasets_pages: pages of 30, or ``page`` is ``ignored`` and everything comes every time.
+    :param source_datasets_personal: what is in personal collections is listed as well.
+    :param source_datasets_archived: archived datasets are listed as well.
+    :param source_datasets_multiplied: a dataset is listed once per query, as reports are.
+    :param source_datasets_hidden: tokens of datasets that are not listed.
     :param random_faults: share of requests (0 to 1) that meet one of ``random_fault_kinds``.
     :param random_fault_kinds: statuses, or ``html`` for a 200 with an HTML body.
     :param embed_queries: ``embed[queries]=1`` on a report or a report listing is honoured.
@@ -120,6 +130,13 @@ class ModeSwitches(_Switches):
     refused_collections: bool = True
     vanishing_reports: bool = True
     datasets: Literal["rows"] | int = "rows"
+    source_datasets: Literal["rows"] | int = "rows"
+    source_datasets_row: Literal["whole", "homeless", "bare", "thin"] = "whole"
+    source_datasets_pages: Literal["30", "ignored"] = "30"
+    source_datasets_personal: bool = True
+    source_datasets_archived: bool = False
+    source_datasets_multiplied: bool = False
+    source_datasets_hidden: tuple[str, ...] | list[str] = ()
     random_faults: float = 0.0
     random_fault_kinds: tuple[int | str, ...] = (504, 500, 503, "html")
     embed_queries: Literal["ignored", "honoured"] = "ignored"
