@@ -14,6 +14,9 @@ import pytest
 
 from tests.airflow.environment import REPOSITORY
 
+#: Two processes run a whole DAG each, beside whatever else the machine does.
+pytestmark = pytest.mark.timeout(1200)
+
 #: What a task says that waits for the lock; sensors wait for other things.
 WAITS = re.compile(rb"Waiting for .{1,40} at most\.")
 
@@ -26,7 +29,7 @@ def start_run(airflow_home, sandbox, staging, tmp_path):
     def start(run_type, date, on_covered):
         connection = json.loads(sandbox.connections()["mode_default"])
         # Mode's answer is held back until the other process has started and waits, which can take a minute.
-        connection["extra"]["timeout"] = 300
+        connection["extra"]["timeout"] = 400
         environment = {
             **os.environ,
             **sandbox.environment(),
@@ -65,7 +68,7 @@ def finish_two_runs(start_run, sandbox, tmp_path):
 
     def until_the_other_run_waits():
         extracting.set()
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 250
         while not waiting and time.monotonic() < deadline:
             time.sleep(0.05)
             waiting.extend(name for name, log in logs.items() if WAITS.search(log.read_bytes()))
@@ -74,10 +77,10 @@ def finish_two_runs(start_run, sandbox, tmp_path):
         sandbox.mode.fault("data_sources", do=until_the_other_run_waits)
         runs = {"backfill": start_run("backfill", "2026-11-12T00:00:00+00:00", on_covered)}
         # Rather one after the other: two processes that write their DAGs to one SQLite lock each other out.
-        assert together or extracting.wait(timeout=200), logs["backfill"].read_text()[-3000:]
+        assert together or extracting.wait(timeout=300), logs["backfill"].read_text()[-3000:]
         runs["scheduled"] = start_run("scheduled", "2026-11-20T00:00:00+00:00", on_covered)
         for run_type, process in runs.items():
-            assert process.wait(timeout=250) == 0, logs[run_type].read_text()[-3000:]
+            assert process.wait(timeout=500) == 0, logs[run_type].read_text()[-3000:]
         assert len(waiting) == 1
         return logs[waiting[0]].read_text()
 
