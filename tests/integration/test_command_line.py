@@ -116,7 +116,7 @@ def test_a_terminal_gets_a_progress_display(mode_catalog: CommandLine, tmp_path:
             pass  # how a terminal reports that the other side is gone
         finally:
             os.close(terminal)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=240) == 0
     assert b"rows" in shown
     assert b"query" in shown
 
@@ -251,7 +251,7 @@ def test_an_interrupted_extraction_leaves_no_set_and_no_lock(
         while not any("queries" in request.path for request in mode_catalog.sandbox.mode.requests):
             assert process.poll() is None
         process.send_signal(kill)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=240)
     assert process.returncode == 130
     assert "Interrupted" in errors
     assert not list(tmp_path.glob("*.manifest"))

@@ -59,7 +59,7 @@ def command(*arguments: str) -> list[str]:
 @pytest.fixture
 def refresh(environment: dict[str, str]) -> Command:
     return lambda *arguments: subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=60, check=False
+        command(*arguments), env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -107,7 +107,7 @@ def test_only_what_is_older_than_a_warehouses_last_ingestion_is_run(
         env={**environment, "CASTOR_UPLOADER_TOKEN": catalog.token},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -146,7 +146,7 @@ def test_ctrl_c_cancels_the_runs_that_were_started_and_not_the_joined_one(
         time.sleep(0.02)
     # Its last look may still be under way: only then does it wait.
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=40)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == 130, said
     states = {run.token: run.state(mode.service_now()) for run in mode.runs.started()}
     assert states.pop(joined.token) == "enqueued"

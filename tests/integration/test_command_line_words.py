@@ -184,7 +184,7 @@ def test_the_url_of_a_store_is_no_folder(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 2
@@ -240,7 +240,7 @@ def test_a_reader_who_wants_only_the_head_of_the_result_is_no_error(
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     os.close(write)
@@ -255,7 +255,7 @@ def test_a_fault_of_the_program_is_told_in_a_sentence_and_in_json(tmp_path: Path
         "audit.open_or_adopt = lambda path: 1 / 0; "
         f"sys.exit(main(['audit', '-d', {str(tmp_path)!r}, '--json']))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240)
     assert done.returncode == FAULT
     assert "Traceback" not in done.stderr
     assert "ZeroDivisionError, division by zero" in done.stderr

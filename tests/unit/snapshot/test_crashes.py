@@ -172,7 +172,7 @@ def test_a_process_killed_right_before_the_manifest_leaves_no_snapshot(tmp_path:
         assert extraction.stdout is not None
         assert extraction.stdout.readline() == "files are written\n"
         extraction.send_signal(signal.SIGKILL)
-        assert extraction.wait(timeout=30) == -signal.SIGKILL
+        assert extraction.wait(timeout=240) == -signal.SIGKILL
     assert data_file(AT, "summary") in entries(tmp_path)
     with pytest.raises(SnapshotError, match="no manifest"):
         open_snapshot(tmp_path)
