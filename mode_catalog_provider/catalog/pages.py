@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mode_catalog_provider.catalog.api import CatalogApi, EmptyAnswerError
+from mode_catalog_provider.catalog.news import CatalogNews
 from mode_catalog_provider.errors import GraphQLError, MalformedResponseError
 
 #: 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
@@ -29,6 +31,7 @@ def walk(
     variables: Mapping[str, Any] | None = None,
     budget: float | None = None,
     is_new: Callable[[dict[str, Any]], bool],
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a listing to its end.
 
@@ -41,9 +44,11 @@ def walk(
     :param variables: its other variables.
     :param budget: seconds for all attempts of one page, default ``None``: those of ``api``.
     :param is_new: whether a row was not yielded before; called once per row.
+    :param monotonic: clock in seconds, for the line that tells once a minute how far it is.
     :raises MalformedResponseError: rows are missing at the end, or this is no listing.
     """
     pages = _Pages(api, document, field=field, variables=variables or {}, budget=budget)
+    news = CatalogNews(f"rows of {field}", monotonic=monotonic)
     different = 0
     for _ in range(_PASSES):
         pages.begin()
@@ -54,6 +59,7 @@ def walk(
                     fresh += 1
                     yield row
             different += fresh
+            news.tell(different, pages.total)
             if pages.are_over(different, fresh):
                 break
         if pages.total is None or different >= pages.total:

@@ -12,6 +12,7 @@ from mode_catalog_provider.catalog.arrival_report import ArrivalReport, Item, ch
 from mode_catalog_provider.catalog.arrival_tables import MATCHES, ArrivalTables
 from mode_catalog_provider.catalog.arrival_texts import ArrivalTexts
 from mode_catalog_provider.catalog.lineage_reasons import NEED_SQL, LineageReasons, TablesOf
+from mode_catalog_provider.catalog.news import CatalogNews
 from mode_catalog_provider.catalog.push_target import check_push_target
 from mode_catalog_provider.catalog.sources import CatalogSource, parse_source_id
 from mode_catalog_provider.catalog.warehouses import UnknownConnection, Warehouses
@@ -270,7 +271,10 @@ class _Reconciliation:
         found = reasons.of_reports(
             tokens, queries, self._imports(), self._sides.reports_with_hidden_queries()
         )
-        for (token, name, url), (_, reason) in zip(rows, found, strict=True):
+        total = self._sides.one("SELECT count(*) FROM report WHERE dashboard IS NOT NULL AND NOT lineage")
+        news = CatalogNews("reports without lineage looked at")
+        for number, ((token, name, url), (_, reason)) in enumerate(zip(rows, found, strict=True), 1):
+            news.tell(number, total)
             yield self._texts.without_lineage(token, name, url, reason)
         for word in NEED_SQL:
             if word in reasons.not_tried:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -121,7 +122,7 @@ def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
 
     :param answer: the refusal; of a JSON body only ``message`` (text or object), ``errors`` or ``error``.
     :param hide: texts that must not be repeated (the credential, should the service echo it).
-    :return: up to 200 characters, empty when it said nothing.
+    :return: up to 200 characters, empty when it said nothing beyond its status, which our own words tell.
     """
     if answer.is_html:
         return "a web page, not an answer of the API"
@@ -139,7 +140,17 @@ def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
     for text in sorted(filter(None, hide), key=len, reverse=True):
         said = said.replace(text, "…")
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", said[: 20 * EXCERPT_CHARACTERS])
-    return visible(line, EXCERPT_CHARACTERS)
+    return "" if _is_status(line, answer.status) else visible(line, EXCERPT_CHARACTERS)
+
+
+def _is_status(said: str, status: int) -> bool:
+    """Whether a text only repeats the status: ``404``, ``status 404``, ``Error 404: Not Found``."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    words = (str(status), "http", "status", "code", "error", *phrase.split())
+    return set(re.findall(r"\w+", said.lower())) <= {word.lower() for word in words}
 
 
 def whole_number(text: str | None) -> int | None:

@@ -18,6 +18,7 @@ from asgiref.sync import sync_to_async
 from mode_catalog_provider.errors import ModeCatalogError
 from mode_catalog_provider.lock import LeaseRecord, RunLock, Watch
 from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.lock_holder import run_is_over
 
 #: Looks that may fail in a row before a worker is asked to look into it.
@@ -90,8 +91,10 @@ class RunLockTrigger(BaseTrigger):
                 lock, record = await self._in(thread, self._look)
                 reason = await self._why_free(lock, record, watch, asked_at, thread)
                 errors = 0
+                metrics.count(metrics.TRIGGER_POLLS, trigger="lock", outcome="answered")
             except Exception as error:
                 errors += 1
+                metrics.count(metrics.TRIGGER_POLLS, trigger="lock", outcome="failed")
                 message = f"The lock at {self.path} cannot be watched: {_told(error)}"
                 permanent = isinstance(error, ModeCatalogError) and error.permanent
                 if permanent or errors > TOLERATED_ERRORS:

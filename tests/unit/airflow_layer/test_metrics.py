@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import shutil
 import subprocess
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +18,13 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from mode_catalog_provider.errors import LockLostError
 from mode_catalog_provider.http.statistics import RequestStatistics
+from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowSkipException
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.refresh_news import sentence
 from mode_catalog_provider.tasks.request_meter import RequestMeter
+from mode_catalog_provider.triggers.lock import RunLockTrigger
 from tests.metrics_page import DOCS, MAPPING, mapping, prometheus_names
 
 RULES = DOCS / "monitoring" / "prometheus-alerts.yaml"
@@ -53,6 +58,32 @@ def sent(monkeypatch):
 
 def tagged(sent, name):
     return [(value, tags) for _, found, value, tags in sent if found == f"mode_catalog.{name}"]
+
+
+def looked_at(path):
+    """Let the lock's trigger look at a place until it has something to tell."""
+
+    async def first():
+        trigger = RunLockTrigger(
+            path=str(path), ttl=3600.0, generation=1, deadline=time.time() + 60, poll_interval=0.01
+        )
+        return await anext(trigger.run())
+
+    return asyncio.run(first()).payload["status"]
+
+
+def test_each_look_of_the_locks_trigger_is_counted_by_how_it_ended(sent, tmp_path):
+    lock = RunLock(tmp_path, ttl=timedelta(hours=1))
+    lock.release(lock.try_acquire(Holder.here("mode-catalog")))
+    assert looked_at(tmp_path) == "free"
+    assert tagged(sent, "trigger.polls") == [(1, {"trigger": "lock", "outcome": "answered"})]
+
+
+def test_a_look_at_a_lock_that_cannot_be_read_is_counted_as_failed(sent):
+    assert looked_at("unknown-scheme://nowhere/lock") == "blind"
+    counted = tagged(sent, "trigger.polls")
+    assert counted
+    assert all(tags == {"trigger": "lock", "outcome": "failed"} for _, tags in counted)
 
 
 def test_the_mapping_is_made_of_the_declarations():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 from typing import Any
+
+import pytest
 
 from mode_catalog_provider.catalog.pages import walk
 
@@ -35,3 +39,24 @@ def test_rows_that_come_twice_do_not_end_a_walk_before_its_last_new_row() -> Non
     rows = list(walk(service, "query", field="things", is_new=is_new))
     assert len(rows) == Moving.total
     assert service.asked <= Moving.total * 11 // 10 // 500 + 2, "one walk is enough"
+
+
+def test_a_long_walk_tells_once_a_minute_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    # Each look at the clock is ten seconds later: every sixth page tells.
+    clock = itertools.count(0, 10)
+    service: Any = Moving()
+    with caplog.at_level(logging.INFO):
+        seen: set[int] = set()
+        walked = walk(
+            service,
+            "query",
+            field="getThings",
+            is_new=lambda row: row["id"] not in seen and not seen.add(row["id"]),
+            monotonic=lambda: float(next(clock)),
+        )
+        assert len(list(walked)) == Moving.total
+    first, *others = [line for line in caplog.messages if line.startswith("So far")]
+    assert first.startswith(
+        f"So far: 2727 of {Moving.total} rows of getThings; 2727 a minute, about 13 min"
+    )
+    assert len(others) == service.asked // 6 - 1
