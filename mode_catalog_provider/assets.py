@@ -1,4 +1,4 @@
-"""Airflow assets that stand for something that happened in Catalog, or is known of Mode's key.
+"""Airflow assets that stand for something that happened in Catalog or Mode, or is known of Mode's key.
 
 An asset is one thing in all of Airflow, so its name tells everything that makes it up: the connection and the
 kind of source too, where they are not the usual ones.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Asset, AssetWatcher
+from airflow.sdk import Asset, AssetAlias, AssetWatcher
 
 from mode_catalog_provider.catalog.sources import WAREHOUSE
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
+from mode_catalog_provider.tasks.announcement import event_asset
 from mode_catalog_provider.triggers.catalog_events import CatalogSourceIngestedTrigger, identifier
 
 
@@ -47,12 +48,56 @@ def catalog_ingested(
     return Asset(name=name, watchers=[AssetWatcher(name=f"{name}_watcher", trigger=trigger)])
 
 
+def catalog_fed(
+    source_id: str | None = None, *, catalog_conn_id: str = CatalogHook.default_conn_name
+) -> Asset:
+    """Return the asset that gets an event each time a source of Catalog was fed; use it as a ``schedule``.
+
+    The extra of an event has ``source_id``, ``workspace``, ``snapshot`` (its timestamp), ``manifest`` (where
+    it lies), ``rows`` and ``change`` (per asset; against the upload before, ``None`` for the first one),
+    ``bytes`` and ``dry_run``.
+
+    :param source_id: UUID of the source, where the DAG that feeds it names one; default ``None``: that of the
+        connection.
+    :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``. The
+        asset of the usual one is ``catalog_fed``, that of another ``catalog_fed@{connection}``.
+    """
+    of_source = f"_{identifier(source_id)}" if source_id else ""
+    usual = catalog_conn_id == CatalogHook.default_conn_name
+    return _event_asset(f"catalog_fed{of_source}", None if usual else catalog_conn_id)
+
+
+def mode_fresh(mode_conn_id: str = ModeHook.default_conn_name) -> Asset:
+    """Return the asset that gets an event each time Mode's stored results were refreshed without a failure.
+
+    The extra of an event has ``connection``, ``workspace``, ``started``, ``joined``, ``skipped``, ``failed``
+    and ``reports``: the tokens of what was run, at most 200.
+
+    :param mode_conn_id: connection of type ``mode``; the asset of the usual one, ``mode_default``, is
+        ``mode_fresh``, that of another ``mode_fresh@{connection}``.
+    """
+    return _event_asset("mode_fresh", None if mode_conn_id == ModeHook.default_conn_name else mode_conn_id)
+
+
 def mode_api_key(mode_conn_id: str = ModeHook.default_conn_name) -> Asset:
     """Return the asset whose events tell how long a Mode API key will last; ``preflight`` emits them.
 
     :param mode_conn_id: connection of type ``mode``; the asset of the usual one, ``mode_default``, is
         ``mode_api_key``, that of another ``mode_api_key@{connection}``.
     """
-    of_connection = "" if mode_conn_id == ModeHook.default_conn_name else f"@{identifier(mode_conn_id)}"
-    name = f"mode_api_key{of_connection}"
-    return Asset(name=name, uri=f"mode-catalog://{name}")
+    return _event_asset("mode_api_key", None if mode_conn_id == ModeHook.default_conn_name else mode_conn_id)
+
+
+def when_true(asset: Asset) -> AssetAlias:
+    """Return the outlet by which a task emits an asset only when it may: not by a dry run.
+
+    Airflow emits an asset that stands itself in ``outlets`` whenever the task succeeds.
+
+    :param asset: one of this module, without a watcher.
+    """
+    return AssetAlias(name=asset.name)
+
+
+def _event_asset(kind: str, connection: str | None) -> Asset:
+    name = kind if connection is None else f"{kind}@{identifier(connection)}"
+    return event_asset(name)

@@ -463,6 +463,14 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules(
             "triggers", mode=["mode_runs", "lock"], catalog=["catalog_sources", "catalog_events"]
         ),
+        "asset-uris": [
+            {
+                "schemes": [scheme],
+                "handler": f"mode_catalog_provider.tasks.asset_uris.sanitize_{word}_uri",
+                "to_openlineage_converter": f"mode_catalog_provider.tasks.asset_uris.{word}_dataset",
+            }
+            for scheme, word in (("mode", "mode"), ("coalesce-catalog", "catalog"))
+        ],
         "extra-links": [
             "mode_catalog_provider.tasks.links.ModeWorkspaceLink",
             "mode_catalog_provider.tasks.links.ModeCulpritLink",

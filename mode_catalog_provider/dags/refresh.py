@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, Param
 
+from mode_catalog_provider.assets import mode_fresh, when_true
 from mode_catalog_provider.dags import texts
 from mode_catalog_provider.dags.form import dag_arguments, lines, refresh_retries
 from mode_catalog_provider.dags.settings import Settings, settings_for
@@ -61,6 +62,7 @@ def refresh_dag(
             timeout=settings.refresh_timeout,
             retries=refresh_retries(settings),
             deferrable=True,
+            outlets=[when_true(mode_fresh(settings.mode_conn_id))],
         )
     return dag
 

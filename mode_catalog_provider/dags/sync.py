@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset
 
-from mode_catalog_provider.assets import catalog_ingested, mode_api_key
+from mode_catalog_provider.assets import catalog_fed, catalog_ingested, mode_api_key, mode_fresh, when_true
 from mode_catalog_provider.dags import texts
 from mode_catalog_provider.dags.form import dag_arguments, refresh_retries
 from mode_catalog_provider.dags.outcome import confirm_outcome
@@ -142,6 +142,8 @@ def sync_dag(
             dry_run="{{ params.dry_run }}",
             lease=lock.lease,
             execution_timeout=timedelta(hours=6),
+            # Other DAGs can start on it.
+            outlets=[when_true(catalog_fed(settings.source_id, catalog_conn_id=settings.catalog_conn_id))],
         )
 
         what_changed = ModeSnapshotDiffOperator(
@@ -167,6 +169,7 @@ def sync_dag(
             timeout=settings.refresh_timeout,
             retries=refresh_retries(settings),
             deferrable=True,
+            outlets=[when_true(mode_fresh(settings.mode_conn_id))],
             # Also after an upload that was skipped because the run is covered.
             trigger_rule="none_failed",
         )

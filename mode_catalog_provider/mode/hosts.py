@@ -23,6 +23,14 @@ CLOUD_HOSTS = frozenset(
 )
 
 
+def lineage_host(host: str) -> str:
+    """Return the one name that lineage uses for a host of Mode: which of its cloud hosts answers may change.
+
+    :param host: host, with its port where there is one.
+    """
+    return "app.mode.com" if host in CLOUD_HOSTS else host
+
+
 def workspace_name(text: str) -> str:
     """Bring the name of a workspace into the form that routes take: lower case.
 

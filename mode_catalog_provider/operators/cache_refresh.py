@@ -26,6 +26,7 @@ from mode_catalog_provider.refresh.progress import (
 from mode_catalog_provider.refresh.refresh import Refresh
 from mode_catalog_provider.refresh.targets import Selection
 from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.announcement import announce, refreshed
 from mode_catalog_provider.tasks.caching_notes import write_notes
 from mode_catalog_provider.tasks.compat import AirflowSkipException, conf
 from mode_catalog_provider.tasks.deferral import defer_until
@@ -66,6 +67,7 @@ class ModeCacheRefreshOperator(BaseOperator):
     before (only what failed or was cancelled is run again), and clearing the task runs everything anew. Below
     3.3 a repeated try joins what is still running and starts the rest again.
 
+    With ``outlets=[when_true(mode_fresh())]`` an asset is emitted when all was waited for and nothing failed.
     With nothing to refresh the task is skipped. What was chosen, and why, is pushed as XCom ``plan`` (200
     entries at most, what is run first), the paths of the runs as XCom ``runs``, before the task waits.
 
@@ -351,10 +353,13 @@ class ModeCacheRefreshOperator(BaseOperator):
         if policy.annotate:
             result["notes"] = write_notes(client, refresh.progress, switch, loaded=self._selection)
         try:
-            return self._judge(context, policy, result)
+            judged = self._judge(context, policy, result)
         except RefreshFailedError:
             refresh.forget_failed()
             raise
+        extra = refreshed(result, connection=self.mode_conn_id, workspace=client.workspace)
+        announce(self, context, extra, true=policy.wait and not result["failed"])
+        return judged
 
     def _wait_in_triggerer(
         self, context: Context, policy: RefreshPolicy, refresh: Refresh, deadline: float

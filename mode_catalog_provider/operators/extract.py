@@ -35,6 +35,7 @@ from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkip
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import give_back, held_lease
 from mode_catalog_provider.tasks.job import job
+from mode_catalog_provider.tasks.lineage_switch import tell_reports_of
 from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import (
     rendered_days,
@@ -240,6 +241,7 @@ class ModeExtractOperator(BaseOperator):
         self._lineage["directory"] = result["directory"]
         self._lineage["files"] = [entry.to_json() for entry in captured.manifest.files]
         self._report(captured, result)
+        tell_reports_of(captured.manifest_path, self, context)
         return result
 
     @job("extract", lambda self: "Looking whether the question about a snapshot was answered.")

@@ -28,6 +28,7 @@ from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.announcement import announce, fed
 from mode_catalog_provider.tasks.compat import AirflowFailException, await_answer
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import (
@@ -58,7 +59,9 @@ class CatalogUploadOperator(BaseOperator):
 
     Refused, before anything is sent: a set that is incomplete, altered, stale, of another workspace than the
     source was fed with, or with far fewer rows than the last push; and a source that Catalog does not know. A
-    task that is tried again goes on where it stopped and sends no file twice.
+    task that is tried again goes on where it stopped and sends no file twice. With
+    ``outlets=[when_true(catalog_fed())]`` (:mod:`mode_catalog_provider.assets`) an asset is emitted when
+    Catalog was fed.
 
     Give exactly one of ``manifest``, ``directory_path`` and ``file_path``. All arguments are templated.
 
@@ -155,6 +158,7 @@ class CatalogUploadOperator(BaseOperator):
         self.output_conn_id = output_conn_id
         self._clients: tuple[CatalogIngest | CatalogApi, ...] = ()
         self._lineage: dict[str, Any] = {}
+        self._summary: Mapping[str, Any] = {}
 
     @cached_property
     def hook(self) -> CatalogHook:
@@ -243,6 +247,8 @@ class CatalogUploadOperator(BaseOperator):
                 raise
             self._ask(context, error)
         self._report(result)
+        dry_run = rendered_truth("dry_run", self.dry_run)  # type: ignore[arg-type]
+        announce(self, context, fed(result, self._summary, dry_run=dry_run), true=not dry_run)
         return result.to_json()
 
     def _ask(self, context: Context, error: SnapshotShrunkError) -> NoReturn:
@@ -347,6 +353,7 @@ class CatalogUploadOperator(BaseOperator):
         )
         self._lineage["pushed"] = not dry_run
         summary = sync_summary(snapshot.manifest, before[1].rows if before else None, result, dry_run=dry_run)
+        self._summary = summary
         self.log.info("Workspace '%s':\n%s", summary["workspace"], as_table(summary))
         if ti := context.get("ti"):
             ti.xcom_push(key=SUMMARY, value=summary)

@@ -1,9 +1,11 @@
 """What our tasks tell OpenLineage: what they read, what they wrote, and how much.
 
 Imported only by the methods that Airflow's OpenLineage provider calls, so only where it is installed. Nothing
-here asks a service: all of it is known when the task ends. Names of datasets:
+here asks a service: all of it is known when the task ends. What reports read of the warehouse is told by
+:mod:`mode_catalog_provider.tasks.report_lineage`. Names of datasets:
 
-- a Mode workspace is ``{workspace}`` in the namespace ``mode://{host}``, a report or dataset of it
+- a Mode workspace is ``{workspace}`` in the namespace ``mode://{host}`` (``app.mode.com`` for all hosts of
+  Mode's cloud), a report or dataset of it
   ``{workspace}/reports/{token}`` or ``{workspace}/datasets/{token}``;
 - a staged file is what OpenLineage's naming rules make of its address: ``file`` and the path, ``s3://{bucket}``
   and the key, likewise for other stores;
@@ -24,6 +26,8 @@ from airflow.providers.common.compat.openlineage.facet import (
     OutputStatisticsOutputDatasetFacet,
 )
 from airflow.providers.openlineage.extractors import OperatorLineage
+
+from mode_catalog_provider.mode.hosts import lineage_host
 
 #: Datasets of one event, at most: consumers refuse events of many MB.
 MOST = 200
@@ -84,7 +88,8 @@ def of_refresh(*, host: str, workspace: str, runs: Iterable[Mapping[str, Any]]) 
     """
     ended = list(runs)
     outputs = [
-        OutputDataset(namespace=_mode(host), name=f"{workspace}/{one['target']}") for one in ended[:MOST]
+        OutputDataset(namespace=mode_namespace(host), name=f"{workspace}/{one['target']}")
+        for one in ended[:MOST]
     ]
     tokens = [one["run"] for one in ended if one["run"]]
     run_facets = {"externalQuery": _external(",".join(tokens[:MOST]), "mode")} if tokens else {}
@@ -118,12 +123,16 @@ def place_of(location: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.lstrip("/")
 
 
-def _mode(host: str) -> str:
-    return f"mode://{urlsplit(host).netloc.rpartition('@')[2]}"
+def mode_namespace(host: str) -> str:
+    """Return the namespace of what lies in Mode.
+
+    :param host: base URL of Mode.
+    """
+    return f"mode://{lineage_host(urlsplit(host).netloc.rpartition('@')[2].lower())}"
 
 
 def _workspace(host: str, workspace: str) -> InputDataset:
-    return InputDataset(namespace=_mode(host), name=workspace)
+    return InputDataset(namespace=mode_namespace(host), name=workspace)
 
 
 def _source(api_url: str, source_id: str, facets: Mapping[str, Any]) -> OutputDataset:

@@ -138,7 +138,7 @@ AIRFLOW_ARROWS = {
     "tasks": {"hooks", "triggers"},
     "sensors": {"hooks", "tasks", "triggers"},
     "operators": {"hooks", "tasks", "triggers"},
-    "assets": {"hooks", "triggers"},
+    "assets": {"hooks", "tasks", "triggers"},
     "dags": {"assets", "hooks", "operators", "sensors", "tasks"},
     "page": {"hooks", "tasks"},
 }

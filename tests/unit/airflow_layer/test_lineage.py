@@ -11,14 +11,19 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.openlineage.extractors.base import DefaultExtractor
+from airflow.providers.openlineage.plugins.adapter import OpenLineageAdapter
+from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
+from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks import report_lineage
 from mode_catalog_provider.tasks.compat import AirflowFailException
-from mode_catalog_provider.tasks.lineage import of_reconciliation, of_refresh, place_of
+from mode_catalog_provider.tasks.lineage import mode_namespace, of_reconciliation, of_refresh, place_of
+from tests.airflow.receivers import Receiver
 
 pytestmark = pytest.mark.usefixtures("connect")
 
@@ -156,3 +161,84 @@ assert extract.ModeExtractOperator(task_id="extract", output_dir="/data/mode").t
 
 def test_without_the_provider_nothing_of_it_is_imported():
     subprocess.run([sys.executable, "-c", _WITHOUT], check=True, timeout=240, capture_output=True)
+
+
+class RunningTask:
+    """As much of a task instance as OpenLineage's provider asks for."""
+
+    dag_id, task_id, try_number, map_index = "dag", "extract", 1, -1
+    dag_run = SimpleNamespace(logical_date=datetime(2026, 11, 1, tzinfo=UTC), run_after=None)
+
+    def get_template_context(self):
+        return {"dag_run": self.dag_run}
+
+    def xcom_push(self, key, value):
+        pass
+
+
+@pytest.fixture
+def consumer(monkeypatch):
+    """Give OpenLineage a consumer in this process: ``consumer(refuse=503)``."""
+    started = []
+
+    def start(refuse=None):
+        receiver = Receiver(refuse)
+        started.append(receiver)
+        config = HttpConfig(url=receiver.url, endpoint="api/v1/lineage", retry={"total": 0})
+        client = OpenLineageClient(transport=HttpTransport(config))
+        listener = SimpleNamespace(adapter=OpenLineageAdapter(client=client))
+        monkeypatch.setattr(report_lineage, "get_openlineage_listener", lambda: listener)
+        monkeypatch.setattr(report_lineage.conf, "is_disabled", lambda: False)
+        return receiver
+
+    yield start
+    for receiver in started:
+        receiver.close()
+
+
+def test_each_report_is_told_with_the_tables_that_it_reads(tmp_path, sandbox, consumer):
+    receiver = consumer()
+    extraction(tmp_path).execute({"ti": RunningTask()})
+    told = {event["job"]["name"]: event for event in receiver.events}
+    assert told
+    assert {event["job"]["namespace"] for event in told.values()} == {
+        f"mode://{sandbox.mode.url.removeprefix('http://')}"
+    }
+    for name, event in told.items():
+        assert [one["name"] for one in event["outputs"]] == [name]
+        assert event["inputs"]
+        assert event["run"]["facets"]["parent"]["job"]["name"] == "dag.extract"
+
+
+def test_a_consumer_that_is_away_is_asked_once_and_fails_nothing(tmp_path, consumer, caplog):
+    receiver = consumer(refuse=503)
+    assert extraction(tmp_path).execute({"ti": RunningTask()})["rows"]["report"]
+    assert receiver.asked == 1
+    (line,) = [one for one in caplog.messages if "was not told" in one]
+    assert "503" in line
+
+
+def test_without_the_extra_sql_it_is_said_and_nothing_is_sent(tmp_path, consumer, caplog, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    receiver = consumer()
+    with caplog.at_level("INFO"):
+        extraction(tmp_path).execute({"ti": RunningTask()})
+    assert receiver.asked == 0
+    assert "pip install 'mode-catalog-provider[sql]'" in caplog.text
+
+
+def test_a_task_for_which_openlineage_is_switched_off_tells_nothing_of_reports(
+    tmp_path, consumer, monkeypatch
+):
+    receiver = consumer()
+    operator = extraction(tmp_path)
+    switched_off = f"{type(operator).__module__}.{type(operator).__name__}"
+    monkeypatch.setattr(report_lineage.conf, "disabled_operators", lambda: {switched_off})
+    operator.execute({"ti": RunningTask()})
+    assert receiver.asked == 0
+
+
+def test_hosts_of_modes_cloud_are_one_place():
+    hosts = ("https://modeanalytics.com", "https://app.mode.com", "https://www.mode.com")
+    assert {mode_namespace(host) for host in hosts} == {"mode://app.mode.com"}
+    assert mode_namespace("https://Mode.Intern:8443") == "mode://mode.intern:8443"

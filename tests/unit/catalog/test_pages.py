@@ -56,7 +56,5 @@ def test_a_long_walk_tells_once_a_minute_how_far_it_is(caplog: pytest.LogCapture
         )
         assert len(list(walked)) == Moving.total
     first, *others = [line for line in caplog.messages if line.startswith("So far")]
-    assert first.startswith(
-        f"So far: 2727 of {Moving.total} rows of getThings; 2727 a minute, about 13 min"
-    )
+    assert first.startswith(f"So far: 2727 of {Moving.total} rows of getThings; 2727 a minute, about 13 min")
     assert len(others) == service.asked // 6 - 1
