@@ -218,7 +218,8 @@ def _words_of_address(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return []
-    return _WORD.findall(unquote(f"{parts.path}/{parts.query}"))
+    # An application in the browser keeps its own path behind the #.
+    return _WORD.findall(unquote(f"{parts.path}/{parts.query}/{parts.fragment}"))
 
 
 def _id(value: Any) -> str | None:

@@ -22,6 +22,9 @@ _STALE_PAGES = 3
 # Rows beyond the announced total after which a walk gives up looking for the missing ones.
 _SLACK = 2000
 
+#: Different rows of one listing; whoever gives more does not come to an end.
+MOST_ROWS = 10_000_000
+
 
 def walk(
     api: CatalogApi,
@@ -60,6 +63,10 @@ def walk(
                     yield row
             different += fresh
             news.tell(different, pages.total)
+            if different > MOST_ROWS:
+                raise MalformedResponseError(
+                    f"Catalog's {field} does not end: it gave more than {MOST_ROWS} different rows."
+                )
             if pages.are_over(different, fresh):
                 break
         if pages.total is None or different >= pages.total:

@@ -112,5 +112,5 @@ def _time(value: Any) -> datetime | None:
         return _EPOCH + timedelta(milliseconds=int(value))
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedResponseError(
-            f"Catalog's getSources gave {value!r} as a time; milliseconds since 1970 were expected."
+            f"Catalog's getSources gave '{visible(value)}' as a time; milliseconds since 1970 were expected."
         ) from error

@@ -119,7 +119,8 @@ def _matrix(grants: list[Grant], report: RightsReport, *, asked: bool) -> list[s
         return ["Nobody may see this."] if asked else ["Nobody may see anything."]
     lines = [f"{'member':<20} {'level':<7} {'on':<28} through"]
     lines += [
-        f"{visible(one.member, 20):<20} {one.level:<7} {visible(one.name, 28):<28} {visible(one.through, 40)}"
+        f"{visible(one.member, 20):<20} {visible(one.level, 20):<7} {visible(one.name, 28):<28} "
+        f"{visible(one.through, 40)}"
         for one in grants
     ]
     if not asked and report.grants > len(grants):
@@ -131,7 +132,7 @@ def _matrix(grants: list[Grant], report: RightsReport, *, asked: bool) -> list[s
 
 def _changes(changes: tuple[RightChange, ...]) -> list[str]:
     lines = [
-        f"{visible(one.member)} {one.change} {one.after or one.before} on '{visible(one.name)}' "
+        f"{visible(one.member)} {one.change} {visible(one.after or one.before, 20)} on '{visible(one.name)}' "
         f"({visible(one.through)})"
         for one in changes
     ]

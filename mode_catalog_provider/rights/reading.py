@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from mode_catalog_provider.errors import (
     ConfigurationError,
@@ -26,6 +27,8 @@ from mode_catalog_provider.rights.store import RightsStore
 from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
+
+_ROUTES = {"collection": "spaces", "datasource": "data_sources"}
 
 #: Requests in flight; the throttle of the client decides how many go out.
 _IN_FLIGHT = 8
@@ -110,10 +113,13 @@ class RightsReading:
                 "workspace key, or give the key's owner View on them."
             )
         calls = [
-            *((f"groups/{token}/memberships", "group", token, name) for token, name in groups),
+            *(
+                (f"groups/{quote(token, safe='')}/memberships", "group", token, name)
+                for token, name in groups
+            ),
             *(
                 (
-                    f"{'spaces' if asset == 'collection' else 'data_sources'}/{token}/permissions",
+                    f"{_ROUTES[asset]}/{_quoted(token)}/permissions",
                     asset,
                     token,
                     name,
@@ -139,7 +145,7 @@ class RightsReading:
         for path in ("memberships", "memberships/lite"):
             try:
                 for row in self._rows(path, "memberships"):
-                    if isinstance(token := row.get("member_token"), str) and token:
+                    if token := _text(row.get("member_token")):
                         self._store.add_member(
                             token,
                             username=_text(row.get("username") or row.get("member_username")),
@@ -161,7 +167,7 @@ class RightsReading:
             self._refused("groups", None, None, error)
             return
         for row in rows:
-            if isinstance(token := row.get("token"), str) and token:
+            if token := _text(row.get("token")):
                 name = _text(row.get("name"))
                 self._store.add_team(token, name=name, state=_text(row.get("state")))
                 yield token, name
@@ -179,7 +185,7 @@ class RightsReading:
             row
             for page in self._client.pages("spaces", "spaces", params={"filter": "all"})
             for row in page
-            if row.get("space_type") != "private"
+            if (_text(row.get("space_type")) or "").lower() not in ("private", "personal")
         )
         yield from self._objects("collection", rows)
 
@@ -187,7 +193,7 @@ class RightsReading:
         self, asset: str, rows: Iterable[Mapping[str, Any]]
     ) -> Iterator[tuple[str, str, str | None]]:
         for row in rows:
-            if not isinstance(token := row.get("token"), str) or not token:
+            if not (token := _text(row.get("token"))):
                 continue
             name = _text(row.get("display_name")) or _text(row.get("name"))
             level = "restricted" if row.get("restricted") is True else _text(row.get("default_access_level"))
@@ -205,12 +211,21 @@ class RightsReading:
         if isinstance(rows, Exception):
             self._refused(part, token, name, rows)
             return
+        odd = 0
         for row in rows:
-            if part == "group":
-                if isinstance(member := row.get("member_token"), str) and member:
-                    self._store.add_membership(token, member)
-            elif (holder := _holder(row)) is not None:
+            holder = _member(row) if part == "group" else _holder(row)
+            if holder is None:
+                odd += 1
+            elif part == "group":
+                self._store.add_membership(token, self._store.member_token(holder[1]) or holder[1])
+            else:
                 self._store.add_entry(on=token, kind=holder[0], holder=holder[1], level=_level(row))
+        if odd:
+            # Whom they name is not known, so nothing can be concluded from who else is named.
+            what = f"{'group' if part == 'group' else 'rights on'} '{visible(name or token)}'"
+            why = f"{odd} of {len(rows)} entries of {what} do not say whom they are about."
+            self.not_read.append(NotRead(part=part, token=token, name=name, status=None, detail=why))
+            return
         self._store.mark_read("team" if part == "group" else "object", token)
 
     def _rows_or_refusal(self, call: tuple[str, str, str, str | None]) -> list[dict[str, Any]] | Exception:
@@ -254,7 +269,15 @@ def _listed(body: Mapping[str, Any], key: str | None, path: str) -> list[dict[st
             return []
         raise MalformedResponseError(f"Mode answered {path} with JSON that is not a listing.")
     rows = embedded.get(key) if key in embedded else next(filter(_is_list, embedded.values()), None)
-    return [row for row in rows or [] if isinstance(row, dict)] if _is_list(rows) or rows is None else []
+    if rows is None and not any(embedded.values()):
+        return []
+    if not _is_list(rows):
+        raise MalformedResponseError(f"Mode answered {path} with JSON in which there is no list.")
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _quoted(token: str) -> str:
+    return quote(token, safe="")
 
 
 def _is_list(value: Any) -> bool:
@@ -264,6 +287,8 @@ def _is_list(value: Any) -> bool:
 def _holder(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return who has a right: ``member`` or ``team``, and its token or username."""
     for name in ("accessor", "grantee", "subject", "holder"):
+        if isinstance(inner := row.get(name), Mapping):
+            row = {**{f"{name}_{key}": value for key, value in inner.items()}, **row}
         kind = _text(row.get(f"{name}_type"))
         token = next(
             (found for end in ("token", "username", "id") if (found := _text(row.get(f"{name}_{end}")))), None
@@ -271,17 +296,31 @@ def _holder(row: Mapping[str, Any]) -> tuple[str, str] | None:
         if kind and token:
             return ("team" if "group" in kind.lower() else "member"), token
     for name in ("accessor", "grantee", "user_group", "group", "account", "member", "user"):
-        links = row.get("_links")
-        link = links.get(name) if isinstance(links, Mapping) else None
-        href = _text(link.get("href")) if isinstance(link, Mapping) else None
-        if href:
-            return ("team" if "/groups/" in href or "group" in name else "member"), href.rstrip(
-                "/"
-            ).rpartition("/")[2]
+        if (last := _linked(row, name)) is not None:
+            href = row["_links"][name]["href"]
+            return ("team" if "/groups/" in href or "group" in name else "member"), last
+        if isinstance(inner := row.get(name), Mapping):
+            kind = f"{name} {_text(inner.get('type')) or ''}".lower()
+            if found := _text(inner.get("token")) or _text(inner.get("username")):
+                return ("team" if "group" in kind else "member"), found
     if group := _text(row.get("user_group_token") or row.get("group_token")):
         return "team", group
     if member := _text(row.get("member_token") or row.get("account_token") or row.get("member_username")):
         return "member", member
+    return None
+
+
+def _member(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the member of a group, in the form of :func:`_holder`."""
+    inner = row.get("member")
+    for found in (
+        _text(row.get("member_token")),
+        _text(inner.get("token")) if isinstance(inner, Mapping) else None,
+        _linked(row, "member"),
+        _text(row.get("member_username") or row.get("username")),
+    ):
+        if found:
+            return "member", found
     return None
 
 
@@ -296,14 +335,19 @@ def _linked(row: Mapping[str, Any], name: str) -> str | None:
     links = row.get("_links")
     link = links.get(name) if isinstance(links, Mapping) else None
     href = _text(link.get("href")) if isinstance(link, Mapping) else None
-    return href.rstrip("/").rpartition("/")[2] if href else None
+    return unquote(href.partition("?")[0].rstrip("/").rpartition("/")[2]) or None if href else None
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, bool) or value is None:
         return None
-    return str(value) if isinstance(value, str | int) and str(value) else None
+    if not isinstance(value, str | int):
+        return None
+    # JSON may carry half of a surrogate pair, SQLite may not.
+    return str(value).encode("utf-8", "replace").decode("utf-8").strip() or None
 
 
 def _flag(value: Any) -> int | None:
-    return int(value) if isinstance(value, bool) else None
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower())
+    return int(value) if value in (0, 1) and isinstance(value, int) else None

@@ -135,7 +135,9 @@ def _short(change: Change) -> str:
 
 
 def _sql_difference(change: Change, lines: int) -> list[str]:
-    told = difference(change.before, change.after, lines=lines)
+    # A query's SQL is what Mode sent, which may be nothing, or no text at all.
+    before, after = ("" if sql is None else str(sql) for sql in (change.before, change.after))
+    told = difference(before, after, lines=lines)
     return told.splitlines() or ["only space, comments or the case of words"]
 
 

@@ -193,6 +193,14 @@ def test_without_an_address_the_external_id_tells(catalog, tmp_path, external_id
     assert report.counts == NOTHING
 
 
+def test_an_address_whose_path_stands_behind_a_hash_tells_the_report(catalog, tmp_path):
+    snapshot = arrived(catalog, snapshot_of(tmp_path))
+    for row in catalog.dashboards:
+        row["url"] = row["url"].replace("/acme/", "/#/acme/")
+        row["externalId"] = "1"
+    assert compared(catalog, snapshot).matched_by == {"url": 4, "external_id": 0}
+
+
 def test_the_address_of_another_report_outweighs_an_equal_id(catalog, tmp_path):
     snapshot = arrived(catalog, snapshot_of(tmp_path))
     catalog.dashboards[0]["url"] = "https://app.mode.com/acme/reports/cccc00000000"

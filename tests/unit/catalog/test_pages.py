@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from mode_catalog_provider.catalog import pages
 from mode_catalog_provider.catalog.pages import walk
+from mode_catalog_provider.errors import MalformedResponseError
 
 
 class Moving:
@@ -58,3 +60,16 @@ def test_a_long_walk_tells_once_a_minute_how_far_it_is(caplog: pytest.LogCapture
     first, *others = [line for line in caplog.messages if line.startswith("So far")]
     assert first.startswith(f"So far: 2727 of {Moving.total} rows of getThings; 2727 a minute, about 13 min")
     assert len(others) == service.asked // 6 - 1
+
+
+@pytest.mark.parametrize("total", [None, 1])
+def test_a_listing_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, total: int | None) -> None:
+    class Endless:
+        def query(self, _document: str, variables: dict[str, Any], **_: Any) -> dict[str, Any]:
+            size, page = variables["nbPerPage"], variables["page"]
+            return {"data": [{"id": page * size + place} for place in range(size)], "totalCount": total}
+
+    monkeypatch.setattr(pages, "MOST_ROWS", 3_000)
+    service: Any = Endless()
+    with pytest.raises(MalformedResponseError, match="does not end"):
+        list(walk(service, "query", field="things", is_new=lambda _: True))

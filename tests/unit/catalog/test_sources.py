@@ -276,3 +276,11 @@ def test_a_source_is_pushed_to_xcom_as_json_scalars():
         "last_refreshed_at": "2026-11-20T12:00:00+00:00",
     }
     assert replace(SNOWFLAKE, last_refreshed_at=None).to_json()["last_refreshed_at"] is None
+
+
+def test_a_time_that_is_none_is_told_in_short_and_printable():
+    row = {"id": MODE_ID, "lastRefreshedAt": "\x1b[31m" + "x" * 100_000}
+    with pytest.raises(MalformedResponseError, match="as a time") as caught:
+        CatalogSource.from_graphql(row)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()

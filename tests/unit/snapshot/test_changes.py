@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +371,18 @@ def test_the_log_names_the_first_of_many_and_shows_how_sql_changed(tmp_path: Pat
     assert any("filter" in line and "paid" in line for line in lines)
     assert "**12 queries sql changed**: q00 (filter - status = " in text
     assert "and 10 more" in text
+
+
+@pytest.mark.parametrize("odd", [None, 7, 2.5, True], ids=repr)
+def test_sql_that_is_no_text_is_told_as_well(tmp_path: Path, odd: Any) -> None:
+    queries: list[list[Object]] = [
+        [("query", "q1", {"raw_query": sql, "report_token": "r"})] for sql in ("select 1", odd, "select 2")
+    ]
+    days = [day(tmp_path, number, rows) for number, rows in enumerate(queries)]
+    for before, after in pairwise(days):
+        with SnapshotDiff(before, after) as diff:
+            assert "1 sql changed" in "".join(log_lines(diff))
+            assert "sql changed" in as_markdown(diff)
 
 
 def test_strangers_names_are_nothing_but_text(tmp_path: Path) -> None:
