@@ -68,7 +68,9 @@ def _lines(report: ScheduleReport) -> list[str]:
         lines += [f"     {finding.message}" for finding in found[:_SHOWN]]
         if count > _SHOWN:
             lines.append(f"     ... and {count - _SHOWN} more; --json has them all.")
-    lines += ["", *(f"Not read: {sentence}" for sentence in report.not_read)]
+    lines += ["", *(f"Not read: {sentence}" for sentence in report.not_read[:_SHOWN])]
+    if (more := len(report.not_read) - _SHOWN) > 0:
+        lines.append(f"... and {more} more were not read; --json has them all.")
     if report.unknown:
         lines.append(
             f"Of {report.unknown} reports nobody knows whether they have schedules: this set was made by "

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mode_catalog_provider.errors import ForbiddenError, NotFoundError, ServiceError
+from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, NotFoundError, ServiceError
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.moments import spoken
 from mode_catalog_provider.refresh.runs import ModeRun, RunTarget, failure_reason, recent_runs
 from mode_catalog_provider.schedules.findings import Load, ScheduleFinding, ScheduleJudge
 from mode_catalog_provider.schedules.reports import KnownReport, inactive_members, known_reports
@@ -22,6 +23,9 @@ from mode_catalog_provider.snapshot.reader import Snapshot
 log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 8
+
+#: How far two clocks may be apart.
+_CLOCKS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +82,15 @@ def audit_schedules(
         reports have schedules, so a set without them gives no schedules, and says so.
     :param load: when the warehouse is loaded.
     :param now: clock.
-    :raises ModeCatalogError: anything but the refusal of one report.
+    :raises ConfigurationError: the load is still to come.
+    :raises ModeCatalogError: anything else but the refusal of one report.
     """
+    present = now()
+    if load.at is not None and load.at > present + _CLOCKS:
+        raise ConfigurationError(
+            f"The warehouse cannot have been loaded at {spoken(load.at)}: it is {spoken(present)} now. Correct "
+            "the time of the load; one without a zone is in UTC."
+        )
     before = client.statistics.requests
     reports = list(_concerned(snapshot))
     members, gone = inactive_members(snapshot)
@@ -89,7 +100,7 @@ def audit_schedules(
         "Asking for the schedules of %d reports, and about %d notebooks.", len(scheduled), len(notebooks)
     )
     judge = ScheduleJudge(
-        now=now(),
+        now=present,
         load=load,
         members=members,
         gone=gone,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from mode_catalog_provider.mode.pages import count_of
@@ -97,7 +98,7 @@ class Schedule:
             report=report,
             token=token,
             name=_text(row.get("name")),
-            frequency=_text(row.get("frequency")),
+            frequency=_frequency(row.get("frequency")),
             hour=_within(row.get("cron_hour"), 24),
             minute=_within(row.get("cron_minute"), 60),
             zone=_text(row.get("time_zone")),
@@ -122,6 +123,12 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _frequency(value: Any) -> str | None:
+    """Return Mode's word as it is written in its API; its pages write some with capitals and spaces."""
+    word = _text(value)
+    return word and "_".join(word.lower().replace("-", " ").replace("_", " ").split())
+
+
 def _within(value: Any, most: int) -> int | None:
     number = count_of(value)
     return number if number is not None and 0 <= number < most else None
@@ -131,4 +138,6 @@ def _creator(row: Mapping[str, Any]) -> str | None:
     links = row.get("_links")
     link = links.get("creator") if isinstance(links, Mapping) else None
     href = link.get("href") if isinstance(link, Mapping) else None
-    return href.rstrip("/").rpartition("/")[2] or None if isinstance(href, str) else None
+    if not isinstance(href, str):
+        return None
+    return unquote(href.partition("?")[0].rstrip("/").rpartition("/")[2]) or None

@@ -14,7 +14,7 @@ from tests.unit.snapshot.sets import vendor_files
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    shape = WorkspaceShape(collections=2, reports=6, members=3, personal_reports=0, nasty=False)
+    shape = WorkspaceShape(collections=2, reports=26, members=3, personal_reports=0, nasty=False)
     with Sandbox(shape=shape, mode=ModeSwitches(limiter="off")) as running:
         yield running
 
@@ -58,3 +58,18 @@ def test_a_time_that_is_none_is_refused(mode_catalog: CommandLine, tmp_path: Pat
     done = mode_catalog("schedules", "-d", tmp_path, "--loaded-at", "this morning")
     assert done.returncode == 3
     assert "is not a point in time" in done.stderr
+
+
+def test_of_many_reports_that_could_not_be_asked_about_the_first_are_named(
+    sandbox: Sandbox, mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    for report in sandbox.mode.world.reports:
+        sandbox.mode.add_schedule(report)
+    mode_catalog.json("extract", "-o", tmp_path)
+    sandbox.mode.switches.schedules = 403
+    done = mode_catalog("schedules", "-d", tmp_path)
+    assert done.returncode == 0
+    told = [line for line in done.stdout.splitlines() if line.startswith("Not read: ")]
+    assert len(told) == 20
+    more = len(sandbox.mode.world.reports) - 20
+    assert f"... and {more} more were not read; --json has them all." in done.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.options import ExtractionOptions
@@ -118,6 +119,19 @@ def test_unknown_fields_are_no_finding(
     sandbox.mode.add_schedule(reports[0], absent=names)
     checks = {check for check, _ in found(audit(Load(at=NOW)))}
     assert checks <= {"stale_results"}
+
+
+@pytest.mark.parametrize("word", ["Hourly", "every 15 minutes", "Every-30-Minutes", " HOURLY "])
+def test_how_often_it_runs_is_understood_as_people_write_it(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report], word: str
+) -> None:
+    sandbox.mode.add_schedule(reports[0], **fine(frequency=word))
+    assert [check for check, _ in found(audit())] == ["too_often"]
+
+
+def test_a_load_that_is_still_to_come_is_refused(audit: Callable[..., ScheduleReport]) -> None:
+    with pytest.raises(ConfigurationError, match="cannot have been loaded at 2027-11-20 08:00:00 UTC"):
+        audit(Load(at=NOW + timedelta(days=365)))
 
 
 def test_the_reason_of_a_failing_schedule_is_that_of_the_failed_query(
