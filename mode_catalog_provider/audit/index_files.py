@@ -33,7 +33,7 @@ def write_index(rows: Iterable[Row], paths: Iterable[StoragePath]) -> int:
     :return: how many rows.
     :raises ConfigurationError: a name ends in something else.
     """
-    targets = list(paths)
+    targets = list(dict.fromkeys(paths))
     check_names(path.name for path in targets)
     number = 0
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ _NAMED = 5
 
 def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -> Iterator[Finding]:
     """Reports that nobody edited, ran, viewed or scheduled since, as far as Mode says."""
-    since = _text(at - stale_after)
+    since = _text(_before(at, stale_after))
     # "changed" is moved by runs, so it bounds the last run where Mode does not tell it.
     found = facts.ask(
         """
@@ -39,7 +39,7 @@ def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -
 
 def unmaintained(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -> Iterator[Finding]:
     """Reports that are used although nobody has edited them for long: one finding for each collection."""
-    since = _text(at - stale_after)
+    since = _text(_before(at, stale_after))
     found = facts.ask(
         """
         SELECT collection, coalesce(collection.name, collection), json_group_array(report), sum(is_scheduled),
@@ -71,6 +71,13 @@ def unmaintained(facts: Facts, pages: Pages, *, stale_after: timedelta, at: date
             url=pages.of("collection", collection),
             group=f"{collection}",
         )
+
+
+def _before(at: datetime, duration: timedelta) -> datetime:
+    try:
+        return at - duration
+    except OverflowError:
+        return datetime.min.replace(tzinfo=at.tzinfo)
 
 
 def _text(moment: datetime) -> str:

@@ -184,7 +184,7 @@ class CatalogApi:
         """
         answer = self.query(_DASHBOARDS_COUNT, {"sourceId": source_id}, field="getDashboards", budget=budget)
         count = answer.get("totalCount") if isinstance(answer, dict) else None
-        if not isinstance(count, int):
+        if type(count) is not int or count < 0:
             raise MalformedResponseError("Catalog's getDashboards gave no totalCount.")
         return count
 

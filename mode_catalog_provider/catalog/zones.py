@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -66,8 +67,10 @@ def resolve(zone: str | None = None, *, ingest_url: str | None = None, api_url: 
         resolved = replace(resolved, ingest_url=ingest_url.strip().rstrip("/"))
     if api_url and api_url.strip():
         endpoint = api_url.strip().rstrip("/")
-        if not urlsplit(endpoint).path:
-            endpoint += GRAPHQL_PATH
+        # What is no URL is told by whoever uses it.
+        with suppress(ValueError):
+            if not urlsplit(endpoint).path:
+                endpoint += GRAPHQL_PATH
         resolved = replace(resolved, api_url=endpoint)
     return resolved
 

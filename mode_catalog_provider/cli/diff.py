@@ -8,6 +8,7 @@ from pathlib import Path
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, Output
 from mode_catalog_provider.cli.places import folder_of
+from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
 from mode_catalog_provider.snapshot.choice import LATEST, PREVIOUS, chosen_snapshot, kept_snapshots
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
@@ -61,7 +62,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 def _snapshot(arguments: argparse.Namespace, word: str, later: int | None) -> Snapshot:
     is_word = word in (LATEST, PREVIOUS) or parse_directory_name(word) is not None
     if not is_word or (not arguments.directory and Path(word).is_dir()):
-        return open_or_adopt(folder_of(word, "A snapshot"))
+        folder = folder_of(word, "A snapshot")
+        if not folder.exists():
+            raise SnapshotNotFoundError(
+                f"There is no {folder}. Name a snapshot by previous, latest, its timestamp or its folder."
+            )
+        return open_or_adopt(folder)
     if not arguments.directory:
         raise UsageError(f"-d/--directory is needed to find the snapshot '{word}'.")
     return chosen_snapshot(

@@ -23,8 +23,10 @@ def folder_of(location: str, flag: str) -> Path:
 
     :param location: a path, also a relative one, or a ``file://`` URL.
     :param flag: where it was given, for the message.
-    :raises UsageError: it is the URL of an object store.
+    :raises UsageError: it is empty, or the URL of an object store.
     """
+    if not location.strip():
+        raise UsageError(f"{flag} is empty.")
     if location.lower().startswith("file://"):
         return Path(str(staging_path(location)))
     if _HALF_A_URL.match(location):

@@ -12,6 +12,9 @@ from datetime import timedelta
 #: Seconds that somebody may want to wait; a platform cannot hold much more.
 _LONGEST = 366 * 86_400.0
 
+#: Days that somebody may want to look back; before that there were neither dates nor Mode.
+_LONGEST_LOOK = 36_525.0
+
 
 def _number(text: str) -> float:
     try:
@@ -61,19 +64,17 @@ def at_least_one(text: str) -> int:
 
 
 def hours(text: str) -> timedelta:
-    """A duration in hours, above zero."""
-    try:
-        return timedelta(hours=positive(text))
-    except OverflowError:
-        raise argparse.ArgumentTypeError("so many hours are too many") from None
+    """A duration in hours, above zero, of at most a hundred years."""
+    if (value := positive(text)) > _LONGEST_LOOK * 24:
+        raise argparse.ArgumentTypeError("so many hours are too many")
+    return timedelta(hours=value)
 
 
 def days(text: str) -> timedelta:
-    """A duration in days, above zero."""
-    try:
-        return timedelta(days=positive(text))
-    except OverflowError:
-        raise argparse.ArgumentTypeError("so many days are too many") from None
+    """A duration in days, above zero, of at most a hundred years."""
+    if (value := positive(text)) > _LONGEST_LOOK:
+        raise argparse.ArgumentTypeError("so many days are too many")
+    return timedelta(days=value)
 
 
 def assignment(text: str) -> tuple[str, str]:

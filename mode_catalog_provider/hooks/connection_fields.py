@@ -60,7 +60,7 @@ class ExtraFields:
             return None
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if isinstance(value, bool) or not 0 < number < float("inf"):
             raise self._refused(name, "a number above zero")

@@ -68,6 +68,13 @@ def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "h
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f"{what} '{visible(text)}' needs a scheme and a host, such as {example}.")
+    if " " in text or not text.isprintable():
+        raise ConfigurationError(
+            f"{what} '{visible(text)}' has a space or an invisible character in it. Type it again, "
+            f"such as {example}."
+        )
+    if port == 0:
+        raise ConfigurationError(f"{what} '{visible(text)}' has the port 0, which is none. Leave it out.")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{what}: the URL must not have a query or a fragment.")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):

@@ -38,9 +38,9 @@ from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.lineage_switch import tell_reports_of
 from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import (
+    rendered_count,
     rendered_days,
     rendered_mapping,
-    rendered_number,
     rendered_truth,
     rendered_words,
 )
@@ -205,7 +205,7 @@ class ModeExtractOperator(BaseOperator):
             if self.on_covered not in ("run", "skip"):
                 raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
             react = on_forbidden(self.on_forbidden)
-            keep = int(rendered_number("keep", self.keep or 0)) or None
+            keep = rendered_count("keep", self.keep or 0) or None
             output_dir = staging_path(self.output_dir, self.output_conn_id or None)
             with metered(self.hook.get_client()) as client:
                 self._client = client

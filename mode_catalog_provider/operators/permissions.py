@@ -25,7 +25,7 @@ from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
-from mode_catalog_provider.tasks.rendered import rendered_number, rendered_words
+from mode_catalog_provider.tasks.rendered import rendered_count, rendered_words
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.text import visible
 
@@ -112,7 +112,7 @@ class ModePermissionAuditOperator(BaseOperator):
                     client,
                     folder=layout.home / FOLDER,
                     expectations=Expectations(
-                        most_admins=int(rendered_number("most_admins", self.most_admins)),
+                        most_admins=rendered_count("most_admins", self.most_admins),
                         admins=rendered_words("admins", self.admins),
                         groups=rendered_words("groups", self.groups),
                     ),

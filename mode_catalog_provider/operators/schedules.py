@@ -136,9 +136,14 @@ class ModeScheduleAuditOperator(BaseOperator):
 
     def _every(self) -> timedelta:
         every = self.loaded_every
-        return (
-            every if isinstance(every, timedelta) else timedelta(hours=rendered_number("loaded_every", every))
-        )
+        day = timedelta(days=1)
+        if not isinstance(every, timedelta):
+            every = day * min(rendered_number("loaded_every", every) / 24, 1e6)
+        if not timedelta(0) < every <= 366 * day:
+            raise ConfigurationError(
+                f"loaded_every={self.loaded_every!r} must be more than zero hours, and at most a year."
+            )
+        return every
 
     def _snapshot(self) -> Snapshot:
         return given_or_newest(

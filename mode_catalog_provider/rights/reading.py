@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from mode_catalog_provider.errors import (
     ConfigurationError,
@@ -25,6 +25,7 @@ from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.pages import count_of
 from mode_catalog_provider.rights.store import RightsStore
 from mode_catalog_provider.text import visible
+from mode_catalog_provider.web_address import path_part
 
 log = logging.getLogger(__name__)
 
@@ -113,13 +114,10 @@ class RightsReading:
                 "workspace key, or give the key's owner View on them."
             )
         calls = [
-            *(
-                (f"groups/{quote(token, safe='')}/memberships", "group", token, name)
-                for token, name in groups
-            ),
+            *((f"groups/{path_part(token)}/memberships", "group", token, name) for token, name in groups),
             *(
                 (
-                    f"{_ROUTES[asset]}/{_quoted(token)}/permissions",
+                    f"{_ROUTES[asset]}/{path_part(token)}/permissions",
                     asset,
                     token,
                     name,
@@ -274,10 +272,6 @@ def _listed(body: Mapping[str, Any], key: str | None, path: str) -> list[dict[st
     if not _is_list(rows):
         raise MalformedResponseError(f"Mode answered {path} with JSON in which there is no list.")
     return [row for row in rows if isinstance(row, dict)]
-
-
-def _quoted(token: str) -> str:
-    return quote(token, safe="")
 
 
 def _is_list(value: Any) -> bool:

@@ -88,8 +88,8 @@ def audit_schedules(
     present = now()
     if load.at is not None and load.at > present + _CLOCKS:
         raise ConfigurationError(
-            f"The warehouse cannot have been loaded at {spoken(load.at)}: it is {spoken(present)} now. Correct "
-            "the time of the load; one without a zone is in UTC."
+            f"The warehouse cannot have been loaded at {spoken(load.at)}: it is {spoken(present)} now. "
+            "Correct the time of the load; one without a zone is in UTC."
         )
     before = client.statistics.requests
     reports = list(_concerned(snapshot))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mode_catalog_provider.errors import SnapshotError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
 from mode_catalog_provider.storage import (
     create_object,
@@ -46,6 +46,7 @@ class OutputFile:
     def __enter__(self) -> Self:
         with _full_disk_told(self._path):
             if is_local(self._path):
+                _check_target(self._path)
                 self._file = replace_private(_partial(self._path))
             else:
                 self._file = self._path.open("wb")
@@ -168,6 +169,15 @@ def _full_disk_told(path: StoragePath) -> Iterator[None]:
             f"{path.name} could not be written: {path.parent} takes no more ({error.strerror}). Make room "
             "there, keep fewer snapshots, or set the output directory to another place."
         ) from error
+
+
+def _check_target(path: Path) -> None:
+    """Refuse to put a file in the place of something that is none, such as ``/dev/stdout``."""
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "a device, a pipe or the like"
+        raise ConfigurationError(f"{path} is {kind}, and no file can take its place. Name a file.")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {path.parent} to write {path.name} to.")
 
 
 def _partial(path: Path) -> Path:

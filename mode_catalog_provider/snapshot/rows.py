@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,19 +28,30 @@ def rows_of(snapshot: Snapshot, asset: str) -> Iterator[dict[str, Any]]:
     :param snapshot: its files need not have been verified.
     :param asset: one of the five data assets.
     :raises SnapshotNotFoundError: the file is gone.
-    :raises SnapshotAlteredError: it is not one of rows.
+    :raises SnapshotAlteredError: it is not the one that was written; a changed byte may show only at the end.
     """
     entry = next(entry for entry in snapshot.manifest.files if entry.asset == asset)
     path = snapshot.file_path(entry)
     try:
         with path.open("rb") as file:
-            yield from json_rows(iter(lambda: file.read(_CHUNK), b""))
+            digest = hashlib.sha256()
+            yield from json_rows(_hashed(iter(lambda: file.read(_CHUNK), b""), digest))
     except FileNotFoundError as error:
         raise SnapshotNotFoundError(
             f"{path} is not there any more, though its manifest is. Take another snapshot."
         ) from error
     except (ValueError, RecursionError) as error:
         raise SnapshotAlteredError(f"{path} is not a whole {asset} file ({error}). Extract again.") from error
+    if digest.hexdigest() != entry.sha256:
+        raise SnapshotAlteredError(
+            f"{path} is not the file that was written: its hash is not that of the manifest. Extract again."
+        )
+
+
+def _hashed(chunks: Iterator[bytes], digest: Any) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
 def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:

@@ -14,6 +14,7 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.refresh.endpoint import checked_path
 from mode_catalog_provider.refresh.targets import Selection
 from mode_catalog_provider.tasks.rendered import (
+    rendered_count,
     rendered_mapping,
     rendered_number,
     rendered_truth,
@@ -88,14 +89,14 @@ class RefreshPolicy:
             seconds = min(seconds, max(hard - _CLOSING_SECONDS, hard / 2))
         return cls(
             refresh=refresh,
-            limit=_count("max_concurrent_runs", max_concurrent_runs, least=1) if wait else None,
+            limit=rendered_count("max_concurrent_runs", max_concurrent_runs, least=1) if wait else None,
             max_runs=_most("max_runs", max_runs),
             wait=wait,
             dry_run=rendered_truth("dry_run", dry_run),
             timeout=seconds,
             check_interval=_seconds("check_interval", check_interval),
             failure=failure,
-            max_failed=_count("max_failed", max_failed),
+            max_failed=rendered_count("max_failed", max_failed),
             cancel_on_kill=rendered_truth("cancel_on_kill", cancel_on_kill, default=True),
             annotate=wants_notes,
             parameters=rendered_mapping("parameters", parameters) or {},
@@ -148,14 +149,7 @@ def _stale_since(given: datetime | float | str | None, catalog_conn_id: str) -> 
 def _most(name: str, value: float | str | None) -> int | None:
     if value is None or str(value).strip() in {"", "None"}:
         return None
-    return _count(name, value)
-
-
-def _count(name: str, value: float | str, *, least: int = 0) -> int:
-    number = rendered_number(name, value)
-    if not number.is_integer() or number < least:
-        raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} or more.")
-    return int(number)
+    return rendered_count(name, value)
 
 
 def _seconds(name: str, value: timedelta | float | str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -13,6 +14,9 @@ from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import StoragePath
 from mode_catalog_provider.truth import WORDS, truth
+
+#: More than anybody looks back; there are no dates for much more.
+_LONGEST_DAYS = 36_525
 
 #: Digits of a Mode token.
 _TOKEN_DIGITS = 12
@@ -47,22 +51,35 @@ def rendered_number(name: str, value: float | str) -> float:
     :raises ConfigurationError: when it is neither.
     """
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{name}={value!r} is not a number.") from None
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigurationError(f"{name}={value!r} is not a number.")
+    return number
+
+
+def rendered_count(name: str, value: float | str, *, least: int = 0) -> int:
+    """Return a whole number, whether it is one or the text of one.
+
+    :param least: the smallest that makes sense, default 0.
+    :raises ConfigurationError: when it is none.
+    """
+    number = rendered_number(name, value)
+    if not number.is_integer() or number < least:
+        raise ConfigurationError(f"{name}={value!r} must be a whole number, {least} or more.")
+    return int(number)
 
 
 def rendered_days(name: str, value: timedelta | float | str) -> timedelta:
     """Return a length of time, whether it is one or a number of days (or the text of one).
 
-    :raises ConfigurationError: when it is neither.
+    :raises ConfigurationError: when it is neither, is negative, or more than a hundred years.
     """
-    if isinstance(value, timedelta):
-        return value
-    try:
-        return timedelta(days=rendered_number(name, value))
-    except (ValueError, OverflowError):
-        raise ConfigurationError(f"{name}={value!r} is not a number of days.") from None
+    days = value / timedelta(days=1) if isinstance(value, timedelta) else rendered_number(name, value)
+    if not 0 <= days <= _LONGEST_DAYS:
+        raise ConfigurationError(f"{name}={value!r} must be from 0 to {_LONGEST_DAYS} days.")
+    return value if isinstance(value, timedelta) else timedelta(days=days)
 
 
 def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, ...]:

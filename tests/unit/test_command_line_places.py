@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from mode_catalog_provider.cli.arguments import module_of, parser
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import Output
 from mode_catalog_provider.cli.places import folder_of
-from mode_catalog_provider.cli.values import seconds
+from mode_catalog_provider.cli.values import days, hours, seconds
 from mode_catalog_provider.errors import ConfigurationError
 
 COMMANDS = {
@@ -39,6 +41,24 @@ def test_a_file_location_keeps_what_an_address_would_not() -> None:
     assert folder_of("FILE:///data/a", "-o") == Path("/data/a")
     with pytest.raises(ConfigurationError, match="names the host 'nas'"):
         folder_of("file://nas/data", "-o")
+
+
+@pytest.mark.parametrize("location", ["", " "])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_empty_folder_is_not_the_one_that_the_shell_is_in(command: str, location: str) -> None:
+    arguments = parser().parse_args([command, *COMMANDS[command], location])
+    with pytest.raises(UsageError, match="is empty"):
+        module_of(command).run(arguments, Output(quiet=True, as_json=False))
+
+
+@pytest.mark.parametrize("read", [days, hours])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "99999999", "1e30", ""])
+def test_a_time_to_look_back_is_above_zero_and_at_most_a_hundred_years(
+    read: Callable[[str], timedelta], text: str
+) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        read(text)
+    assert read("876600" if read is hours else "36525") == timedelta(days=36525)
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e30", "a"])

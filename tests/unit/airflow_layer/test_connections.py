@@ -92,6 +92,13 @@ def test_a_connection_written_as_a_url_keeps_its_port(mode: Any, uri: str, addre
         ({"host": "", "port": 8443}, "a port but no host"),
         ({"host": "mode.corp.example"}, r"needs a scheme and a host, such as https://app\.mode\.com"),
         ({"host": "https://mode.corp.example:99999"}, r"looks like https://app\.mode\.com"),
+        ({"host": "https://mode.corp.example:0"}, "has the port 0"),
+        (
+            {"host": "https://mode.corp.example\u200b"},
+            r"example\\u200b' has a space or an invisible character",
+        ),
+        ({"host": "https://mode corp.example"}, "has a space or an invisible character"),
+        ({"host": "https://mode.corp.example/a b"}, "has a space or an invisible character"),
     ],
 )
 def test_what_contradicts_or_means_nothing_is_refused(mode: Any, changes: dict[str, Any], said: str) -> None:
@@ -111,6 +118,16 @@ def test_standard_fields_that_catalog_has_no_use_for_are_refused(
 
 def test_a_port_that_airflows_form_left_at_zero_is_none(catalog: Any) -> None:
     assert catalog(port=0, host="", schema="").get_api().zone.name == "EU"
+
+
+@pytest.mark.parametrize("field", ["ingest_url", "api_url"])
+@pytest.mark.parametrize(
+    "address", ["https://[::1", "https://api.example:x", "https://api.example\ufeff", "api"]
+)
+def test_an_address_of_ones_own_that_is_none_is_told(catalog: Any, field: str, address: str) -> None:
+    hook = catalog(extra={"source_id": ID, field: address})
+    with pytest.raises(ConfigurationError, match=r"not a URL|invisible character|needs a scheme"):
+        hook.get_api() if field == "api_url" else hook.get_ingest()
 
 
 def test_addresses_of_ones_own_keep_their_ports(catalog: Any) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.tasks.rendered import (
+    rendered_count,
     rendered_days,
     rendered_mapping,
     rendered_number,
@@ -83,12 +84,25 @@ def test_numbers_may_be_texts():
         rendered_number("max_shrink", "much")
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", float("nan"), -float("inf"), 10**400, True, None, "", [3]])
+def test_what_is_no_number_is_refused_by_its_name(value):
+    with pytest.raises(ConfigurationError, match="max_shrink="):
+        rendered_number("max_shrink", value)
+
+
+@pytest.mark.parametrize("value", ["2.7", 2.7, -1, "-1", "nan", 10**400, True])
+def test_what_is_no_whole_number_is_refused_by_its_name(value):
+    with pytest.raises(ConfigurationError, match="keep="):
+        rendered_count("keep", value)
+    assert rendered_count("keep", "3") == rendered_count("keep", 3.0) == 3
+
+
 @pytest.mark.parametrize("value", [timedelta(days=1.5), 1.5, "1.5"])
 def test_a_length_of_time_may_be_a_number_of_days(value):
     assert rendered_days("full_refresh_after", value) == timedelta(hours=36)
 
 
-@pytest.mark.parametrize("value", ["a week", "nan", "1e300", None])
+@pytest.mark.parametrize("value", ["a week", "nan", "1e300", None, -1, 40_000, timedelta.max, -timedelta(1)])
 def test_what_is_no_number_of_days_is_refused_by_its_name(value):
     with pytest.raises(ConfigurationError, match="full_refresh_after"):
         rendered_days("full_refresh_after", value)

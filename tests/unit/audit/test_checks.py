@@ -195,6 +195,7 @@ def test_a_report_that_nobody_changed_for_so_long_is_stale(workspace):
     workspace.report("undated", REVENUE, created_at=None)
     assert found(workspace, "stale") == ["old"]
     assert found(workspace, "stale", stale_after=timedelta(days=1000)) == []
+    assert found(workspace, "stale", stale_after=timedelta.max) == []
 
 
 @pytest.mark.parametrize(

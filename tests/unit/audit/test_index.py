@@ -9,6 +9,7 @@ import sqlite3
 import pytest
 
 from mode_catalog_provider.audit.index import COLUMNS
+from mode_catalog_provider.audit.index_files import write_index
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import ConfigurationError
@@ -112,3 +113,9 @@ def test_another_ending_is_refused_before_anything_is_read(indexed):
 def test_an_index_of_nothing_is_a_table_without_rows(indexed):
     (path,) = indexed(".json")
     assert json.loads(path.read_bytes()) == []
+
+
+def test_a_file_that_is_named_twice_is_written_once(tmp_path):
+    path = tmp_path / "index.json"
+    assert write_index([dict.fromkeys(COLUMNS, "x")], [path, path]) == 1
+    assert len(json.loads(path.read_bytes())) == 1

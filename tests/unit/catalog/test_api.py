@@ -210,6 +210,14 @@ def test_dashboards_of_a_source_are_counted(catalog, new_api):
     assert new_api().dashboards_count(catalog.source_id) == 2
 
 
+@pytest.mark.parametrize("count", [None, True, -1, "3", 3.5, []])
+def test_a_count_that_is_none_is_a_malformed_answer(catalog, new_api, count):
+    body = {"data": {"getDashboards": {"totalCount": count}}}
+    catalog.fault(GRAPHQL, body=json.dumps(body).encode(), times=None)
+    with pytest.raises(MalformedResponseError, match="no totalCount"):
+        new_api().dashboards_count(catalog.source_id)
+
+
 # -- errors -------------------------------------------------------------------------------------------------
 
 

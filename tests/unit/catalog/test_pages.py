@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from mode_catalog_provider.catalog import pages
+from mode_catalog_provider.catalog.api import EmptyAnswerError
 from mode_catalog_provider.catalog.pages import walk
 from mode_catalog_provider.errors import MalformedResponseError
 
@@ -29,7 +31,7 @@ class Moving:
         return {"data": rows, "totalCount": self.total}
 
 
-def test_rows_that_come_twice_do_not_end_a_walk_before_its_last_new_row() -> None:
+def new_ones() -> Callable[[dict[str, Any]], bool]:
     seen: set[int] = set()
 
     def is_new(row: dict[str, Any]) -> bool:
@@ -37,8 +39,12 @@ def test_rows_that_come_twice_do_not_end_a_walk_before_its_last_new_row() -> Non
         seen.add(row["id"])
         return new
 
+    return is_new
+
+
+def test_rows_that_come_twice_do_not_end_a_walk_before_its_last_new_row() -> None:
     service: Any = Moving()
-    rows = list(walk(service, "query", field="things", is_new=is_new))
+    rows = list(walk(service, "query", field="things", is_new=new_ones()))
     assert len(rows) == Moving.total
     assert service.asked <= Moving.total * 11 // 10 // 500 + 2, "one walk is enough"
 
@@ -73,3 +79,16 @@ def test_a_listing_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, 
     service: Any = Endless()
     with pytest.raises(MalformedResponseError, match="does not end"):
         list(walk(service, "query", field="things", is_new=lambda _: True))
+
+
+def test_the_smallest_pages_are_tried_before_a_listing_is_given_up() -> None:
+    class Slow:
+        def query(self, _document: str, variables: dict[str, Any], **_: Any) -> dict[str, Any]:
+            size, page = variables["nbPerPage"], variables["page"]
+            if size > 20:
+                raise EmptyAnswerError("neither data nor errors")
+            return {"data": [{"id": n} for n in range(page * size, min((page + 1) * size, 50))]}
+
+    service: Any = Slow()
+    rows = list(walk(service, "query", field="things", is_new=new_ones()))
+    assert [row["id"] for row in rows] == list(range(50))

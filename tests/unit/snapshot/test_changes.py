@@ -14,6 +14,7 @@ from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotMismatchE
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import changes_between
+from mode_catalog_provider.snapshot.choice import PREVIOUS, chosen_snapshot, kept_snapshots
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
 from mode_catalog_provider.snapshot.kept import KEPT, KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory
@@ -424,3 +425,23 @@ def test_memory_does_not_grow_with_the_workspace(tmp_path: Path) -> None:
 
     small, large = peak(700), peak(2_800)
     assert large < small * 1.3
+
+
+@pytest.mark.parametrize("content", [b"[]", b"[\n]\n"])
+def test_a_file_that_was_emptied_is_no_workspace_in_which_all_was_deleted(
+    tmp_path: Path, content: bytes
+) -> None:
+    before = day(tmp_path, 0, [("report", "r1", REPORT)])
+    after = day(tmp_path, 1, [("report", "r1", REPORT)])
+    entry = next(entry for entry in after.manifest.files if entry.asset == "report")
+    path = Path(str(after.file_path(entry)))
+    path.write_bytes(content)
+    with pytest.raises(SnapshotAlteredError, match="is not the file that was written"):
+        list(changes_between(before, after))
+
+
+def test_the_first_snapshot_has_no_previous_one(tmp_path: Path) -> None:
+    only = day(tmp_path, 0, [])
+    kept = kept_snapshots(only.directory)
+    with pytest.raises(SnapshotNotFoundError, match="can be told after the next extraction"):
+        chosen_snapshot(PREVIOUS, kept)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from mode_catalog_provider.contract import DATA_ASSETS, KEYS, contract_row
 from mode_catalog_provider.errors import ConfigurationError
@@ -118,3 +119,11 @@ def test_entries_of_a_directory_are_those_of_now(root: StoragePath) -> None:
         file.write(b"x")
     assert list(entries(root)) == ["a"]
     assert entries(root / "a") == {}
+
+
+def test_what_another_process_has_written_since_is_seen(s3_folder: UPath) -> None:
+    (s3_folder / "1.manifest").write_bytes(b"x")
+    assert set(entries(s3_folder)) == {"1.manifest"}
+    other = UPath(str(s3_folder), **s3_folder.storage_options, skip_instance_cache=True)
+    (other / "2.manifest").write_bytes(b"x")
+    assert set(entries(s3_folder)) == {"1.manifest", "2.manifest"}

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY
-from mode_catalog_provider.errors import LockLostError, SnapshotError
+from mode_catalog_provider.errors import ConfigurationError, LockLostError, SnapshotError
 from mode_catalog_provider.snapshot.layout import (
     FACT_ASSETS,
     Layout,
@@ -30,6 +30,7 @@ from mode_catalog_provider.snapshot.layout import (
     manifest_name,
 )
 from mode_catalog_provider.snapshot.manifest import Manifest
+from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 from tests.unit.snapshot.sets import AT, HOST, ROWS, WORKSPACE, finish, new_writer, row_of, write_set
@@ -339,3 +340,36 @@ def test_a_set_named_after_a_time_to_come_is_told(tmp_path: Path, caplog: pytest
         assert writer.timestamp == 2_208_988_806
     assert "2040-01-01" in caplog.text
     assert str(tmp_path) in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["a directory", "a pipe", "a link to a device"])
+def test_no_file_takes_the_place_of_what_is_none(tmp_path, kind):
+    path = tmp_path / "report.html"
+    if kind == "a directory":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    before = path.lstat()
+    with pytest.raises(ConfigurationError, match="no file can take its place"), OutputFile(path):
+        pass
+    assert path.lstat() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path):
+    path = tmp_path / "typo" / "report.html"
+    with pytest.raises(ConfigurationError, match=r"There is no folder .*typo to write report\.html to"):
+        OutputFile(path).__enter__()
+
+
+def test_what_was_written_before_a_fault_does_not_stay(tmp_path):
+    def broken():
+        with OutputFile(tmp_path / "report.html") as output:
+            output.write(b"half")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        broken()
+    assert list(tmp_path.iterdir()) == []
