@@ -111,6 +111,12 @@ def test_an_airflow_that_does_not_tell_its_mark_takes_nothing_over_early(directo
     lock.check(Lease.from_json(lease))
 
 
+def test_a_word_that_is_no_policy_is_refused_before_anything_is_taken(directory, lock):
+    with pytest.raises(AirflowFailException, match="conflict='typo' is not known; use one of"):
+        acquiring(directory, conflict="typo").execute(context())
+    assert lock.state() is None
+
+
 def test_a_refusal_says_how_to_free_the_lock(directory, lock):
     lock.try_acquire(Holder.here("mode-catalog"))
     with pytest.raises(AirflowFailException, match=f"mode-catalog unlock --lock {directory}$"):

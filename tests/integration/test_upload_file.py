@@ -6,8 +6,9 @@ import tracemalloc
 
 import pytest
 
-from mode_catalog_provider.catalog.push_files import push_file
+from mode_catalog_provider.catalog.push_files import push_file, push_folder
 from mode_catalog_provider.errors import (
+    ConfigurationError,
     LockLostError,
     SnapshotIncompleteError,
     SnapshotNotFoundError,
@@ -110,3 +111,19 @@ def test_a_large_file_is_sent_in_constant_memory_even_when_it_is_sent_twice(cata
     (upload,) = catalog.uploads
     assert upload.size == 100 * MB
     assert peak < 16 * MB
+
+
+def test_every_csv_and_json_file_of_a_folder_is_pushed_and_nothing_else(catalog, staging):
+    for name in ("b.csv", "a.json", "notes.txt", ".hidden"):
+        (staging / name).write_bytes(b"{}")
+    result = push_folder(folder=staging, ingest=new_ingest(catalog, file_type="WAREHOUSE"))
+    assert result.pushed == ["a.json", "b.csv"]
+    assert result.bytes == 4
+    assert sorted(stored(catalog)) == ["a.json", "b.csv"]
+
+
+def test_a_folder_is_nothing_that_dbt_would_be_uploaded_from(catalog, staging):
+    (staging / "manifest.json").write_bytes(b"{}")
+    with pytest.raises(ConfigurationError, match="name it with -f"):
+        push_folder(folder=staging, ingest=new_ingest(catalog, file_type="DBT"))
+    assert stored(catalog) == {}

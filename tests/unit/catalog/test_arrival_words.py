@@ -55,6 +55,10 @@ def test_only_the_report_whose_queries_are_hidden_is_said_to_have_some() -> None
     ]
 
 
+def test_a_report_of_which_nothing_else_is_known_reads_no_dataset() -> None:
+    assert reasons().of_report([query("a")]).word == "unknown"
+
+
 def test_being_told_to_stop_is_no_table_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> frozenset[str]:
         raise CancelledError("told to stop")

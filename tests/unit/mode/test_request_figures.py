@@ -40,6 +40,7 @@ from tests.unit.mode.conftest import Connect
 def test_a_path_is_told_by_its_shape_in_one_of_a_few_words(path: str, operation: str) -> None:
     assert operation_of(path) == operation
     assert operation in OPERATIONS
+    assert list(OPERATIONS) == sorted(OPERATIONS)
 
 
 @pytest.mark.parametrize(
