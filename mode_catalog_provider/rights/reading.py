@@ -269,7 +269,7 @@ def _listed(body: Mapping[str, Any], key: str | None, path: str) -> list[dict[st
     rows = embedded.get(key) if key in embedded else next(filter(_is_list, embedded.values()), None)
     if rows is None and not any(embedded.values()):
         return []
-    if not _is_list(rows):
+    if not isinstance(rows, list):
         raise MalformedResponseError(f"Mode answered {path} with JSON in which there is no list.")
     return [row for row in rows if isinstance(row, dict)]
 
