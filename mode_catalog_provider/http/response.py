@@ -150,7 +150,8 @@ def _is_status(said: str, status: int) -> bool:
     except ValueError:
         phrase = ""
     words = (str(status), "http", "status", "code", "error", *phrase.split())
-    return set(re.findall(r"\w+", said.lower())) <= {word.lower() for word in words}
+    said_words = re.findall(r"\w+", said.lower())
+    return str(status) in said_words and set(said_words) <= {word.lower() for word in words}
 
 
 def whole_number(text: str | None) -> int | None:

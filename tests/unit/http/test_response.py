@@ -60,7 +60,7 @@ def test_what_is_not_json_is_malformed(body: bytes | str) -> None:
         ("", ""),
         ("upstream\r\n  failed\t\x00!", "upstream failed !"),
         ('{"message": "status 404"}', ""),
-        ('{"message": "Not Found"}', ""),
+        ('{"message": "Not Found"}', "Not Found"),
         ("Error 404: not found.", ""),
         ('{"errors": "status 500"}', "status 500"),
         ("<html><body>Sign in</body></html>", "a web page, not an answer of the API"),
