@@ -22,6 +22,7 @@ from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
 from mode_catalog_provider.http.session import HttpSession
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
+from mode_catalog_provider.mode.clocks import ClockCheck
 from mode_catalog_provider.mode.credentials import Authority, CredentialKeeper
 from mode_catalog_provider.mode.endpoint import ModeEndpoint
 from mode_catalog_provider.mode.hosts import Address
@@ -59,6 +60,7 @@ class ModeRequests:
         self._throttle = throttle
         self._stop = stop
         self._statistics = statistics
+        self._clocks = ClockCheck()
         connect = partial(
             HttpSession, service="Mode", statistics=statistics, max_bytes=endpoint.max_response_bytes
         )
@@ -91,6 +93,7 @@ class ModeRequests:
                 # The location repeats the query.
                 params = None
             elif 200 <= answer.status < 300:
+                self._clocks.look(answer.headers.get("Date"))
                 return answer
             else:
                 self._statistics.count(refused_by_limiter=int(answer.status == 429))

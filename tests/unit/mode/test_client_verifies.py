@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 
 import pytest
 
@@ -102,3 +103,26 @@ def test_a_name_from_elsewhere_is_shown_short(server: RawServer) -> None:
         client.verify()
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        (b"Sat, 20 Nov 2010 05:30:00 GMT", "fast"),
+        (b"Fri, 20 Nov 2099 05:30:00 GMT", "slow"),
+        (formatdate(usegmt=True).encode(), None),
+        (b"yesterday", None),
+        (b"Fri, 31 Dec 9999 23:59:59 -2359", None),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_once(
+    server: RawServer, caplog: pytest.LogCaptureFixture, date: bytes, told: str | None
+) -> None:
+    answer = HEAD + b"Date: %s\r\nContent-Length: %d\r\n\r\n" % (date, len(BODY)) + BODY
+    server.answers(answer)
+    with client_of(server.url) as client:
+        for _ in range(2):
+            client.verify()
+    lines = [line for line in caplog.messages if "This machine's clock says" in line]
+    assert len(lines) == (1 if told else 0)
+    assert told is None or f" {told}. Set it right" in lines[0]
