@@ -21,10 +21,15 @@ def tell_reports_of(manifest: StoragePath, operator: BaseOperator, context: Cont
     :param context: of the running task.
     """
     try:
-        from mode_catalog_provider.tasks.report_lineage import tell_report_tables
+        from airflow.providers.openlineage import conf
     except ImportError:
         return  # the provider is not installed
     try:
+        if conf.is_disabled():
+            return
+        # Half a second, for who listens only.
+        from mode_catalog_provider.tasks.report_lineage import tell_report_tables
+
         tell_report_tables(operator, context, open_snapshot(manifest))
     except Exception as error:
         # The snapshot is made; a consumer of lineage that is away is no reason to make another.

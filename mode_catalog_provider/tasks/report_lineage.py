@@ -43,14 +43,14 @@ _PRODUCER = f"urn:mode-catalog-provider:{__version__}"
 
 
 def tell_report_tables(operator: BaseOperator, context: Context, snapshot: Snapshot) -> None:
-    """Send the events, where OpenLineage is set up and wants them of this task; fail nothing.
+    """Send the events, where they are wanted of this task.
 
     :param operator: the task's operator.
     :param context: of the running task.
     :param snapshot: the one that was just made.
     """
     ti: Any = context.get("ti")
-    if ti is None or conf.is_disabled() or not _is_wanted(operator, ti):
+    if ti is None or not _is_wanted(operator, ti):
         return
     host, workspace = snapshot.manifest.host, snapshot.manifest.workspace
     log.info("Looking for the warehouse tables that the reports read, for OpenLineage.")
