@@ -61,12 +61,13 @@ def test_who_comes_second_gets_a_folder_that_names_its_host_and_keeps_it(tmp_pat
     assert stage(tmp_path, PRIVATE, 1005) == tmp_path / "acme@mode.corp.example_8443"
 
 
-def test_of_a_folder_that_two_hosts_have_shared_the_first_keeps_it(tmp_path):
-    for timestamp, host in [(1001, CLOUD), (1002, PRIVATE), (1003, CLOUD), (1004, PRIVATE)]:
-        stage(tmp_path, host, timestamp, into=tmp_path / "acme")
-    assert stage(tmp_path, PRIVATE, 1005) == tmp_path / "acme@mode.corp.example_8443"
-    shutil.rmtree(tmp_path / "acme" / "1001")
-    assert stage(tmp_path, CLOUD, 1006) == tmp_path / "acme"
+@pytest.mark.parametrize("first", range(1001, 1009))
+def test_of_a_folder_that_two_hosts_have_shared_the_first_keeps_it(tmp_path, first):
+    for later, host in enumerate([CLOUD, PRIVATE, CLOUD, PRIVATE]):
+        stage(tmp_path, host, first + later, into=tmp_path / "acme")
+    assert stage(tmp_path, PRIVATE, first + 4) == tmp_path / "acme@mode.corp.example_8443"
+    shutil.rmtree(tmp_path / "acme" / str(first))
+    assert stage(tmp_path, CLOUD, first + 5) == tmp_path / "acme"
 
 
 def test_a_damaged_snapshot_says_nothing_about_whose_folder_it_is(tmp_path):

@@ -315,6 +315,7 @@ def test_counters_become_usage(tmp_path: Path) -> None:
             for one in diff.usage()
         ] == [("a", 4, 3, 2.0, 1.5), ("b", 1, None, 0.5, None), ("f", 0, 4, 0.0, 2.0)]
         assert [one["token"] for one in diff.usage(by="runs", limit=2)] == ["f", "a"]
+        assert [line for line in log_lines(diff) if "viewed" in line] == ["Most viewed: Sales (4), Sales (1)"]
 
 
 def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
@@ -334,6 +335,7 @@ def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
         }
     ]
     assert document["usage"][0]["views"] == 2
+    assert document["format_version"] == 1
     assert {one["change"] for one in document["changes"]} <= CHANGE_WORDS.keys()
 
 
