@@ -34,6 +34,11 @@ def private_database(*, cache: int) -> sqlite3.Connection:
     return database
 
 
+def database_at(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    """Open, or create, a database in a file; a full disk is told as by :func:`private_database`."""
+    return sqlite3.connect(path, isolation_level=None, factory=_PrivateDatabase)
+
+
 class RowStore:
     """Encoded rows in a :func:`private_database`, which takes about the space of the finished files."""
 

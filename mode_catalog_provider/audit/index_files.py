@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from mode_catalog_provider.audit.index import COLUMNS, Row
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.scratch import database_at
 from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.storage import StoragePath
 
@@ -110,7 +110,7 @@ def _json(path: StoragePath) -> Iterator[Put]:
 def _sqlite(path: StoragePath) -> Iterator[Put]:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "index.sqlite"
-        database = sqlite3.connect(made, isolation_level=None)
+        database = database_at(made)
         try:
             columns = ", ".join(COLUMNS)
             # The names are those of this module.

@@ -20,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from mode_catalog_provider.cli.arguments import parser
 
+    # Who closed them (`>&-`) wants to hear nothing.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no such letter gets its number.
         if hasattr(stream, "reconfigure"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,3 +85,13 @@ def test_a_folder_that_is_not_there_is_told_in_one_short_sentence(command: str, 
     assert done.returncode == 5
     assert f"There is no {folder}" in done.stderr
     assert "workers" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_who_closed_an_output_gets_the_exit_code_all_the_same(closed: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mode_catalog_provider.cli", "diff", "-d", str(tmp_path)],
+        preexec_fn=lambda: os.close(closed),
+        check=False,
+    )
+    assert done.returncode == 5

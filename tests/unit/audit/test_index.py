@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import sqlite3
+import sys
 
 import pytest
 
@@ -12,7 +14,7 @@ from mode_catalog_provider.audit.index import COLUMNS
 from mode_catalog_provider.audit.index_files import write_index
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.workspace import audit_snapshot
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from tests.unit.audit.workspaces import AT, REVENUE, TICKETS
 
 
@@ -119,3 +121,16 @@ def test_a_file_that_is_named_twice_is_written_once(tmp_path):
     path = tmp_path / "index.json"
     assert write_index([dict.fromkeys(COLUMNS, "x")], [path, path]) == 1
     assert len(json.loads(path.read_bytes())) == 1
+
+
+def test_a_temporary_disk_that_is_full_is_told(tmp_path, monkeypatch):
+    # Python would leave half a file of bytecode where it may not write a whole one.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(SnapshotError, match="could not be kept on the temporary disk"):
+            write_index((dict.fromkeys(COLUMNS, "x" * 999) for _ in range(99)), [tmp_path / "index.sqlite"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
