@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import get_current_context, task
@@ -9,6 +10,8 @@ from airflow.sdk import get_current_context, task
 from mode_catalog_provider.operators.extract import COVERED_BY
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
+
+log = logging.getLogger(__name__)
 
 #: Tasks that only tell something: the run is good without them.
 REPORTS = frozenset({"what_changed"})
@@ -21,6 +24,7 @@ def confirm_outcome() -> None:
     A run that is marked as failed still runs its teardowns, its other tasks become skipped, and Airflow then
     judges it by its last task: skipped would be green. So the last task is this teardown.
     """
+    log.info("Looking whether this run did what it is for.")
     ti: Any = get_current_context()["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
     states = {task_id: state for task_id, state in states.items() if task_id not in REPORTS}
@@ -31,6 +35,12 @@ def confirm_outcome() -> None:
     failed = sorted(task_id for task_id, state in states.items() if state == "failed")
     followed = any(state == "upstream_failed" for state in states.values())
     if not (failed or followed) and (states.get("upload") == "success" or is_covered):
+        log.info(
+            "Outcome: %s, and nothing else failed.",
+            "the upload succeeded"
+            if states.get("upload") == "success"
+            else "another run's snapshot is enough",
+        )
         return
     match failed:
         case []:
