@@ -21,6 +21,7 @@ from airflow.sdk.module_loading import import_string
 from mode_catalog_provider.errors import CancelledError, LockError, ModeCatalogError
 from mode_catalog_provider.lock import Clocks, Holder, Lease, RunLock
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock
+from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.triggers import lock as lock_trigger
 from mode_catalog_provider.triggers.lock import RunLockTrigger
@@ -155,6 +156,19 @@ def test_a_wait_is_deferred_and_its_event_brings_the_lock(directory, lock):
     assert event["status"] == "free"
     resumed = getattr(acquiring(directory), deferred.value.method_name)
     assert resumed(context(), event=json.loads(json.dumps(event)))["generation"] == 2
+
+
+def test_a_task_that_must_wait_is_counted_and_one_that_need_not_is_not(directory, lock, monkeypatch):
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "count", lambda metric, *_, **__: counted.append(metric.name))
+    lock.release(lock.try_acquire(Holder.here("mode-catalog")))
+    acquiring(directory).execute(context())
+    assert metrics.LOCK_WAITS.name not in counted
+    lock.free(lock.state())
+    lock.try_acquire(Holder.here("mode-catalog"))
+    with pytest.raises(TaskDeferred):
+        acquiring(directory).execute(context())
+    assert counted.count(metrics.LOCK_WAITS.name) == 1
 
 
 def test_whoever_loses_the_race_after_the_wait_waits_on_with_the_same_deadline(directory, lock):
