@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from mode_catalog_provider.errors import SnapshotError
@@ -99,27 +98,30 @@ def token_bytes(token: str) -> bytes:
 class _PrivateDatabase(sqlite3.Connection):
     """Says in our words what a full disk is to SQLite."""
 
+    # Called for each row: a context manager would cost more than most statements.
     def execute(self, *args: Any) -> sqlite3.Cursor:
-        with _full_disk_explained():
+        try:
             return super().execute(*args)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+                raise
+            raise _full_disk(error) from error
 
     def executemany(self, *args: Any) -> sqlite3.Cursor:
-        with _full_disk_explained():
+        try:
             return super().executemany(*args)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+                raise
+            raise _full_disk(error) from error
 
 
-@contextmanager
-def _full_disk_explained() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
-            raise
-        raise SnapshotError(
-            f"What was read could not be kept on the temporary disk, {_temporary_folder()} ({error}). An "
-            "extraction needs about as much space there as its files take. Make room, or let the environment "
-            "variable SQLITE_TMPDIR name another folder."
-        ) from error
+def _full_disk(error: sqlite3.OperationalError) -> SnapshotError:
+    return SnapshotError(
+        f"What was read could not be kept on the temporary disk, {_temporary_folder()} ({error}). An "
+        "extraction needs about as much space there as its files take. Make room, or let the environment "
+        "variable SQLITE_TMPDIR name another folder."
+    )
 
 
 def _temporary_folder() -> str:

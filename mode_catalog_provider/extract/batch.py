@@ -36,6 +36,13 @@ SETTLING_SECONDS = 600.0
 #: Pages of 1,000 queries, SQL included, are large: more at once would cost memory and gain nothing.
 AT_ONCE = 2
 
+#: Rows of a page where nothing else is asked for, and what is asked for where such pages turn out large:
+#: parts of it, so that the next page begins where the last one ended.
+USUAL_PAGE, SMALLER_PAGES = 1000, (500, 250, 125)
+
+#: Characters beyond which a page is large: while it is read it takes some four times that in memory.
+LARGE_PAGE = 4_000_000
+
 #: A page that stays broken costs the reports on it a reading by REST; after so many the listing is given up.
 MOST_BROKEN_PAGES = 3
 
@@ -136,7 +143,7 @@ class _BatchWalk:
         self,
         *,
         pipeline: Pipeline,
-        page: Callable[[int], Any],
+        page: Callable[..., Any],
         listing: str,
         take: Callable[[list[Any]], None],
         ended: Callable[[bool], Iterable[Row]],
@@ -151,21 +158,30 @@ class _BatchWalk:
         self._first_row: Any = None
         self._under_way = 0
         self._broken = 0
+        self._per_page: int | None = None
+        self._wanted_per_page: int | None = None
 
     def start(self) -> None:
         """Queue the first call; all others follow from its answer."""
         self._ask()
 
     def _ask(self) -> None:
-        request = partial(self._read_page, self._next)
-        self._pipeline.add(Call(Lane.BATCH, request, self._page, failed=self._page_failed))
+        request = partial(self._read_page, self._next, per_page=self._per_page)
+        then = partial(self._page, self._per_page)
+        self._pipeline.add(Call(Lane.BATCH, request, then, failed=self._page_failed))
         self._next += 1
         self._under_way += 1
 
-    def _page(self, answer: Wire) -> Iterable[Row]:
+    def _page(self, asked: int | None, answer: Wire) -> Iterable[Row]:
         rows, block = answer.get(self._listing), answer.get("pagination")
         if not isinstance(rows, list):
             return self._page_failed(MalformedResponseError("Mode's batch listing came without its rows."))
+        served = count_of(block.get("per_page")) if isinstance(block, dict) else None
+        if asked is not None and served != asked:
+            # Which rows these are cannot be told, so some may be missing.
+            self._broken += 1
+        if asked is None and served == USUAL_PAGE and self._wanted_per_page is None:
+            self._wanted_per_page = _smaller_page(rows)
         self._take(rows)
         pages = count_of(block.get("total_pages")) if isinstance(block, dict) else None
         if pages is not None:
@@ -185,6 +201,10 @@ class _BatchWalk:
 
     def _settled(self) -> Iterable[Row]:
         self._under_way -= 1
+        if self._wanted_per_page is not None and self._per_page is None:
+            if self._under_way:
+                return ()
+            self._ask_for_less(self._wanted_per_page)
         # How far a listing goes is known when a page came.
         known = self._last is not None
         given_up = self._broken >= MOST_BROKEN_PAGES or (self._broken > 0 and not known)
@@ -194,8 +214,26 @@ class _BatchWalk:
             return ()
         return self._ended(not self._broken)
 
+    def _ask_for_less(self, rows: int) -> None:
+        self._per_page = rows
+        if not self._more():
+            return
+        self._next = (self._next - 1) * (USUAL_PAGE // rows) + 1
+        self._last = None
+        log.info("Mode's batch listing of %s has large rows: %d are asked for at once.", self._listing, rows)
+
     def _more(self) -> bool:
         return self._last is None or self._next <= self._last
+
+
+def _smaller_page(rows: list[Any]) -> int | None:
+    """Return how many rows to ask for instead of 1,000 like these, ``None``: these are small."""
+    texts = (value for row in rows if isinstance(row, Mapping) for value in row.values())
+    size = sum(len(text) for text in texts if isinstance(text, str))
+    if len(rows) < USUAL_PAGE or size <= LARGE_PAGE:
+        return None
+    fitting = (count for count in SMALLER_PAGES if size * count <= LARGE_PAGE * USUAL_PAGE)
+    return next(fitting, SMALLER_PAGES[-1])
 
 
 def newest_edit(report: Wire) -> float | None:

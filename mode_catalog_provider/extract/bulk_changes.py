@@ -7,29 +7,26 @@ bulk did not announce is counted; where it is more than little, everything is re
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
-from random import Random
 from time import time
 from typing import Any, Literal
 
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.extract.batch import BatchListings
 from mode_catalog_provider.extract.bulk_marks import (
-    BulkMark,
-    bulk_mark,
     facts_now,
     moment_of,
-    moved_columns,
     spaces_mark,
     views_agree,
 )
 from mode_catalog_provider.extract.bulk_rows import BulkRows
+from mode_catalog_provider.extract.bulk_verification import Verification
 from mode_catalog_provider.extract.earlier_rows import EarlierRows
+from mode_catalog_provider.extract.kept_marks import KeptMarks
 from mode_catalog_provider.extract.known import EarlierReadings
 from mode_catalog_provider.extract.listed import Listed
 from mode_catalog_provider.extract.options import ExtractionOptions
@@ -37,20 +34,11 @@ from mode_catalog_provider.extract.pipeline import Row
 
 log = logging.getLogger(__name__)
 
-#: Share of the collections that is read by REST to be compared, as long as bulk has told the truth.
-USUAL_SHARE = 0.005
-
-#: How much larger the share gets when bulk did not tell the truth, and how much smaller otherwise.
-_RAISED, _LOWERED = 8.0, 0.5
-
-#: Beyond this share of reports that differ without announcement, nothing is taken from the last snapshot.
-MOST_UNANNOUNCED = 0.1
+#: Seconds by which bulk and REST may write the same edit differently.
+_SAME_EDIT = 2.0
 
 #: Beyond this share of numbers of views that differ from REST's, bulk counts something else.
 _MOST_OTHER_VIEWS = 0.1
-
-#: Version of the note that a collection was read.
-_VERSION = 1
 
 RowAndFacts = tuple[dict[str, Any], dict[str, Any]]
 Kind = Literal["list", "single", "take"]
@@ -66,21 +54,6 @@ class Plan:
 
     kind: Kind
     changed: tuple[str, ...] = ()
-
-
-@dataclass
-class Verification:
-    """How often bulk was right about reports that REST showed as well."""
-
-    compared: int = 0
-    unannounced: int = 0
-    late: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def too_many(self) -> bool:
-        """Whether bulk is not to be believed."""
-        return self.unannounced > 1 and self.unannounced > MOST_UNANNOUNCED * self.compared
 
 
 class BulkChanges:
@@ -115,9 +88,8 @@ class BulkChanges:
         #: Whether marks are kept for the next extraction, and those of the last one are used.
         self.incremental = options.incremental and options.strategy == "auto"
         self._earlier: EarlierRows | None = None
-        self._trust_views = False
+        self._marks = KeptMarks(known=known, listed=listed, rows=self._rows)
         self._verification = Verification()
-        self._share = USUAL_SHARE
         self._figures: Counter[str] = Counter()
         self._fallen_back = False
 
@@ -171,11 +143,9 @@ class BulkChanges:
         if self._options.include_datasets and not self._shows_datasets(earlier):
             log.info("Mode's Discovery API may not show datasets, so all collections are listed by REST.")
             return
-        said = earlier.manifest.reuse.get("bulk")
-        share = said.get("next_share") if isinstance(said, Mapping) else None
-        self._share = share if isinstance(share, float) else USUAL_SHARE
+        self._verification.begin(earlier.manifest.reuse.get("bulk"))
         self._earlier = earlier
-        self._trust_views = self._views_are_the_same(earlier)
+        self._marks.trust_views = self._views_are_the_same(earlier)
 
     def _shows_datasets(self, earlier: EarlierRows) -> bool:
         """Return whether a new dataset would show: bulk has those that are known, or there can be none."""
@@ -204,7 +174,7 @@ class BulkChanges:
         same: Counter[bool | None] = Counter()
         for collection, _ in earlier.collections():
             for row, _ in earlier.reports_in(collection["token"]):
-                if before := self._before(row["token"]):
+                if before := self._marks.before(row["token"]):
                     same[views_agree(before, row)] += 1
         counted = same[True] + same[False]
         return same[True] + same[None] > 0 and same[False] <= _MOST_OTHER_VIEWS * counted
@@ -245,7 +215,7 @@ class BulkChanges:
     def plan(self, collection: str) -> Plan:
         """Return how to read a collection."""
         earlier = self._earlier
-        kept = self._listing(collection)
+        kept = self._marks.listing(collection)
         if earlier is None or self._fallen_back or kept is None:
             return Plan("list")
         tokens, changed, reports = self._rows.tokens_in(collection), [], 0
@@ -257,12 +227,13 @@ class BulkChanges:
             tokens.discard(token)
             if self._known.reading("report", token) is None:
                 return Plan("list")
-            if self._moved(row) is None:
+            if self._marks.moved(row) is None:
                 if row["type"] == DATASET:
                     return Plan("list")
                 changed.append(token)
         # What is left is new, or was not shown by REST when it was the same.
-        if any(self._before(token) is None or self._before(token) != self._now(token) for token in tokens):
+        before, now = self._marks.before, self._marks.now
+        if any(before(token) is None or before(token) != now(token) for token in tokens):
             return Plan("list")
         if not changed:
             return Plan("take")
@@ -272,19 +243,33 @@ class BulkChanges:
 
     def sample(self, collections: list[str]) -> set[str]:
         """Return which of the unchanged collections are read by REST, to be compared."""
-        if not collections or self._earlier is None:
+        if self._earlier is None:
             return set()
-        count = min(len(collections), max(1, round(self._share * len(collections))))
-        return set(Random(self._earlier.manifest.timestamp).sample(sorted(collections), count))  # noqa: S311
+        return self._verification.sample(collections, seed=self._earlier.manifest.timestamp)
 
     def bulk_tokens(self, collection: str) -> set[str] | None:
         """Return the reports and datasets that bulk shows in a collection, ``None`` when it is not known."""
         return self._rows.tokens_in(collection) if self._complete else None
 
-    def queries_in_doubt(self, token: str) -> bool:
-        """Return whether stamps and queries of a report contradict each other, so that REST must tell."""
-        before, now = self._before(token), self._now(token)
-        if before is None or now is None or not self.incremental:
+    def size_of(self, collection: str) -> int:
+        """Return how many reports and datasets bulk shows in a collection, as far as it was read."""
+        return self._rows.count_in(collection)
+
+    def queries_in_doubt(self, token: str, resource: Mapping[str, Any]) -> bool:
+        """Return whether the bulk queries of a report are not to be believed, so that REST must tell.
+
+        Because bulk does not know of the last edit yet, or because stamps and queries contradict each other.
+
+        :param resource: the report as REST shows it.
+        """
+        shown = moment_of((self._rows.report(token) or {}).get("edited_at"))
+        edited_at = moment_of(resource.get("edited_at"))
+        if shown is not None and edited_at is not None and edited_at - shown > _SAME_EDIT:
+            return True
+        # The mark of now takes reading its queries, so it is made last.
+        before = self._marks.before(token) if self.incremental else None
+        now = self._marks.now(token) if before else None
+        if before is None or now is None:
             return False
         edited = bool(before.edited_at != now.edited_at)
         return edited is not (before.queries != now.queries)
@@ -296,23 +281,14 @@ class BulkChanges:
         before = self._earlier.report(row["token"]) if self.compares and self._earlier else None
         if before is None or before["space_token"] != row["space_token"]:
             return
-        moved = self._moved(before)
+        moved = self._marks.moved(before)
         if moved is None:
             return
         expected = {**before, **moved}
         self._verification.compared += 1
         different = [name for name in row if row[name] != expected[name]]
         if different:
-            self._differs(row, different)
-
-    def _differs(self, row: Mapping[str, Any], names: list[str]) -> None:
-        changed, newest = moment_of(row["updated_at"]), moment_of(self._rows.newest)
-        if names == ["view_count"] or (changed is not None and newest is not None and changed > newest):
-            # It changed after all that bulk shows, or is looked at this minute.
-            self._verification.late += 1
-            return
-        self._verification.unannounced += 1
-        self._verification.fields.update(names)
+            self._verification.differs(row, different, newest=self._rows.newest)
 
     def listed(self, collection: str, *, seen: set[str], counts: Mapping[str, int]) -> None:
         """Take note that REST listed a collection whole, and without complaint.
@@ -323,39 +299,24 @@ class BulkChanges:
         """
         self._count_missing(collection, seen)
         if self._complete and self.incremental:
-            self._known.note("listing", collection, json.dumps([_VERSION, dict(counts)]))
-            self._note_marks(self._rows.tokens_in(collection))
+            self._marks.note_listing(collection, counts)
+            self._marks.note(self._rows.tokens_in(collection))
 
     def _count_missing(self, collection: str, seen: set[str]) -> None:
-        if not self.compares or self._earlier is None or self._listing(collection) is None:
+        if not self.compares or self._earlier is None or self._marks.listing(collection) is None:
             return
         here = {row["token"] for row, _ in self._earlier.reports_in(collection)}
         bulk = self._rows.tokens_in(collection)
-        missing = len((here & bulk) - seen)
-        appeared = len(seen - here - bulk)
-        if missing:
-            self._verification.unannounced += missing
-            self._verification.fields["missing"] += missing
-        if appeared:
-            self._verification.late += appeared
+        self._verification.missing(gone=len((here & bulk) - seen), appeared=len(seen - here - bulk))
 
     def read_singly(self, token: str) -> None:
         """Take note that REST showed one report."""
-        self._note_marks([token])
+        self._marks.note([token])
 
     def verified(self) -> bool:
         """Return, when all listings are over, whether what is left may be taken from the last snapshot."""
-        if not self._verification.too_many:
-            return True
-        log.warning(
-            "Mode's Discovery API did not announce %d changes of %d reports that were compared (%s), so all "
-            "reports are listed by REST this time.",
-            self._verification.unannounced,
-            self._verification.compared,
-            ", ".join(sorted(self._verification.fields)),
-        )
-        self._fallen_back = True
-        return False
+        self._fallen_back = not self._verification.passed()
+        return not self._fallen_back
 
     # -- what is taken -------------------------------------------------------------------------------------
 
@@ -365,8 +326,7 @@ class BulkChanges:
 
     def counts_of(self, collection: str) -> dict[str, int]:
         """Return how many reports of an unchanged collection are not wanted, by reason."""
-        kept = self._listing(collection)
-        return kept[1] if kept else {}
+        return self._marks.listing(collection) or {}
 
     def take(
         self, collection: str, *, but: Iterable[str] = ()
@@ -384,87 +344,33 @@ class BulkChanges:
         for row, facts in self._earlier.reports_in(collection):
             token = row["token"]
             bulk_only.discard(token)
-            before, now, bulk_row = self._before(token), self._now(token), self._rows.report(token)
-            moved = self._moved(row)
+            before, now = self._marks.before(token), self._marks.now(token)
+            bulk_row, moved = self._rows.report(token), self._marks.moved(row)
             if token in but or before is None or now is None or bulk_row is None or moved is None:
                 continue
             self._known.carry_queries(token)
-            self._note_marks([token])
+            self._marks.note([token])
             self._figures["taken"] += 1
             yield {**row, **moved}, facts_now(facts, before, now, bulk_row)
-        self._note_marks(bulk_only)
+        self._marks.note(bulk_only)
 
     # -- what is told --------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
         """Return how bulk was used, and how often it was right, for the manifest."""
-        wrong = self._verification.unannounced
-        share = min(1.0, max(USUAL_SHARE, self._share * (_RAISED if wrong else _LOWERED)))
         return {
             "complete": self._complete,
             "taken": self._figures["taken"],
             "newest_seconds_ago": self._figures["newest_seconds_ago"],
-            "views": self._trust_views,
-            "compared": self._verification.compared,
-            "unannounced": wrong,
-            "late": self._verification.late,
-            "fields": dict(self._verification.fields),
+            "views": self._marks.trust_views,
+            **self._verification.to_json(),
             "fell_back": self._fallen_back,
-            "share": self._share,
-            "next_share": share,
         }
 
     def tell(self) -> None:
         """Log how often bulk was right, where there was something to compare."""
-        said = self._verification
-        if said.unannounced:
-            log.warning(
-                "Of %d reports that were compared, %d had changed and Mode's Discovery API did not say so "
-                "(%s). More are compared the next time.",
-                said.compared,
-                said.unannounced,
-                ", ".join(sorted(said.fields)),
-            )
-        elif said.compared:
-            log.info("Compared with REST: %d reports, as the Discovery API said", said.compared)
+        self._verification.tell()
 
     def close(self) -> None:
         """Give the disk space back."""
         self._rows.close()
-
-    # -- one report ----------------------------------------------------------------------------------------
-
-    def _moved(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
-        token = row["token"]
-        before, now, bulk_row = self._before(token), self._now(token), self._rows.report(token)
-        if before is None or now is None or bulk_row is None:
-            return None
-        return moved_columns(before, now, row, bulk_row, trust_views=self._trust_views)
-
-    def _before(self, token: str) -> BulkMark | None:
-        kept = self._known.reading("bulk-report", token)
-        return BulkMark.from_text(kept[0]) if kept else None
-
-    def _now(self, token: str) -> BulkMark | None:
-        if kept := self._rows.mark(token):
-            return BulkMark.from_text(kept)
-        row = self._rows.report(token)
-        if row is None:
-            return None
-        queries = self._listed.batch_queries_of(token)
-        mark = bulk_mark(row, stat=self._rows.stat(token), queries=queries)
-        if mark is not None:
-            self._rows.keep_mark(token, mark.to_text())
-        return mark
-
-    def _note_marks(self, tokens: Iterable[str]) -> None:
-        for token in tokens:
-            if mark := self._now(token):
-                self._known.note("bulk-report", token, mark.to_text())
-
-    def _listing(self, collection: str) -> tuple[int, dict[str, int]] | None:
-        kept = self._known.reading("listing", collection)
-        if kept is None:
-            return None
-        version, counts = json.loads(kept[0])
-        return (version, counts) if version == _VERSION else None

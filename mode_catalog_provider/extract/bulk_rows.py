@@ -73,6 +73,11 @@ class BulkRows:
         )
         return {token.decode("utf-8", "surrogatepass") for (token,) in found}
 
+    def count_in(self, collection: str) -> int:
+        """Return how many reports are in a collection."""
+        counted = "SELECT count(*) FROM report WHERE collection = ?"
+        return int(self._database.execute(counted, (token_bytes(collection),)).fetchone()[0])
+
     def report(self, token: str) -> dict[str, Any] | None:
         """Return what is kept of a report's row, ``None`` when bulk does not list it."""
         return self._one("report", token)

@@ -28,9 +28,6 @@ _CACHE = 1024
 #: of the collections are read.
 MOST_LOOKED_UP = 10
 
-#: Keys that are not kept: large, about what the key may do, or signed.
-_DROPPED = ("layout", "_forms", "web_preview_image", "flamingo_signature")
-
 #: Columns that move while the two listings are read; of these only the kind of value is compared.
 _MOVING = ("updated_at", "view_count")
 
@@ -152,7 +149,7 @@ class ConnectionDatasets:
                 return self.give_up(f"{walk.path} does not say of a dataset what it is and where it belongs")
             self._database.execute(
                 "INSERT OR REPLACE INTO dataset VALUES (?, ?, ?)",
-                (token_bytes(token), token_bytes(collection), json.dumps(_kept(resource))),
+                (token_bytes(token), token_bytes(collection), json.dumps(resource)),
             )
         if not walk.done:
             self._ask(walk)
@@ -202,10 +199,6 @@ class ConnectionDatasets:
     def _gone(self, _: object = None) -> Iterable[Row]:
         self._under_way -= 1
         return self._over()
-
-
-def _kept(resource: Wire) -> dict[str, Any]:
-    return {name: value for name, value in resource.items() if name not in _DROPPED}
 
 
 def _essence(resource: Mapping[str, Any], collection: str) -> str:

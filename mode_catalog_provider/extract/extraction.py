@@ -207,7 +207,7 @@ class Extraction:
             types=types,
             definitions=self.definitions.fingerprint,
             batch=batch,
-            in_doubt=self._changes.queries_in_doubt if self._changes else lambda _: False,
+            in_doubt=self._changes.queries_in_doubt if self._changes else lambda *_: False,
         )
         reports = self._reports = ReportReading(
             pipeline=pipeline,

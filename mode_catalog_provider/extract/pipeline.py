@@ -45,6 +45,17 @@ class Lane(IntEnum):
 #: less can change meanwhile, and the fewer walks are remembered at once.
 _LISTINGS = (Lane.NEXT_PAGES, Lane.PAGES, Lane.COLLECTIONS)
 
+#: Answers that may wait for the consumer before further requests are made. When answers come faster than rows
+#: are written, more requests would only pile up answers in memory.
+_MOST_UNREAD = 4
+
+#: Keys of a listed object that nobody wants and that are large: the whole HTML of a report, what may be done
+#: to it, and signed addresses.
+_UNWANTED = ("layout", "_forms", "web_preview_image", "flamingo_signature")
+
+#: Characters of such on one page from which on pages are large, and how many large ones are read at once.
+_LARGE_PAGE, _MOST_LARGE_PAGES = 1_000_000, 2
+
 #: Rows taken from a source before the network gets its turn again.
 _ROWS_AT_ONCE = 200
 
@@ -146,8 +157,10 @@ class Pipeline:
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         self._workers = _Workers("mode-request", self._outcomes)
         # Of what a thread has read, the allocator keeps the space for that thread. A bulk page is megabytes,
-        # so few threads may ever see one.
+        # and so may be a page of reports with their layouts: few threads may ever see one.
         self._bulk_workers = _Workers("mode-request-bulk", self._outcomes)
+        self._page_workers = _Workers("mode-request-page", self._outcomes)
+        self._large_pages = False
         self._sources: deque[Iterator[Iterable[Row]]] = deque()
         #: Most calls that ever waited or were in flight at once: what the backlog cost at its worst.
         self.peak_backlog = 0
@@ -170,7 +183,22 @@ class Pipeline:
         :param refused: gets a 403 or 404; default: that ends everything.
         :param failed: gets any other error of the service; default: that ends everything.
         """
-        self.add(Call(lane, partial(self._get, path, params=params), then, refused, failed))
+        self.add(Call(lane, partial(self._read, path, params), then, refused, failed))
+
+    def _read(self, path: str, params: Mapping[str, Any] | None) -> Any:
+        """Read a resource, in a worker's thread, and let go of what is large and not wanted."""
+        answer = self._get(path, params=params)
+        embedded = answer.get("_embedded") if isinstance(answer, dict) else None
+        size = 0
+        for rows in embedded.values() if isinstance(embedded, dict) else ():
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    for name in _UNWANTED:
+                        value = row.pop(name, None)
+                        size += len(value) if isinstance(value, str) else 0
+        # Once true it stays so: no lock is needed.
+        self._large_pages = self._large_pages or size > _LARGE_PAGE
+        return answer
 
     def add(self, call: Call) -> None:
         """Queue a call, in the consumer's thread: before :meth:`rows`, or from ``then`` or ``refused``."""
@@ -230,23 +258,33 @@ class Pipeline:
         self.peak_backlog = max(self.peak_backlog, backlog)
         if self._wanted is not None:
             self._max_in_flight = min(self._most_in_flight, self._wanted())
-        while self._total_in_flight() < self._max_in_flight and (call := self._next_call()):
+        while self._may_start() and (call := self._next_call()):
             self._in_flight[call.lane] += 1
-            bulk = self._in_flight[Lane.BATCH]
+            bulk, pages = self._in_flight[Lane.BATCH], self._pages_in_flight()
             if call.lane is Lane.BATCH:
                 self._bulk_workers.make(call, in_flight=bulk)
+            elif call.lane in _LISTINGS:
+                self._page_workers.make(call, in_flight=pages)
             else:
-                self._workers.make(call, in_flight=self._total_in_flight() - bulk)
+                self._workers.make(call, in_flight=self._total_in_flight() - bulk - pages)
+
+    def _may_start(self) -> bool:
+        return self._total_in_flight() < self._max_in_flight and self._outcomes.qsize() < _MOST_UNREAD
 
     def _next_call(self) -> Call | None:
         order: Iterable[Lane] = Lane
         # Were the next page asked for only when the last query is under way, the allowance would lie idle
         # while that page is read. So one page is read ahead as soon as the queries would no longer fill
         # the threads.
-        pages_in_flight = sum(self._in_flight[lane] for lane in _LISTINGS)
+        pages_in_flight = self._pages_in_flight()
         if len(self._waiting[Lane.QUERIES]) < self._max_in_flight and not pages_in_flight:
             order = (Lane.BATCH, *_LISTINGS, Lane.QUERIES, Lane.MEMBERS)
+        elif self._large_pages and pages_in_flight >= _MOST_LARGE_PAGES:
+            order = (Lane.BATCH, Lane.QUERIES, Lane.MEMBERS)
         return next((self._waiting[lane].popleft() for lane in order if self._waiting[lane]), None)
+
+    def _pages_in_flight(self) -> int:
+        return sum(self._in_flight[lane] for lane in _LISTINGS)
 
     def _total_in_flight(self) -> int:
         return sum(self._in_flight.values())
@@ -257,7 +295,7 @@ class Pipeline:
         self._sources.clear()
         for waiting in self._waiting.values():
             waiting.clear()
-        groups = (self._workers, self._bulk_workers)
+        groups = (self._workers, self._bulk_workers, self._page_workers)
         for workers in groups:
             workers.end()
         deadline = monotonic() + _STOP_SECONDS

@@ -40,7 +40,8 @@ class QueryReading:
     :param types: is told the ids that REST sends.
     :param definitions: stands for the Mode definitions that are put into queries, see :func:`report_mark`.
     :param batch: gives the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
-    :param in_doubt: says of a report's token whether neither batch nor an earlier reading is to be believed.
+    :param in_doubt: says of a report, by its token and as it is listed, whether neither batch nor an earlier
+        reading is to be believed.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class QueryReading:
         types: IdTypes,
         definitions: str = "",
         batch: BatchListings | None = None,
-        in_doubt: Callable[[str], bool] = lambda _: False,
+        in_doubt: Callable[[str, Wire], bool] = lambda *_: False,
     ) -> None:
         self._pipeline = pipeline
         self._ledger = ledger
@@ -85,7 +86,7 @@ class QueryReading:
         """
         report = ListedReport(row, report_mark(resource, self._definitions), newest_edit(resource))
         self.learn("report.id", row["id"])
-        if self._in_doubt(report.token):
+        if self._in_doubt(report.token, resource):
             return self._ask(report)
         if self._known.has_queries(report.token, report.mark):
             return (("report", row),)

@@ -23,7 +23,7 @@ from mode_catalog_provider.extract.rows import Wire, collection_row, report_row,
 from mode_catalog_provider.extract.unchanged import UnchangedReading
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.hosts import path_part
-from mode_catalog_provider.mode.pages import MOST_PASSES, PageWalk
+from mode_catalog_provider.mode.pages import MOST_PASSES, SHORTEST_FULL_PAGE, PageWalk
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,8 @@ class ReportReading:
         at_once = not self._filter.needs_all and not (self._changes and self._changes.compares)
         if self._all_wanted or at_once:
             wanted, self._wanted = self._wanted, []
+            # A walk goes page by page, so the longest begin first: begun last, it would go on alone.
+            wanted.sort(key=self._pages_ahead, reverse=True)
             if self._unchanged is not None:
                 self._unchanged.begin(wanted)
             else:
@@ -154,6 +156,12 @@ class ReportReading:
                     self._walk_through(collection)
         if self._all_wanted:
             self._over()
+
+    def _pages_ahead(self, collection: dict[str, Any]) -> int:
+        """Return how many full pages a collection probably has; 0 where nobody knows."""
+        token = collection["token"]
+        known = self._changes.size_of(token) if self._changes else len(self._known.reports_of(token) or ())
+        return known // SHORTEST_FULL_PAGE
 
     def _begun(self) -> None:
         self._under_way += 1

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 import requests
@@ -71,11 +72,12 @@ def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> byt
     announced = whole_number(response.headers.get("Content-Length"))
     if announced is not None and announced > max_bytes:
         raise _too_large(response, max_bytes, asked)
-    body = bytearray()
+    # Its value is not a copy, so that a large answer is in memory once.
+    body = BytesIO()
     try:
         for chunk in response.iter_content(CHUNK_BYTES):
-            body += chunk
-            if len(body) > max_bytes:
+            body.write(chunk)
+            if body.tell() > max_bytes:
                 raise _too_large(response, max_bytes, asked)
     except requests.exceptions.ContentDecodingError as error:
         raise ResponseGarbledError(
@@ -85,7 +87,7 @@ def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> byt
         raise ResponseTruncatedError(
             f"{asked}: the connection closed in the middle of the answer.", status=response.status_code
         ) from error
-    return bytes(body)
+    return body.getvalue()
 
 
 def read_json(answer: Answer) -> Any:

@@ -97,16 +97,21 @@ class Discovery:
                 f"Mode's Discovery API cannot be used: {reason}.", status=error.status
             ) from error
 
-    def page(self, listing: str, number: int, *, everywhere: bool = False) -> dict[str, Any]:
+    def page(
+        self, listing: str, number: int, *, everywhere: bool = False, per_page: int | None = None
+    ) -> dict[str, Any]:
         """Read one page of a listing. A token that is refused in the middle is minted again, once.
 
-        :param listing: ``"queries"``, ``"reports"`` or ``"members"``.
+        :param listing: ``"queries"``, ``"reports"``, ``"report_stats"``, ``"spaces"`` or ``"members"``.
         :param number: of the page, from 1.
         :param everywhere: with what is in members' personal collections, default false.
+        :param per_page: rows of a page; default ``None``: Mode's own, which is 1,000.
         :return: the answer: rows under the listing's name, counters under ``pagination``.
         :raises ServiceError: this page cannot be had.
         """
         params: dict[str, Any] = {"page": number}
+        if per_page is not None:
+            params["per_page"] = per_page
         if everywhere:
             params["include_spaces"] = "all"
         path = f"/batch/{self._client.workspace}/{listing}"

@@ -126,7 +126,8 @@ class Workspace:
             "ours:extract",
             mode=self._service.mode,
             folder=str(folder),
-            options={"strategy": "hybrid"},
+            # As the first night is: it keeps what bulk listings said, and compares the ways to the datasets.
+            options={"incremental": True, "strategy": "auto"},
             requests_per_second=UNLIMITED,
         )
         return folder

@@ -53,6 +53,17 @@ ROUTES = {
             changed=0.01,
         ),
         Route(
+            name="incremental-10",
+            title="`incremental`, 10 % of reports edited",
+            options=_INCREMENTAL,
+            changed=0.1,
+        ),
+        Route(
+            name="incremental-rest",
+            title="`incremental`, nothing changed, Discovery not asked",
+            options={"incremental": True, "strategy": "rest"},
+        ),
+        Route(
             name="sequential",
             title="plain client, one request after another",
             work="sequential:careful",

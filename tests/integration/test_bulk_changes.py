@@ -193,6 +193,19 @@ def test_a_lag_of_bulk_lasts_as_long_as_the_lag(sandbox: Sandbox, layout: Layout
     assert contents(night(sandbox, layout, day=1)[0]) == truth(sandbox, tmp_path)
 
 
+@pytest.mark.parametrize("strategy", ["auto", "hybrid"])
+def test_an_edit_that_rest_lists_and_bulk_does_not_know_yet_is_read_by_rest(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, strategy: str
+) -> None:
+    """Its collection is listed for another reason; taken from bulk, the old SQL would bear the new mark."""
+    night(sandbox, layout, strategy=strategy)
+    edited = next(one for one in shared(sandbox)[2:] if sandbox.mode.world.query_total(one))
+    sandbox.mode.discovery.freeze()
+    Editing(sandbox).edit_sql(edited)
+    result, _ = night(sandbox, layout, strategy=strategy, include_archived=False)
+    assert contents(result) == truth(sandbox, tmp_path, include_archived=False)
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_no_lie_lives_longer_than_the_age_of_a_full_refresh(
     sandbox: Sandbox, layout: Layout, tmp_path: Path, frozen: bool

@@ -399,3 +399,13 @@ def test_its_secrets_are_announced_for_masking_and_appear_nowhere(
         assert secret not in ours
     key = discovery.SignatureToken(token.token, token.access_key, token.access_secret)
     assert token.access_secret not in repr(key) + str(key)
+
+
+def test_the_longest_walk_begins_first(clean: Sandbox) -> None:
+    world = clean.mode.world
+    last = [one for one in world.collections if not one.personal][-1]
+    for _ in range(65):
+        world.add_report(last.token)
+    hybrid(clean, max_in_flight=1)
+    walks = clean.mode.requests_to("spaces/*/reports")
+    assert walks[0].path.split("/")[-2] == last.token

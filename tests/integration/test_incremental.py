@@ -295,3 +295,15 @@ def test_rows_without_a_snapshot_to_build_on_are_read_from_mode(sandbox: Sandbox
         options = ExtractionOptions(incremental=True, strategy="rest")
         assert len(list(Extraction(client=client, options=options).rows())) > len(shared_reports(sandbox))
     assert len(asked(sandbox, QUERIES)) == len(shared_reports(sandbox))
+
+
+def test_the_walk_that_was_longest_the_last_time_begins_first(sandbox: Sandbox, layout: Layout) -> None:
+    world = sandbox.mode.world
+    last = [one for one in world.collections if not one.personal and not one.refused][-1]
+    for _ in range(65):
+        world.add_report(last.token)
+    take(sandbox, layout)
+    before = len(asked(sandbox, "/reports"))
+    take(sandbox, layout, max_in_flight=1)
+    first = next(path for path in asked(sandbox, "/reports")[before:] if "/spaces/" in path)
+    assert first.split("/")[-2] == last.token

@@ -123,10 +123,9 @@ class ModeDiscovery:
         if status := (self._mode.switches.batch_listings or {}).get(name):
             return mode_error(status)
         params = request.params
-        per_page = clamp(
-            positive(params.get("per_page"), self._mode.switches.batch_per_page_cap),
-            self._mode.switches.batch_per_page_cap,
-        )
+        cap = self._mode.switches.batch_per_page_cap
+        asked = params.get("per_page") if self._mode.switches.batch_per_page == "honoured" else None
+        per_page = clamp(positive(asked, cap), cap)
         page = positive(params.get("page"), 1)
         first = (page - 1) * per_page
         everywhere = params.get("include_spaces") == "all"

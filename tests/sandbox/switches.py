@@ -93,6 +93,7 @@ class ModeSwitches(_Switches):
     :param batch: answer of the Discovery API: ``ok``, or the status of the mint (401, 403, 404).
     :param batch_listings: per listing name the status it answers instead of rows, e.g. ``{"members": 503}``.
     :param batch_per_page_cap: largest (and default) page of Discovery listings.
+    :param batch_per_page: a ``per_page`` asked for is honoured up to that cap, or ignored.
     :param batch_id_type: as ``id_type``.
     :param batch_sees: ``same`` = a report that REST refuses, or that vanished, is in no batch listing either;
         ``more`` = it is, whole. What is in a collection that REST refuses is in either way.
@@ -163,6 +164,7 @@ class ModeSwitches(_Switches):
     batch: Literal["ok"] | int = "ok"
     batch_listings: dict[str, int] | None = None
     batch_per_page_cap: int = 1000
+    batch_per_page: Literal["honoured", "ignored"] = "honoured"
     batch_id_type: Literal["string", "number", "mixed"] = "string"
     batch_sees: Literal["same", "more"] = "same"
     batch_archived: bool = True

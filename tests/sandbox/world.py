@@ -180,7 +180,10 @@ class World:
             found.queries = self.queries_of(found)
             return found.queries
 
-    def add_query(self, report: Report | str, raw_query: str = "select 1", **fields: Any) -> Query:
+    def add_query(
+        self, report: Report | str, raw_query: str = "select 1", *, saved_at: str | None = None, **fields: Any
+    ) -> Query:
+        """One more query, saved now or at another time."""
         with self.lock:
             number = self._next_number()
             source = self.data_sources[0].id if self.data_sources else None
@@ -192,6 +195,9 @@ class World:
                 **{**defaults, **fields},
             )
             self.edit_queries(report).append(made)
+            if saved_at is not None:
+                found = self._known(report)
+                found.updated_at = found.edited_at = found.last_saved_at = saved_at
         return made
 
     def add_definition(self, name: str, source: str, **fields: Any) -> Definition:

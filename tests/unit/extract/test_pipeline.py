@@ -365,3 +365,57 @@ def test_what_runs_out_of_a_source_may_add_calls_and_sources() -> None:
 
     pool.add_source(steps())
     assert sorted(tokens(pool)) == ["call", "source"]
+
+
+# -- what answers cost while they wait ----------------------------------------------------------------------
+
+
+def test_while_answers_wait_to_be_read_no_further_request_is_made() -> None:
+    pool = pool_of(16)
+    made: list[int] = []
+    seen: list[int] = []
+    together = threading.Barrier(16)
+
+    def request() -> None:
+        made.append(1)
+        if len(made) <= 16:
+            # All are under way before the first is answered.
+            together.wait(PATIENCE)
+
+    def then(_: None) -> list[Row]:
+        while not seen and pool._outcomes.qsize() < 15:
+            threading.Event().wait(0.001)
+        seen.append(len(made))
+        return []
+
+    for _ in range(40):
+        pool.add(Call(Lane.QUERIES, request, then))
+    assert tokens(pool) == []
+    assert len(seen) == 40
+    # Of 15 that waited, 12 were read before another was asked for.
+    assert seen[:12] == [16] * 12
+
+
+def page_of(characters: int) -> dict[str, Any]:
+    report = {"token": "r", "layout": "x" * characters, "_forms": {}, "web_preview_image": "signed"}
+    return {"_embedded": {"reports": [report]}}
+
+
+@pytest.mark.parametrize(("characters", "most"), [(2_000_000, 2), (2_000, 7)])
+def test_large_pages_are_read_two_at_once(characters: int, most: int) -> None:
+    taken: list[dict[str, Any]] = []
+    pool = Pipeline(max_in_flight=8, cancel=lambda: None, get=lambda path, params: page_of(characters))
+
+    def first(answer: dict[str, Any]) -> list[Row]:
+        for number in range(7):
+            pool.ask(Lane.PAGES, f"page {number}", then)
+        return then(answer)
+
+    def then(answer: dict[str, Any]) -> list[Row]:
+        taken.extend(answer["_embedded"]["reports"])
+        return []
+
+    pool.ask(Lane.PAGES, "first", first)
+    assert tokens(pool) == []
+    assert len(pool._page_workers._threads) <= most
+    assert taken == [{"token": "r"}] * 8

@@ -1,0 +1,80 @@
+"""What bulk listings said of each report the last time, and what they say now; kept for the next time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mode_catalog_provider.extract.bulk_marks import BulkMark, bulk_mark, moved_columns
+from mode_catalog_provider.extract.bulk_rows import BulkRows
+from mode_catalog_provider.extract.known import EarlierReadings
+from mode_catalog_provider.extract.listed import Listed
+
+#: Version of the note that a collection was read.
+_VERSION = 1
+
+
+class KeptMarks:
+    """The marks of reports, then and now, and the notes that collections were listed whole.
+
+    :param known: has those of the last snapshot; is told those of this one.
+    :param listed: has the bulk listing of queries.
+    :param rows: the bulk listings of reports and their statistics.
+    """
+
+    def __init__(self, *, known: EarlierReadings, listed: Listed, rows: BulkRows) -> None:
+        self._known = known
+        self._listed = listed
+        self._rows = rows
+        #: Whether the numbers of views have been the same in bulk and in REST.
+        self.trust_views = False
+
+    def before(self, token: str) -> BulkMark | None:
+        """Return what bulk said of a report when its row was read, ``None`` when nobody knows."""
+        kept = self._known.reading("bulk-report", token)
+        return BulkMark.from_text(kept[0]) if kept else None
+
+    def now(self, token: str) -> BulkMark | None:
+        """Return what bulk says of a report, ``None`` when it says too little."""
+        if kept := self._rows.mark(token):
+            return BulkMark.from_text(kept)
+        row = self._rows.report(token)
+        if row is None:
+            return None
+        mark = bulk_mark(row, stat=self._rows.stat(token), queries=self._listed.batch_queries_of(token))
+        if mark is not None:
+            self._rows.keep_mark(token, mark.to_text())
+        return mark
+
+    def moved(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the columns of an unchanged report that moved by themselves; ``None``: it has changed."""
+        token = row["token"]
+        before, now, bulk_row = self.before(token), self.now(token), self._rows.report(token)
+        if before is None or now is None or bulk_row is None:
+            return None
+        return moved_columns(before, now, row, bulk_row, trust_views=self.trust_views)
+
+    def note(self, tokens: Iterable[str]) -> None:
+        """Keep for the next time what bulk says of reports."""
+        for token in tokens:
+            if mark := self.now(token):
+                self._known.note("bulk-report", token, mark.to_text())
+
+    def listing(self, collection: str) -> dict[str, int] | None:
+        """Return how many reports of a collection are not wanted, by reason.
+
+        ``None``: it was not listed whole, or too long ago.
+        """
+        kept = self._known.reading("listing", collection)
+        if kept is None:
+            return None
+        version, counts = json.loads(kept[0])
+        return counts if version == _VERSION else None
+
+    def note_listing(self, collection: str, counts: Mapping[str, int]) -> None:
+        """Keep that a collection was listed whole just now.
+
+        :param counts: how many of its reports are not wanted, by reason.
+        """
+        self._known.note("listing", collection, json.dumps([_VERSION, dict(counts)]))
