@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # How messages name the place where credentials are kept.
 LABEL = "the command line"
 
+# Bytes of a file that holds a secret; a device has no end.
+_LONGEST_SECRET = 65_536
+
 #: Seconds that `check` spends on one question.
 CHECK_BUDGET = 20.0
 
@@ -255,7 +258,10 @@ def _secret(value: str | None, file: str | None, *, variable: str) -> str:
 def _text_of(file: str) -> str:
     """Return the text of a secret's file; editors and shells of Windows mark the encoding at its start."""
     try:
-        content = Path(file).expanduser().read_bytes()
+        with Path(file).expanduser().open("rb") as opened:
+            content = opened.read(_LONGEST_SECRET + 1)
+        if len(content) > _LONGEST_SECRET:
+            raise ConfigurationError(f"The secret file {file} holds no secret: it is far too large.")
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigurationError(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mode_catalog_provider.cli.arguments import module_of, parser
+from mode_catalog_provider.cli.connections import mode_secret
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import Output
 from mode_catalog_provider.cli.places import folder_of
@@ -95,3 +96,9 @@ def test_who_closed_an_output_gets_the_exit_code_all_the_same(closed: int, tmp_p
         check=False,
     )
     assert done.returncode == 5
+
+
+def test_a_device_without_end_is_no_secret() -> None:
+    arguments = argparse.Namespace(mode_secret=None, mode_secret_file="/dev/zero")
+    with pytest.raises(ConfigurationError, match="holds no secret"):
+        mode_secret(arguments)
