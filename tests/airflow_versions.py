@@ -19,4 +19,5 @@ def _needs(newer: tuple[int, int], what: str) -> pytest.MarkDecorator:
 needs_task_memory = _needs((3, 3), "a task's state is kept across its tries")
 needs_shared_streams = _needs((3, 3), "event triggers share a stream, and keep state with their asset")
 needs_trigger_kill = _needs((3, 3), "a trigger is told when a person ends its task")
+needs_questions = _needs((3, 2), "dag.test() lets a task ask whether a person has answered")
 needs_refused_backfills = _needs((3, 2), "a DAG can refuse backfills")

@@ -16,6 +16,7 @@ from mode_catalog_provider.operators.upload import QUESTION
 from mode_catalog_provider.snapshot.layout import push_record_name
 from mode_catalog_provider.text import markdown
 from tests.airflow.answers import UNANSWERED, person
+from tests.airflow_versions import needs_questions
 
 ASK = {"approve_shrink": "ask"}
 
@@ -44,6 +45,7 @@ def record(staging):
     return json.loads(newest.read_text())
 
 
+@needs_questions
 def test_an_approved_snapshot_is_uploaded(sync, sandbox, staging, removed):
     with person("Approve") as asked:
         run = sync(ASK)
@@ -57,6 +59,7 @@ def test_an_approved_snapshot_is_uploaded(sync, sandbox, staging, removed):
     assert kept["refused"] is None
 
 
+@needs_questions
 def test_the_question_says_what_disappears(sync, sandbox, removed):
     with person("Reject") as asked:
         sync(ASK)
@@ -71,6 +74,7 @@ def test_the_question_says_what_disappears(sync, sandbox, removed):
     assert question.options == ["Approve", "Reject"]
 
 
+@needs_questions
 def test_a_rejected_snapshot_fails_the_run_once_and_uploads_nothing(sync, sandbox, removed, lock, capfd):
     with person("Reject"):
         run = sync(ASK)
@@ -81,6 +85,7 @@ def test_a_rejected_snapshot_fails_the_run_once_and_uploads_nothing(sync, sandbo
     assert "Ada rejected the upload of snapshot" in capfd.readouterr().out
 
 
+@needs_questions
 def test_a_question_that_nobody_answers_fails_the_run_once(sync, sandbox, removed, capfd):
     with person(UNANSWERED):
         run = sync(ASK)
@@ -90,6 +95,7 @@ def test_a_question_that_nobody_answers_fails_the_run_once(sync, sandbox, remove
     assert "Nobody said in time whether snapshot" in capfd.readouterr().out
 
 
+@needs_questions
 def test_others_may_take_the_lock_while_a_person_thinks(sync, sandbox, removed, lock):
     other = Holder.here("test")
     taken = []
@@ -108,6 +114,7 @@ def test_others_may_take_the_lock_while_a_person_thinks(sync, sandbox, removed, 
     assert lock.try_acquire(other).generation == taken[0].generation + 2
 
 
+@needs_questions
 def test_the_upload_waits_for_whoever_took_the_lock_meanwhile(sync, sandbox, removed, lock):
     released = []
 
@@ -128,6 +135,7 @@ def test_the_upload_waits_for_whoever_took_the_lock_meanwhile(sync, sandbox, rem
     assert len(sandbox.catalog.uploads) == 12
 
 
+@needs_questions
 def test_an_approved_snapshot_is_not_uploaded_over_a_newer_one(sync, sandbox, removed, staging, capfd):
     first = next(staging.glob("*/*/*.pushed"))
 
@@ -146,6 +154,7 @@ def test_an_approved_snapshot_is_not_uploaded_over_a_newer_one(sync, sandbox, re
     assert "is older than snapshot" in capfd.readouterr().out
 
 
+@needs_questions
 def test_who_approved_is_not_asked_again_when_the_upload_is_tried_again(sync, sandbox, removed, monkeypatch):
     push, broken = CatalogIngest.push, []
 
@@ -175,6 +184,7 @@ def test_a_dry_run_asks_nobody(sync, removed):
     assert run.result("upload", QUESTION) is None
 
 
+@needs_questions
 def test_a_notifier_is_called_when_the_question_is_put(sync, removed):
     from airflow.sdk import BaseNotifier
 

@@ -11,6 +11,7 @@ import pytest
 from mode_catalog_provider.catalog.coverage import Coverage
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.snapshot.reader import open_snapshot
+from tests.airflow_versions import AIRFLOW
 
 
 def clear(run):
@@ -36,7 +37,8 @@ def test_a_snapshot_answers_the_runs_that_were_queued_when_it_was_begun(sync):
     assert answers(first) == []
     clear(first)
     second = sync(logical_date=datetime(2026, 11, 19, tzinfo=UTC))
-    assert answers(second) == [{"dag_id": first.dag_id, "run_id": first.run_id, "clear_number": 1}]
+    cleared = 1 if AIRFLOW >= (3, 2) else None  # below, a task cannot ask
+    assert answers(second) == [{"dag_id": first.dag_id, "run_id": first.run_id, "clear_number": cleared}]
 
 
 @pytest.fixture

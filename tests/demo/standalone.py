@@ -194,13 +194,21 @@ class StandaloneAirflow:
             answer = requests.post(f"{self.url}/auth/token", json=login, timeout=120)
             answer.raise_for_status()
             self._bearer = answer.json()["access_token"]
-        answer = requests.request(
-            method,
-            f"{self.url}/api/v2/{path}",
-            headers={"Authorization": f"Bearer {self._bearer}"},
-            timeout=120,
-            **kwargs,
-        )
+        # On a busy machine one answer can take minutes; asking again does no harm where nothing is changed.
+        for left in (4 if method == "GET" else 0, 3, 2, 1, 0):
+            try:
+                answer = requests.request(
+                    method,
+                    f"{self.url}/api/v2/{path}",
+                    headers={"Authorization": f"Bearer {self._bearer}"},
+                    timeout=120,
+                    **kwargs,
+                )
+                break
+            except requests.Timeout:
+                self._refuse_dead_parts()
+                if not left:
+                    raise
         if answer.status_code >= 400:
             raise requests.HTTPError(f"{answer.status_code} {answer.text[:1000]}", response=answer)
         return answer.json() if answer.content else None

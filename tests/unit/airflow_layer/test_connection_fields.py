@@ -12,7 +12,7 @@ from mode_catalog_provider.hooks.mode import ModeHook
 
 
 def fields(**extra):
-    return ExtraFields.of(Connection(conn_id="mode_default", extra=json.dumps(extra)))
+    return ExtraFields.of(Connection(conn_id="mode_default", conn_type="mode", extra=json.dumps(extra)))
 
 
 @pytest.mark.parametrize("value", [30, 30.0, "30", " 30 "])
@@ -51,7 +51,7 @@ def test_proxies_must_map_texts_to_texts():
 @pytest.mark.parametrize("extra", ["{broken", "[]", '"text"'])
 def test_an_extra_that_is_no_object_is_an_error_not_an_empty_one(extra):
     with pytest.raises(ConfigurationError, match=r"extra of connection 'c' is not a JSON object"):
-        ExtraFields.of(Connection(conn_id="c", extra=extra))
+        ExtraFields.of(Connection(conn_id="c", conn_type="mode", extra=extra))
 
 
 def test_neither_repr_nor_message_shows_a_value():

@@ -12,7 +12,11 @@ from mode_catalog_provider.page.plugin import ModeCatalogPlugin
 
 _COST = """
 import sys
-import airflow.sdk.plugins_manager, airflow.configuration
+import airflow.configuration
+try:
+    import airflow.sdk.plugins_manager
+except ImportError:
+    import airflow.plugins_manager  # Airflow 3.1
 before = set(sys.modules)
 from mode_catalog_provider.page.plugin import ModeCatalogPlugin
 ModeCatalogPlugin.on_load()
