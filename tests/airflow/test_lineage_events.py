@@ -77,7 +77,7 @@ def asset_events():
         found = session.execute(
             select(AssetModel.name, AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
         )
-        return dict(found.tuples().all())
+        return dict(found.all())
 
 
 def names(datasets):
