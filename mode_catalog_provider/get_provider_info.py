@@ -27,7 +27,7 @@ _CONNECTION_TYPES: list[dict[str, Any]] = [
         "conn-fields": {
             "workspace": _field(
                 "Workspace",
-                "Name of the workspace as in its address: acme for https://app.mode.com/acme.",
+                "Required. Name of the workspace as in its address: acme for https://app.mode.com/acme.",
                 "string",
                 minLength=1,
             ),
@@ -87,7 +87,7 @@ _CONNECTION_TYPES: list[dict[str, Any]] = [
         "conn-fields": {
             "source_id": _field(
                 "Source id (UUID)",
-                "The Mode source in Catalog that receives the files.",
+                "Required for uploads: the Mode source in Catalog that receives the files.",
                 "string",
                 pattern=UUID_PATTERN,
             ),

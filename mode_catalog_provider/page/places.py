@@ -28,6 +28,7 @@ class Place:
     :param output_dir: as the DAG has it.
     :param output_conn_id: connection of the object store.
     :param mode_conn_id: connection that names host and workspace.
+    :param catalog_conn_id: connection of the Catalog that is fed, where the DAG names one.
     :param preflight: task that asks how long the key lasts, where the DAG has one.
     :param extracts: whether the DAG makes the snapshots, and does not only look at them.
     """
@@ -36,6 +37,7 @@ class Place:
     output_dir: str
     output_conn_id: str | None
     mode_conn_id: str
+    catalog_conn_id: str | None = None
     preflight: str | None = None
     extracts: bool = False
 
@@ -88,9 +90,11 @@ def _places(dag_id: str, _: str, key: Any) -> tuple[Place, ...]:
         row = session.get(SerializedDagModel, key)
         document = row.data if row is not None else None
     tasks = document.get("dag", {}).get("tasks", ()) if isinstance(document, Mapping) else ()
+    all_fields = [task.get("__var", task) for task in tasks]
+    named = {one for fields in all_fields if isinstance(one := fields.get("catalog_conn_id"), str) and one}
+    catalog_conn_id = named.pop() if len(named) == 1 else None
     found: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        fields = task.get("__var", task)
+    for fields in all_fields:
         if not set(fields.get("template_fields") or ()) >= _FIELDS or fields.get("_is_mapped"):
             continue
         place = _place(dag_id, fields)
@@ -106,6 +110,7 @@ def _places(dag_id: str, _: str, key: Any) -> tuple[Place, ...]:
             output_dir=one["place"].output_dir,
             output_conn_id=one["place"].output_conn_id,
             mode_conn_id=one["place"].mode_conn_id,
+            catalog_conn_id=catalog_conn_id,
             preflight=one.get("preflight"),
             extracts=one["extracts"],
         )

@@ -8,8 +8,10 @@ from typing import Any
 
 from airflow.models.connection import Connection
 
+from mode_catalog_provider.catalog.zones import resolve
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
 from mode_catalog_provider.extract.folder import workspace_layout
+from mode_catalog_provider.hooks.connection_fields import ExtraFields
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.page.places import Place
 from mode_catalog_provider.report.records import WorkspaceRecords
@@ -32,12 +34,14 @@ class Workspace:
     :param place: where the DAG says that it is staged.
     :param name: of the workspace.
     :param host: base URL of Mode.
+    :param catalog: address of Catalog for people, ``None`` where no connection tells its zone.
     :param records: what lies in its folder now.
     """
 
     place: Place
     name: str
     host: str
+    catalog: str | None
     records: WorkspaceRecords
 
 
@@ -64,8 +68,26 @@ def open_workspace(place: Place) -> Workspace:
                 "has not: set output_dir to an object store, or to a folder that all of them mount."
             )
         home = workspace_layout(staging, workspace=name, host=host).home
-        return Workspace(place=place, name=name, host=host, records=WorkspaceRecords(home))
+        return Workspace(
+            place=place,
+            name=name,
+            host=host,
+            catalog=_catalog_of(place),
+            records=WorkspaceRecords(home),
+        )
     except ModeCatalogError:
         raise
     except Exception as error:
         raise store_error(error, f"The staging area {place.output_dir}") from error
+
+
+def _catalog_of(place: Place) -> str | None:
+    """Return where people look into Catalog: the front door, for the address of a source is not known."""
+    if place.catalog_conn_id is None:
+        return None
+    try:
+        connection = Connection.get_connection_from_secrets(place.catalog_conn_id)
+        return resolve(ExtraFields.of(connection).text("zone")).app_url
+    except Exception:
+        # The page is worth more than a link: what is wrong with the connection, each run says.
+        return None

@@ -30,6 +30,9 @@ _NAMED = 50
 #: Collections in the options that it names.
 _NAMED_OPTIONS = 20
 
+#: What it means that an option is not set.
+_UNSET = {"include_collections": "all collections", "exclude_collections": "no collection left out"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShrinkQuestion:
@@ -111,7 +114,7 @@ def _row(asset: str, before: int, manifest: Any, error: SnapshotShrunkError) -> 
     now = manifest.rows[asset]
     share = f" ({(now - before) / before:+.0%})" if before and now != before else ""
     mark = "**" if asset in error.shrunk else ""
-    change = f"{mark}{now - before:+d}{share}{mark}"
+    change = f"{mark}{now - before:+d}{share}{mark}" if now != before else "0"
     return f"| {asset} | {before} | {now} | {change} | {manifest.left_out_counts[asset]} |"
 
 
@@ -131,18 +134,24 @@ def _how_it_was_filtered(manifest: Manifest, before: Manifest | None) -> list[st
     now = _told_options(manifest)
     lines = [f"Extracted with: {'; '.join(now.values()) or 'everything that the key may see'}."]
     if manifest.filtered:
-        counted = ", ".join(f"{count} {markdown(why)}" for why, count in manifest.filtered.items())
+        counted = ", ".join(
+            f"{count} {markdown(why.replace('_', ' '))}" for why, count in manifest.filtered.items()
+        )
         lines.append(f"Left out for that: {counted}.")
     if before is not None:
         was = _told_options(before)
         changed = [
-            f"{name}: {was.get(name, 'not set')} before, {now.get(name, 'not set')} now"
+            f"{was.get(name) or _unset(name)} before, {now.get(name) or _unset(name)} now"
             for name in CONTENT_OPTIONS
             if manifest.options.get(name) != before.options.get(name)
         ]
         if changed:
             lines += ["", f"**The options are not those of the last upload**: {'; '.join(changed)}."]
     return lines
+
+
+def _unset(option: str) -> str:
+    return _UNSET.get(option) or f"{option.replace('_', ' ')} not set"
 
 
 def _told_options(manifest: Manifest) -> dict[str, str]:

@@ -106,6 +106,7 @@ def test_everything_that_is_known_is_shown(site: Site, home: str) -> None:
         assert told in overview.text
     assert re.search(r"Mode accepts the API key for at most \d+ more days", overview.text)
     assert f"/dags/{SYNC}/runs/" in " ".join(overview.links)
+    assert "https://app.castordoc.com" in overview.links
     assert "most viewed" not in overview.text
     assert "Nobody looked at a report" in admin.get(f"{home}/usage").text
     findings = Page(admin.get(f"{home}/findings", params={"check": "refused", "new": "yes"}).text)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from mode_catalog_provider.extract.capture import capture
 from mode_catalog_provider.extract.extraction import Extraction
 from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
+from mode_catalog_provider.storage import StoragePath
 from tests.sandbox import Sandbox, WorkspaceShape
 from tests.sandbox.world import World
 
@@ -46,7 +46,7 @@ def prepare(world: World) -> None:
         world.add_query(report, sql, name="Main")
 
 
-def first_snapshot(sandbox: Sandbox, output_dir: Path) -> int:
+def first_snapshot(sandbox: Sandbox, output_dir: StoragePath) -> int:
     """Take the snapshot that stands for yesterday's, at full speed; return how many reports it has."""
     switches = sandbox.mode.switches
     limiter, switches.limiter = switches.limiter, "off"

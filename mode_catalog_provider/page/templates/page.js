@@ -56,6 +56,14 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 }
 outside(document);
 
+// Airflow has a choice of light or dark of its own, and the page in its frame follows it.
+if (window.parent !== window) {
+  const around = window.parent.document.documentElement;
+  const follow = () => (document.documentElement.style.colorScheme = around.style.colorScheme);
+  new MutationObserver(follow).observe(around, { attributeFilter: ["style"] });
+  follow();
+}
+
 // Airflow shows the page in a frame that may open no window, so the page around it follows such a link.
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[target="_blank"]');

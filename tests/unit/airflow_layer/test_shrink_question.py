@@ -28,7 +28,9 @@ def test_it_says_how_the_snapshot_was_filtered_and_which_options_changed(tmp_pat
         small = make_snapshot(tmp_path, rows={**ROWS, "report": 1}, options=GENERAL)
         body = question(catalog, small).body
     assert "Extracted with: only these collections: General &lt;b&gt;; without personal collections." in body
-    assert "**The options are not those of the last upload**: include_collections: not set before" in body
+    changed = "all collections before, only these collections: General &lt;b&gt; now."
+    assert f"**The options are not those of the last upload**: {changed}" in body
+    assert "| datasource | 1 | 1 | 0 | 0 |" in body
 
 
 def test_the_first_upload_of_nothing_is_asked_about_as_well(tmp_path):
