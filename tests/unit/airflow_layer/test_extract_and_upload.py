@@ -284,3 +284,22 @@ def test_an_object_store_is_staged_to_and_read_from(extract):
     extracted = extract(output_dir="memory://bucket/mode", output_conn_id="")
     assert extracted["manifest"].startswith("memory://")
     assert len(upload(manifest=extracted)["pushed"]) == 6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"on_forbidden": "Warn"},
+        {"on_covered": "yes"},
+        {"keep": "2.7"},
+        {"keep": float("nan")},
+        {"keep": -1},
+        {"full_refresh_after": -1},
+    ],
+    ids=str,
+)
+def test_a_wrong_choice_or_number_is_refused_by_its_name_before_mode_is_asked(extract, sandbox, wrong):
+    (name,) = wrong
+    with pytest.raises(AirflowFailException, match=name):
+        extract(**wrong)
+    assert sandbox.mode.requests == []
