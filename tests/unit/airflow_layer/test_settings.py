@@ -4,7 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from airflow.sdk import DAG
 
+from mode_catalog_provider.dags import values
 from mode_catalog_provider.dags.settings import read_settings
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import get_provider_info
@@ -232,3 +234,13 @@ def test_an_unknown_option_is_refused_with_the_one_that_was_meant():
 def test_a_wrong_value_given_to_a_builder_is_refused_by_name():
     with pytest.raises(ConfigurationError, match=r"warehouse_timeout is .*it must be a number of hours"):
         read_settings().but(warehouse_timeout=timedelta(days=-1))
+
+
+@pytest.mark.parametrize("preset", sorted(values._PRESETS))
+def test_a_dag_with_any_preset_is_valid(preset):
+    schedule = values.schedule("permission_schedule", preset)
+    DAG("any_preset", schedule=schedule, max_active_runs=1).validate()
+
+
+def test_a_quarter_is_told_as_a_cron_expression_which_every_airflow_knows():
+    assert values.schedule("permission_schedule", "@quarterly") == "0 0 1 */3 *"
