@@ -114,6 +114,7 @@ def test_a_name_from_elsewhere_is_shown_short(server: RawServer) -> None:
         (b"yesterday", None),
         (b"Fri, 31 Dec 9999 23:59:59 -2359", None),
     ],
+    ids=["long ago", "years ahead", "now", "no time", "the end of times"],
 )
 def test_a_clock_that_is_wrong_is_told_once(
     server: RawServer, caplog: pytest.LogCaptureFixture, date: bytes, told: str | None
