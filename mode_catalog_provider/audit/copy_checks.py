@@ -155,8 +155,12 @@ def _difference(facts: Facts, comparison: Comparison, copy: Member, origin: Memb
     kept = {-twin.there for twin in twins.values()}
     removed = [_called(theirs, at) for at in range(len(theirs)) if at not in kept]
     lines += [f"+ query {name}" for name in added] + [f"- query {name}" for name in removed]
+    # Of one name, and with nothing in common: read as one query that was written anew.
+    rewritten = [name for name in added if name in removed]
+    added, removed = ([name for name in some if name not in rewritten] for some in (added, removed))
     told = (
         (changed, "differs", "differ"),
+        (rewritten, "was written anew", "were written anew"),
         (moved, "asks another connection", "ask another connection"),
         (added, "was added", "were added"),
         (removed, "is missing", "are missing"),

@@ -72,6 +72,15 @@ def test_added_and_removed_queries_are_named(workspace):
     assert "'Fresh' was added; 'Gone' is missing" in finding.message
 
 
+def test_a_query_of_the_same_name_that_has_nothing_in_common_was_written_anew(workspace):
+    workspace.report("original", ("Revenue", REVENUE), ("Query 1", "select 1"), created_at=OLD)
+    workspace.report("copy", ("Revenue", REVENUE), ("Query 1", TICKETS), created_at=NEW)
+    (finding,) = audit(workspace, "drifted_copy").findings
+    assert "'Query 1' was written anew" in finding.message
+    assert "added" not in finding.message
+    assert "missing" not in finding.message
+
+
 def test_the_same_queries_on_another_connection_are_told_as_that_and_not_as_drift(workspace):
     workspace.report("original", REVENUE, created_at=OLD)
     workspace.report("copy", REVENUE, connection=8, created_at=NEW)
