@@ -17,6 +17,7 @@ from mode_catalog_provider.page.places import Place
 from mode_catalog_provider.report.records import WorkspaceRecords
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import is_local, store_error
+from mode_catalog_provider.text import visible
 
 
 class _ServerHook(ModeHook):
@@ -67,18 +68,24 @@ def open_workspace(place: Place) -> Workspace:
                 "nothing was extracted yet: run the DAG; or the workers have that folder and the API server "
                 "has not: set output_dir to an object store, or to a folder that all of them mount."
             )
-        home = workspace_layout(staging, workspace=name, host=host).home
-        return Workspace(
-            place=place,
-            name=name,
-            host=host,
-            catalog=_catalog_of(place),
-            records=WorkspaceRecords(home),
-        )
+        records = WorkspaceRecords(workspace_layout(staging, workspace=name, host=host).home)
+        if not records.timestamps and not is_local(staging):
+            _require_bucket(staging)
+        return Workspace(place=place, name=name, host=host, catalog=_catalog_of(place), records=records)
     except ModeCatalogError:
         raise
     except Exception as error:
         raise store_error(error, f"The staging area {place.output_dir}") from error
+
+
+def _require_bucket(staging: Any) -> None:
+    """Tell a bucket that is not there from one with nothing in it: a store answers alike for both."""
+    bucket = staging.path.strip("/").partition("/")[0]
+    if not staging.fs.exists(bucket):
+        raise ConfigurationError(
+            f"There is no bucket or container '{visible(bucket)}' in the store of output_dir, or its "
+            "connection may not list it. Correct output_dir, or grant the connection to list it."
+        )
 
 
 def _catalog_of(place: Place) -> str | None:

@@ -1,0 +1,26 @@
+"""The page finds the folder of a workspace, or says what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.page.places import Place
+from mode_catalog_provider.page.workspaces import open_workspace
+
+pytestmark = pytest.mark.usefixtures("connect")
+
+
+def place(output_dir: str) -> Place:
+    return Place(dag_id="sync", output_dir=output_dir, output_conn_id="staging", mode_conn_id="mode_default")
+
+
+def test_a_bucket_that_does_not_exist_is_not_taken_for_an_empty_one(s3, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_STAGING", s3.connection())
+    with pytest.raises(ConfigurationError, match="There is no bucket or container 'mistyped'"):
+        open_workspace(place("s3://mistyped/mode"))
+
+
+def test_a_bucket_with_nothing_in_it_is_a_workspace_without_snapshots(s3, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_STAGING", s3.connection())
+    assert open_workspace(place(f"s3://{s3.bucket}/nothing-yet")).records.timestamps == []
