@@ -48,14 +48,18 @@ $(VENV)/.%: requirements/%.txt $(READY)
 run: $(RUN)
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
-# Tests that start no server of Airflow run side by side; the others want the machine, one after another.
-SIDE_BY_SIDE := tests/unit tests/integration tests/fuzz tests/airflow tests/object_store
+# Tests that start no Airflow run side by side, then those that run DAGs, each worker with an Airflow of its own; the
+# others start servers and want the machine, one after another.
+SIDE_BY_SIDE := -n auto --dist loadfile
+WITHOUT_DAGS := tests/unit tests/integration tests/fuzz
+WITH_DAGS    := tests/airflow tests/object_store
 
 test: $(READY)
 	@$(BIN)/python -m tests.machine
 	@failed=0; \
-	$(BIN)/python -m pytest -n auto --dist loadfile $(SIDE_BY_SIDE) $(PYTEST_ARGS) || failed=$$?; \
-	$(BIN)/python -m pytest tests $(SIDE_BY_SIDE:%=--ignore=%) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(WITHOUT_DAGS) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(WITH_DAGS) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest tests $(patsubst %,--ignore=%,$(WITHOUT_DAGS) $(WITH_DAGS)) $(PYTEST_ARGS) || failed=$$?; \
 	exit $$failed
 
 long: $(READY)

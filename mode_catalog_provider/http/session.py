@@ -266,6 +266,8 @@ class HttpSession:
     ) -> Answer:
         asked = attempt.asked
         with self._exchanges.begin(deadline=deadline) as exchange:
+            # Whoever stopped us before this one could be seen has not broken it off.
+            self.stop.check()
             try:
                 with self._session.request(
                     method,

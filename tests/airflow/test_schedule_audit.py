@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 
@@ -24,6 +26,6 @@ def test_what_shows_old_results_is_handed_to_the_refresh(audit, sandbox):
 
 
 def test_a_finding_fails_the_task_that_was_asked_to(audit):
-    run = audit(loaded_at="2027-01-01T00:00:00Z", fail_on=["stale_results"])
+    run = audit(loaded_at=datetime.now(UTC).isoformat(), fail_on=["stale_results"])
     assert run.state == "failed"
     assert run.result("schedules")["findings"]["stale_results"] > 0

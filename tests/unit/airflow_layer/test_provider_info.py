@@ -145,6 +145,6 @@ def test_airflow_shows_the_forms():
     assert (mode.hook_name, catalog.hook_name) == ("Mode", "Coalesce Catalog")
     assert mode.standard_fields.login.title == "API token"
     assert mode.standard_fields.url_schema.hidden
-    assert mode.extra_fields["workspace"]["description"].startswith("Name of the workspace")
+    assert mode.extra_fields["workspace"]["description"].startswith("Required. Name of the workspace")
     assert catalog.extra_fields["zone"]["schema"]["enum"] == ["EU", "US"]
     assert catalog.extra_fields["read_token"]["schema"]["format"] == "password"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import sqlite3
+import subprocess
 import sys
 
 import pytest
@@ -14,7 +14,7 @@ from mode_catalog_provider.audit.index import COLUMNS
 from mode_catalog_provider.audit.index_files import write_index
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.workspace import audit_snapshot
-from mode_catalog_provider.errors import ConfigurationError, SnapshotError
+from mode_catalog_provider.errors import ConfigurationError
 from tests.unit.audit.workspaces import AT, REVENUE, TICKETS
 
 
@@ -123,14 +123,25 @@ def test_a_file_that_is_named_twice_is_written_once(tmp_path):
     assert len(json.loads(path.read_bytes())) == 1
 
 
-def test_a_temporary_disk_that_is_full_is_told(tmp_path, monkeypatch):
+# In a process of its own: the limit is on every file that a process writes.
+_FULL = """
+import resource, sys
+from mode_catalog_provider.audit.index import COLUMNS
+from mode_catalog_provider.audit.index_files import write_index
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+write_index((dict.fromkeys(COLUMNS, "x" * 999) for _ in range(99)), [Path(sys.argv[1])])
+"""
+
+
+def test_a_temporary_disk_that_is_full_is_told(tmp_path):
     # Python would leave half a file of bytecode where it may not write a whole one.
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
-    try:
-        with pytest.raises(SnapshotError, match="could not be kept on the temporary disk"):
-            write_index((dict.fromkeys(COLUMNS, "x" * 999) for _ in range(99)), [tmp_path / "index.sqlite"])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _FULL, str(tmp_path / "index.sqlite")],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert "SnapshotError" in done.stderr
+    assert "could not be kept on the temporary disk" in done.stderr
     assert list(tmp_path.iterdir()) == []

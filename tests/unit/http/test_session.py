@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     UnreachableError,
 )
+from mode_catalog_provider.http.connection import Exchange
 from mode_catalog_provider.http.session import USER_AGENT
 from mode_catalog_provider.http.stop import StopSignal
 from tests.unit.http.conftest import RawServer, session
@@ -244,6 +245,27 @@ def test_a_stop_breaks_off_what_is_under_way(server: RawServer, begun: bytes) ->
         thread.join(10)
     assert len(ended) == 4
     assert max(ended) - asked < 1.0
+
+
+def test_a_stop_that_comes_just_before_a_request_is_sent_ends_it_too(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.hangs_after()
+    stop = StopSignal()
+    asking = session(stop=stop, timeout=60)
+    begin = asking._exchanges.begin
+    woken = threading.Event()
+    stop.when_set(woken.set)
+
+    def stopped_before(**options: float | None) -> AbstractContextManager[Exchange]:
+        stop.set()
+        assert woken.wait(10)
+        return begin(**options)
+
+    monkeypatch.setattr(asking._exchanges, "begin", stopped_before)
+    with pytest.raises(CancelledError):
+        asking.exchange("GET", server.url, deadline=5)
+    assert server.received == []
 
 
 def test_after_a_stop_nothing_is_sent(server: RawServer) -> None:
