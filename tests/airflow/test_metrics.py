@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import socket
+import subprocess
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
 from mode_catalog_provider.tasks.metrics import METRICS, TAGS
 from tests.metrics_page import PREFIX
 
+RULES = Path(__file__).resolve().parents[2] / "docs" / "monitoring" / "prometheus-alerts.yaml"
 KINDS = {"c": "counter", "g": "gauge", "ms": "timer"}
 
 
@@ -134,6 +139,49 @@ def test_a_run_that_dies_has_sent_what_its_requests_came_to(statsd, sync, sandbo
     assert sent["job.failing", "extract"] == 1
     # The lock was given back by the teardown all the same.
     assert sent["lock.held_since",] == 0
+
+
+def series_of(received):
+    """What statsd_exporter makes of it for Prometheus, were such a run to come every minute."""
+    found = {}
+    for name, value, kind in received:
+        metric, tags = declared_as(name)
+        if kind != "ms" and bool(metric.tags) == ("," in name):
+            labels = ", ".join(f'{tag}="{word}"' for tag, word in tags.items())
+            key = f"{PREFIX}_{metric.name.replace('.', '_')}{{{labels}}}"
+            found[key] = (found[key][0] + value if kind == "c" and key in found else value, kind)
+    return [
+        {"series": key, "values": f"0+{value}x60" if kind == "c" else f"{value}x60"}
+        for key, (value, kind) in found.items()
+    ]
+
+
+def fire_in_prometheus(received, alerts, folder):
+    """Whether exactly these alerts fire, by the shipped rules; Prometheus says what fires instead."""
+    firing = [{"labels": f'ALERTS{{alertstate="firing", {labels}}}', "value": 1} for labels in alerts]
+    expected = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": "50m", "exp_samples": firing}
+    test = {"interval": "1m", "input_series": series_of(received), "promql_expr_test": [expected]}
+    path = folder / "run.yaml"
+    rules = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]}
+    path.write_text(json.dumps(rules))
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_a_run_with_faults_sets_off_the_alerts_and_a_good_one_after_it_clears_them(
+    statsd, sync, sandbox, tmp_path
+):
+    sandbox.mode.switches.throw(random_faults=0.5, random_fault_kinds=(503,))
+    sandbox.mode.fault("reports/*/queries", nth=9, times=None, status=400)
+    assert sync().state == "failed"
+    fails = 'alertname="ModeCatalogServiceFails", service="mode", severity="warning"'
+    red = 'alertname="ModeCatalogTaskFails", job="extract", severity="warning"'
+    fire_in_prometheus(statsd.received(), [fails, red], tmp_path)
+    sandbox.mode.switches.throw(random_faults=0.0)
+    sandbox.mode.faults.clear()
+    assert sync().state == "success"
+    fire_in_prometheus(statsd.received(), [], tmp_path)
 
 
 def test_an_airflow_that_wants_no_names_with_values_gets_none(statsd, sync, monkeypatch):
