@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tests.benchmarks import flow, plot
 from tests.benchmarks.cost import requests_needed
 from tests.benchmarks.extraction import Row, workspace
 from tests.benchmarks.goals import Goal, full_rate
 from tests.benchmarks.growth import memory_growth
 from tests.benchmarks.imports import import_times
 from tests.benchmarks.machine import ROOT, described
-from tests.benchmarks.plot import draw
 from tests.benchmarks.report import GOALS_HEAD, HEAD, document, goal_line, line
 from tests.benchmarks.routes import ROUTES, TOOLS
 from tests.benchmarks.sizes import SIZES, Size
@@ -25,6 +25,11 @@ from tests.benchmarks.uploading import upload_speed
 COMPLETE = ROOT / "tests" / "benchmarks"
 #: Results of less than everything must not replace the complete ones.
 PARTIAL = ROOT / ".benchmarks"
+#: What each picture shows, and who draws it, by its name.
+PICTURES = {
+    "RESULTS.png": ("Requests and time against the size of the workspace", plot.draw),
+    "FLOW.png": ("Requests in flight and the allowance used, over the time of a run", flow.draw),
+}
 
 
 def main() -> None:
@@ -51,13 +56,11 @@ def main() -> None:
     folder = COMPLETE if complete else PARTIAL
     folder.mkdir(exist_ok=True)
     machine.append(f"- the whole took {(time.monotonic() - began) / 60:.0f} minutes")
-    picture = draw(rows, folder / "RESULTS.png")
+    pictures = {name: shown for name, (shown, draw) in PICTURES.items() if draw(rows, folder / name)}
     absent = [tool.route.title for tool in TOOLS if not tool.present()]
-    text = document(
-        machine=machine, rows=rows, goals=goals, absent=absent, plot="RESULTS.png" if picture else None
-    )
+    text = document(machine=machine, rows=rows, goals=goals, absent=absent, pictures=pictures)
     (folder / "RESULTS.md").write_text(text)
-    print(f"\nWritten to {(folder / 'RESULTS.md').relative_to(ROOT)}{' with a plot' if picture else ''}.")
+    print(f"\nWritten to {(folder / 'RESULTS.md').relative_to(ROOT)}{' with pictures' if pictures else ''}.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,8 +95,9 @@ def _rows(sizes: Sequence[Size], routes: Sequence[str], runs: int | None) -> Ite
 def _goals(rows: Sequence[Row], sizes: Sequence[Size], *, runs: int, quick: bool) -> Iterator[Goal]:
     """The goals are set for the medium workspace; without it, they are measured at another."""
     size = SIZES["medium"] if SIZES["medium"] in sizes else sizes[-1]
-    yield from requests_needed(size)
-    yield full_rate(rows, size.name)
+    for counted in {size.name: size, sizes[-1].name: sizes[-1]}.values():
+        yield from requests_needed(counted)
+    yield from full_rate(rows)
     yield speed_up(size, runs=runs)
     if not quick:
         yield from memory_growth()

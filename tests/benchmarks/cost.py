@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from math import ceil
+from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks.extraction import UNLIMITED
@@ -13,86 +12,69 @@ from tests.benchmarks.goals import Goal
 from tests.benchmarks.service import Service
 from tests.benchmarks.sizes import Size
 from tests.benchmarks.subject import measure
-from tests.sandbox import WorkspaceShape
 
-#: Requests beside the listings when nothing has changed: the credential, the Discovery token and its end, the
-#: data sources and two lists of members.
-BESIDE = 6
 
-#: Pages of a collection that is listed to be compared: of its reports and datasets, with those that prove
-#: their ends.
-VERIFIED = 6
+@dataclass(frozen=True, kw_only=True)
+class Night:
+    """One extraction after the others, in the same folder.
+
+    :param title: what it is called in the table.
+    :param options: of the extraction.
+    :param edited: share of the reports that somebody edits before it.
+    :param most: requests it may cost at most, by the name of the size; without a number there is no goal.
+    """
+
+    title: str
+    options: dict[str, Any]
+    edited: float = 0.0
+    most: dict[str, int]
+
+
+_FULL = {"incremental": True}
+_LITE = {"incremental": True, "members": "lite"}
+
+NIGHTS = (
+    Night(
+        title='`hybrid`, `members="lite"`',
+        options={"strategy": "hybrid", "members": "lite"},
+        most={"medium": 520},
+    ),
+    Night(title="`incremental`, the first night", options=_FULL, most={}),
+    Night(title="`incremental`, nothing changed", options=_FULL, most={"medium": 60}),
+    Night(
+        title='`incremental`, nothing changed, `members="lite"`',
+        options=_LITE,
+        most={"medium": 45, "large": 180},
+    ),
+    Night(
+        title='`incremental`, 1 % edited, `members="lite"`', options=_LITE, edited=0.01, most={"medium": 110}
+    ),
+    Night(title='`incremental`, 10 % edited, `members="lite"`', options=_LITE, edited=0.1, most={}),
+)
 
 
 def requests_needed(size: Size) -> Iterator[Goal]:
-    """Count the requests of the two cheapest routes, with and without a listing of datasets."""
-    for datasets in (False, True):
-        with _counting(size, datasets=datasets) as count:
-            said = f"{size.name}, {'with' if datasets else 'without'} the datasets listing"
-            hybrid = count({"strategy": "hybrid", "members": "lite"})
-            bound = hybrid_bound(size.shape, datasets=datasets)
-            yield Goal(
-                f'requests, `hybrid`, `members="lite"`, {said}',
-                f"{hybrid:,}",
-                f"at most {bound:,} + 2 %{_ours(datasets)}",
-                hybrid <= 1.02 * bound,
-            )
-            count({"incremental": True})
-            unchanged = count({"incremental": True})
-            bound = unchanged_bound(size.shape, datasets=datasets)
-            yield Goal(
-                f"requests, `incremental`, nothing changed, {said}",
-                f"{unchanged:,}",
-                f"at most {bound:,}{_ours(datasets)}",
-                unchanged <= bound,
-            )
-
-
-def _ours(datasets: bool) -> str:
-    return " (the goal, with its term for datasets)" if datasets else ""
-
-
-def hybrid_bound(shape: WorkspaceShape, *, datasets: bool) -> int:
-    """What bulk listings of queries and REST listings of the rest cost at most.
-
-    S collections, R reports, Q queries: 2 to begin with, S/30 pages of collections, R/30 + 2S pages of
-    reports, 1 token and Q/1,000 pages of queries, 1 list of members; with datasets as many pages again as for
-    that many reports.
-    """
-    spaces, queries = shape.collections, shape.queries or 0
-    pages = ceil(shape.reports / 30) + 2 * spaces
-    if datasets:
-        pages += ceil(shape.reports // 20 / 30) + 2 * spaces
-        queries += shape.reports // 20
-    return 2 + ceil(spaces / 30) + pages + 1 + ceil(queries / 1000) + 1
-
-
-def unchanged_bound(shape: WorkspaceShape, *, datasets: bool) -> int:
-    """What bulk listings cost at most, and the verification of half a percent of the collections.
-
-    S collections, R reports and datasets, Q queries: S/1,000 + 2R/1,000 + Q/1,000 pages, for a collection
-    that is verified at most :data:`VERIFIED`, and a few requests beside.
-    """
-    sets = shape.reports // 20 if datasets else 0
-    reports, queries = shape.reports + sets, (shape.queries or 0) + sets
-    pages = ceil(shape.collections / 1000) + 2 * ceil(reports / 1000) + ceil(queries / 1000)
-    return pages + VERIFIED * max(1, round(shape.collections / 200)) + BESIDE
-
-
-@contextmanager
-def _counting(size: Size, *, datasets: bool) -> Iterator[Any]:
-    switches = {"limiter": "off", "datasets": "rows" if datasets else 404}
-    with Service(shape=size.shape, mode=switches) as service, tempfile.TemporaryDirectory() as folder:
-
-        def count(options: dict[str, Any]) -> int:
+    """Count the requests of one night after the other, datasets included."""
+    with (
+        Service(shape=size.shape, mode={"limiter": "off"}) as service,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for night in NIGHTS:
+            if night.edited:
+                reports = sorted(service.expected()["report"])
+                service.edit(reports[: round(night.edited * len(reports))])
             service.forget_requests()
             measure(
                 "ours:extract",
                 mode=service.mode,
                 folder=folder,
-                options=options,
+                options=night.options,
                 requests_per_second=UNLIMITED,
             )
-            return len(service.requests())
-
-        yield count
+            counted, most = len(service.requests()), night.most.get(size.name)
+            yield Goal(
+                f"requests, {night.title}, {size.name}",
+                f"{counted:,}",
+                "" if most is None else f"at most {most:,}",
+                None if most is None else counted <= most,
+            )

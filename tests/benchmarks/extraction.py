@@ -6,9 +6,9 @@ import json
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Row:
     :param cpu: seconds.
     :param lost: rows of a complete extraction that are not there; ``None``: nobody can tell.
     :param failure: how it ended, if not well.
+    :param asked: when each request of the last run began and was answered, in real seconds.
     """
 
     size: Size
@@ -48,6 +49,7 @@ class Row:
     cpu: float
     lost: float | None
     failure: str = ""
+    asked: Sequence[tuple[float, float]] = field(default=(), repr=False)
 
     @property
     def service_seconds(self) -> float:
@@ -86,6 +88,7 @@ class Workspace:
             **figures,
             lost=median("lost") if told else None,
             failure=results[-1]["failure"],
+            asked=results[-1]["asked"],
         )
 
     def _run(self, route: Route) -> dict[str, Any]:
@@ -109,10 +112,11 @@ class Workspace:
         return {**self._as_mode_saw_it(asked), **result, "lost": lost}
 
     def _as_mode_saw_it(self, asked: list[dict[str, Any]]) -> dict[str, Any]:
-        ends = [request["ended"] or request["started"] for request in asked]
-        lasted = max(ends, default=0) - min((request["started"] for request in asked), default=0)
+        spans = [(request["started"], request["ended"] or request["started"]) for request in asked]
+        lasted = max((end for _, end in spans), default=0) - min((start for start, _ in spans), default=0)
         allowed = lasted * self.size.compression * PUBLISHED_RATE
         return {
+            "asked": spans,
             "requests": len(asked),
             "seconds": lasted,
             "share": len(asked) / allowed if allowed else 0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.benchmarks.extraction import Row
 from tests.benchmarks.goals import Goal
@@ -46,7 +46,8 @@ def line(row: Row) -> str:
 
 def goal_line(goal: Goal) -> str:
     """One line of the table of goals."""
-    reached = {True: "yes", False: "**no**", None: "not measured"}[goal.reached]
+    unknown = "not measured" if goal.goal else ""
+    reached = {True: "yes", False: "**no**", None: unknown}[goal.reached]
     return f"| {goal.figure} | {goal.measured} | {goal.goal} | {reached} |"
 
 
@@ -56,13 +57,13 @@ def document(
     rows: Sequence[Row],
     goals: Sequence[Goal],
     absent: Sequence[str],
-    plot: str | None,
+    pictures: Mapping[str, str],
 ) -> str:
     """Put everything together.
 
     :param machine: lines about the machine.
     :param absent: clients of others that were not found.
-    :param plot: name of the picture beside the document, ``None``: there is none.
+    :param pictures: what each shows, by the names of the pictures beside the document.
     """
     sizes = [size for size in SIZES.values() if any(row.size.name == size.name for row in rows)]
     compressions = ", ".join(f"{size.name} {size.compression:g} times" for size in sizes)
@@ -73,8 +74,7 @@ def document(
         parts.append("\n".join([*HEAD, *map(line, rows)]))
     if absent:
         parts.append(f"Not found on this machine's path, so not measured: {', '.join(absent)}.")
-    if plot:
-        parts.append(f"![Requests and time against the size of the workspace]({plot})")
+    parts += [f"![{shown}]({name})" for name, shown in pictures.items()]
     if goals:
         parts += ["## Goals", "\n".join([*GOALS_HEAD, *map(goal_line, goals)])]
     return "\n\n".join(parts) + "\n"

@@ -69,6 +69,7 @@ ROUTES = {
             work="sequential:careful",
             options=None,
             long=True,
+            sizes=("small", "medium"),
         ),
         Route(
             name="first-pages",
