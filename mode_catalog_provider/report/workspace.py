@@ -44,6 +44,7 @@ class ShownChange:
 
     asset: str
     name: str
+    report: str
     word: str
     meaning: str
     before: str
@@ -243,6 +244,7 @@ def shown_change(change: Change, host: str, workspace: str) -> ShownChange:
     return ShownChange(
         asset=change.asset,
         name=visible(change.name),
+        report="" if change.report is None else visible(change.report),
         word=change.change.replace("_", " "),
         meaning=CHANGE_WORDS.get(change.change, ""),
         before="" if long else visible(change.before),

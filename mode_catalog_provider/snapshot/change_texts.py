@@ -115,7 +115,8 @@ def _option(value: Any) -> str:
 
 def _lines(change: Change) -> Iterator[str]:
     token = f" ({visible(change.token)})" if change.token and change.token != change.name else ""
-    what = f"{_SINGULAR[change.asset]} '{visible(change.name)}'{token} {_spaced(change.change)}"
+    of = f" of report '{visible(change.report)}'" if change.report is not None else ""
+    what = f"{_SINGULAR[change.asset]} '{visible(change.name)}'{token}{of} {_spaced(change.change)}"
     if change.change == "sql_changed":
         yield f"{what}:"
         yield from (f"    {line}" for line in _sql_difference(change, SQL_LINES))
@@ -127,6 +128,8 @@ def _lines(change: Change) -> Iterator[str]:
 def _short(change: Change) -> str:
     """Return a change as Markdown, without its word."""
     name = markdown(change.name)
+    if change.report is not None:
+        name += f" of {markdown(change.report)}"
     if change.change == "sql_changed":
         first = " ".join(_sql_difference(change, 1)[0].split())
         return f"{name} ({markdown(first, 200)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -47,6 +47,8 @@ class Change:
     :param change: one of :data:`~mode_catalog_provider.snapshot.change_words.CHANGE_WORDS`.
     :param before: the value before, ``None`` where there is none. For ``sql_changed`` the whole text.
     :param after: the value after.
+    :param report: name of the report that a query belongs to, the newer one; ``None`` of everything else, and
+        where neither snapshot has a row of that report.
     """
 
     asset: str
@@ -55,6 +57,7 @@ class Change:
     change: str
     before: Any = None
     after: Any = None
+    report: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
@@ -110,16 +113,23 @@ def check_same_workspace(before: Manifest, after: Manifest) -> None:
 def _changes(
     fates: _Fates, asset: str, old: RowWithFacts | None, new: RowWithFacts | None
 ) -> Iterator[Change]:
-    fates.saw(asset, (old or new or ({}, {}))[0]["token"], before=old is not None, after=new is not None)
+    row = (new or old or ({}, {}))[0]
+    fates.saw(asset, row, before=old is not None, after=new is not None)
     if old is not None and new is not None:
-        name, token = name_of(new[0]), new[0]["token"]
-        for change, before, after in differences(asset, old, new):
-            yield Change(asset=asset, token=token, name=name, change=change, before=before, after=after)
-        return
-    row = (old or new or ({}, {}))[0]
-    word = fates.gone(asset, row) if new is None else fates.come(asset, row)
-    if word is not None:
-        yield Change(asset=asset, token=row["token"], name=name_of(row), change=word)
+        told: Iterable[tuple[str, Any, Any]] = differences(asset, old, new)
+    else:
+        word = fates.gone(asset, row) if new is None else fates.come(asset, row)
+        told = [(word, None, None)] if word is not None else []
+    for change, before, after in told:
+        yield Change(
+            asset=asset,
+            token=row["token"],
+            name=name_of(row),
+            change=change,
+            before=before,
+            after=after,
+            report=fates.report_of(row) if asset == "query" else None,
+        )
 
 
 class _Fates:
@@ -137,6 +147,7 @@ class _Fates:
         self._database = private_database(cache=_CACHE)
         self._database.execute("CREATE TABLE fate (asset TEXT, token BLOB, word TEXT)")
         self._database.execute("CREATE UNIQUE INDEX by_token ON fate (asset, token)")
+        self._database.execute("CREATE TABLE report (token BLOB PRIMARY KEY, name BLOB) WITHOUT ROWID")
 
     def __enter__(self) -> _Fates:
         return self
@@ -144,12 +155,27 @@ class _Fates:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def saw(self, asset: str, token: str, *, before: bool, after: bool) -> None:
-        """Take note which snapshot has a row of an object that either of them could not read."""
+    def saw(self, asset: str, row: Mapping[str, Any], *, before: bool, after: bool) -> None:
+        """Take note of a report's name, and which snapshot has a row that either of them could not read."""
+        token = row["token"]
+        if asset == "report":
+            self._database.execute(
+                "INSERT INTO report VALUES (?, ?)", (token_bytes(token), token_bytes(name_of(row)))
+            )
         if before and token in self._newly_refused.get(asset, {}):
             self._had.add((asset, token))
         if after and token in self._newly_shown.get(asset, {}):
             self._has.add((asset, token))
+
+    def report_of(self, query: Mapping[str, Any]) -> str | None:
+        """Return the name of the report that a query belongs to, ``None`` if no row of it was seen."""
+        token = query.get("report_token")
+        if not isinstance(token, str):
+            return None
+        found = self._database.execute(
+            "SELECT name FROM report WHERE token = ?", (token_bytes(token),)
+        ).fetchone()
+        return found[0].decode("utf-8", "surrogatepass") if found else None
 
     def refusals(self, asset: str) -> Iterator[Change]:
         """Yield what is newly refused, or shown, and was not told by the rows that came and went."""

@@ -76,6 +76,7 @@ def home(site: Site, sandbox: Sandbox, staging: Path) -> Iterator[str]:
         world = sandbox.mode.world
         report = next(one for one in world.reports if one.name and not one.is_dataset and not one.refused)
         world.edit_report(report, name=f"Renamed by {EVIL}")
+        world.add_query(report, name="Query of it")
         mode_catalog = CommandLine(sandbox)
         mode_catalog.json("extract", "-o", staging / "acme", "--keep", "9")
         mode_catalog.json("audit", "-d", staging / "acme")
@@ -252,6 +253,7 @@ def test_any_two_snapshots_are_compared(site: Site, home: str) -> None:
     newest, before = snapshots(admin, home)
     forwards = Page(admin.get(f"{home}/compare?before={before}&after={newest}").text).text
     assert "Renamed by" in forwards
+    assert "Query of it of Renamed by" in forwards
     narrowed = f"before={newest}&after={before}&asset=report&change=renamed"
     assert "renamed" in Page(admin.get(f"{home}/compare?{narrowed}").text).text
     gone = admin.get(f"{home}/compare?before=1700000000&after={newest}").text

@@ -83,6 +83,7 @@ def test_everything_that_was_found_out_is_on_it(
     world = sandbox.mode.world
     report = next(one for one in world.reports if one.name and not one.is_dataset and not one.refused)
     world.edit_report(report, name="Renamed report")
+    world.add_query(report, name="Query of it")
     world.collections[0].default_access_level = "edit"
     mode_catalog.json("extract", "-o", staging, "--keep", "9")
     mode_catalog.json("upload", "-d", staging)
@@ -94,6 +95,7 @@ def test_everything_that_was_found_out_is_on_it(
     assert "Catalog is current" in shown.text
     assert "renamed" in shown.text
     assert "Renamed report" in shown.text
+    assert "Query of it of Renamed report created" in shown.text
     assert "Objects that Mode refuses to the key" in shown.text
     assert "may be edited by everybody" in shown.text
     assert shown.elements.count("polyline") >= 5

@@ -186,6 +186,59 @@ def test_a_query_that_is_gone_from_a_report_that_stays_is_told(tmp_path: Path) -
     assert told(before, after) == [("query", "q1", "deleted", None, None)]
 
 
+def test_a_change_of_a_query_names_its_report_as_it_is_called_now(tmp_path: Path) -> None:
+    def queries(sql: str, **of: str) -> list[Object]:
+        return [
+            ("query", token, {"name": "Main", "report_token": report, "raw_query": sql})
+            for token, report in of.items()
+        ]
+
+    before = day(
+        tmp_path,
+        0,
+        [
+            ("report", "r1", REPORT),
+            ("report", "r2", {**REPORT, "name": "Old"}),
+            ("report", "r3", {**REPORT, "name": "Odd \ud800"}),
+            *queries("select 1", q1="r1", q2="r2", q3="r3", q4="unseen", q5="r1", q6="r1"),
+        ],
+    )
+    after = day(
+        tmp_path,
+        1,
+        [
+            ("report", "r1", REPORT),
+            ("report", "r2", {**REPORT, "name": "New"}),
+            ("report", "r3", {**REPORT, "name": "Odd \ud800"}),
+            *queries("select 2", q1="r1", q2="r2", q3="r3", q4="unseen"),
+            *queries("select 1", q6="r2", q7="r1"),
+        ],
+    )
+    found = {(one.asset, one.token, one.change): one.report for one in changes_between(before, after)}
+    assert found == {
+        ("report", "r2", "renamed"): None,
+        ("query", "q1", "sql_changed"): "Sales",
+        ("query", "q2", "sql_changed"): "New",
+        ("query", "q3", "sql_changed"): "Odd \ud800",
+        ("query", "q4", "sql_changed"): None,
+        ("query", "q5", "deleted"): "Sales",
+        ("query", "q6", "moved"): "New",
+        ("query", "q7", "created"): "Sales",
+    }
+    with SnapshotDiff(before, after) as diff:
+        lines = list(log_lines(diff))
+        text = as_markdown(diff)
+        document = json.loads("".join(diff.to_json()))
+    assert "query 'Main' (q2) of report 'New' sql changed:" in lines
+    assert "query 'Main' (q4) sql changed:" in lines
+    assert "query 'Main' (q6) of report 'New' moved: r1 -> r2" in lines
+    assert "- **1 query deleted**: Main of Sales" in text
+    assert "Main of New (" in text
+    assert {one["token"]: one["report"] for one in document["changes"] if one["asset"] == "query"} == {
+        token: name for (asset, token, _), name in found.items() if asset == "query"
+    }
+
+
 def test_what_the_side_files_of_one_day_do_not_say_is_no_change(tmp_path: Path) -> None:
     before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
     after = day(
@@ -332,6 +385,7 @@ def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
             "change": "renamed",
             "before": "Sales",
             "after": "\ud800 é",
+            "report": None,
         }
     ]
     assert document["usage"][0]["views"] == 2
@@ -397,6 +451,7 @@ def test_strangers_names_are_nothing_but_text(tmp_path: Path) -> None:
         [
             ("report", "r1", {**REPORT, "name": name, "view_count": 9}),
             ("report", "r2", {**REPORT, "name": name}),
+            ("query", "q1", {"name": "Main", "report_token": "r1"}),
         ],
     )
     with SnapshotDiff(before, after) as diff:
