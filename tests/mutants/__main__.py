@@ -13,35 +13,19 @@ import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 from tests.mutants.mutations import Mutation, mutations
-from tests.mutants.recording import WRITTEN_TO
+from tests.mutants.related import stages
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("lock", "snapshot", "catalog", "extract", "refresh", "operators", "mode", "http")
-#: Whose tests are run: what the rooms do, from the inside and from the outside.
-TESTS = ("tests/unit", "tests/integration", "tests/airflow")
-#: They prove nothing about a room, and want minutes.
-LEFT_OUT = ("tests/unit/sandbox", "tests/unit/test_architecture.py", "tests/unit/test_readme.py")
-PARTS = (
-    "mode_catalog_provider",
-    "tests",
-    "dags",
-    "docs",
-    "pyproject.toml",
-    "README.md",
-    "CHANGELOG.md",
-    "Makefile",
-)
-#: Seconds a mutant may need beyond thrice what its tests needed before: what takes longer hangs.
-PATIENCE = 90
+#: What is changed when nothing else is asked for.
+ROOMS = ("lock", "snapshot", "catalog", "extract", "refresh", "operators")
+#: Seconds that the tests of one stage may take: a mutant that takes longer hangs.
+PATIENCE = 1_200
 OPTIONS = ("-q", "-p", "no:cacheprovider", "--tb=no", "-W", "ignore")
-
-Recording = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -57,16 +41,15 @@ def main() -> int:
     """Try the mutants; 0 if few enough survived, 1 if not."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="mutants-") as made:
-        folder = arguments.work or Path(made)
+        folder = Path(made)
         sources = {
             path.relative_to(ROOT).as_posix(): path.read_bytes()
             for room in arguments.rooms
             for path in sorted((ROOT / "mode_catalog_provider" / room).glob("*.py"))
         }
-        recording = _recorded(folder, arguments.tests)
         chosen = _chosen(sources, arguments.count, arguments.seed)[arguments.skip :]
-        print(f"{len(recording)} tests, {len(chosen)} mutants of {len(sources)} files", flush=True)
-        verdicts = _try_all(chosen, sources, recording, folder, arguments)
+        print(f"{len(chosen)} mutants of {len(sources)} files", flush=True)
+        verdicts = _try_all(chosen, sources, folder, arguments)
     survivors = [verdict for verdict in verdicts if verdict.state == "survived"]
     print(f"\n{len(verdicts)} mutants, {len(survivors)} survived:")
     for verdict in survivors:
@@ -76,15 +59,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("rooms", nargs="*", default=ROOMS, help=f"of {', '.join(ROOMS)}; default all")
+    parser.add_argument(
+        "rooms", nargs="*", default=ROOMS, help=f"folders of the package, default {' '.join(ROOMS)}"
+    )
     parser.add_argument("--count", type=int, default=200, help="mutants to try; default 200")
     parser.add_argument("--seed", type=int, default=11, help="which ones; default 11")
     parser.add_argument("--skip", type=int, default=0, help="leave the first ones out; default 0")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at the same time; default 2")
-    parser.add_argument("--seconds", type=float, default=60, help="of tests for one mutant; default 60")
     parser.add_argument("--survivors", type=float, default=5, help="per cent that may survive; default 5")
-    parser.add_argument("--tests", nargs="+", default=TESTS, help="folders or files of tests to choose from")
-    parser.add_argument("--work", type=Path, help="keep the recording there for the next time")
     return parser.parse_args()
 
 
@@ -102,33 +84,9 @@ def _chosen(sources: dict[str, bytes], count: int, seed: int) -> list[Mutation]:
     ]
 
 
-def _recorded(folder: Path, tests: list[str]) -> Recording:
-    """Run the tests once on the untouched tree, or take what an earlier call left there."""
-    file = folder / "recording.jsonl"
-    if not file.exists():
-        print("Running the tests once, to learn which lines each of them runs...", flush=True)
-        tree = _copy(folder / "recorded")
-        left_out = [f"--ignore={path}" for path in LEFT_OUT]
-        command = [
-            "nice",
-            sys.executable,
-            "-m",
-            "pytest",
-            *OPTIONS,
-            "-p",
-            "tests.mutants.recording",
-            *left_out,
-            *tests,
-        ]
-        subprocess.run(command, cwd=tree, env={**_environment(tree), WRITTEN_TO: str(file)}, check=False)
-    with file.open(encoding="utf-8") as lines:
-        return {entry["test"]: entry for entry in map(json.loads, lines)}
-
-
 def _try_all(
     chosen: list[Mutation],
     sources: dict[str, bytes],
-    recording: Recording,
     folder: Path,
     arguments: argparse.Namespace,
 ) -> list[Verdict]:
@@ -139,7 +97,7 @@ def _try_all(
     def attempt(mutation: Mutation) -> Verdict:
         tree = trees.get()
         try:
-            verdict = tree.attempt(mutation, sources[mutation.path], recording, arguments.seconds)
+            verdict = tree.attempt(mutation, sources[mutation.path])
         finally:
             trees.put(tree)
         told = f"{mutation.path}:{mutation.first} {mutation.kind} ({verdict.reason})"
@@ -186,30 +144,29 @@ class Tree:
         """End the process."""
         self._warm.communicate()
 
-    def attempt(self, mutation: Mutation, source: bytes, recording: Recording, seconds: float) -> Verdict:
-        """Run the tests that run the line, with the fault in it."""
-        tests = _tests_of(mutation, recording, seconds)
-        if not tests:
-            return Verdict(mutation, "survived", "no test runs this line")
-        (self._folder / "tests.txt").write_text("\n".join(tests), encoding="utf-8")
-        output = self._folder / "output.txt"
-        order = {
-            "arguments": [*OPTIONS, "-x", "--basetemp=pytest", "@tests.txt"],
-            "output": str(output),
-            "seconds": 3 * sum(recording[test]["seconds"] for test in tests) + PATIENCE,
-        }
+    def attempt(self, mutation: Mutation, source: bytes) -> Verdict:
+        """Run the tests that could notice, the quick ones first, with the fault in it."""
         file = self._folder / mutation.path
         file.write_bytes(mutation.apply(source))
         try:
-            code = self._ordered(order)
+            return self._judged(mutation)
         finally:
             file.write_bytes(source)
-        if code is None:
-            return Verdict(mutation, "hung", f"{len(tests)} tests")
-        if code == 0:
-            return Verdict(mutation, "survived", f"{len(tests)} tests passed")
-        failed = [line for line in output.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return Verdict(mutation, "killed", failed[0][:200] if failed else f"pytest ended with {code}")
+
+    def _judged(self, mutation: Mutation) -> Verdict:
+        files = 0
+        for stage in stages(mutation.path, self._folder):
+            output = self._folder / "output.txt"
+            arguments = [*OPTIONS, "-x", "--basetemp=pytest", *stage]
+            code = self._ordered({"arguments": arguments, "output": str(output), "seconds": PATIENCE})
+            if code is None:
+                return Verdict(mutation, "hung", f"{len(stage)} files")
+            if code != 0:
+                told = output.read_text().splitlines()
+                failed = [line for line in told if line.startswith(("FAILED", "ERROR"))]
+                return Verdict(mutation, "killed", failed[0][:200] if failed else f"pytest ended with {code}")
+            files += len(stage)
+        return Verdict(mutation, "survived", f"{files} files passed")
 
     def _ordered(self, order: dict[str, Any]) -> int | None:
         assert self._warm.stdin is not None
@@ -219,34 +176,12 @@ class Tree:
         return code
 
 
-def _tests_of(mutation: Mutation, recording: Recording, seconds: float) -> list[str]:
-    """The tests that run the line, the quickest first; for a line that runs at import, those of its file."""
-    lines = range(mutation.first, mutation.last + 1)
-    quickest = sorted(recording, key=lambda test: float(recording[test]["seconds"]))
-    chosen = [test for test in quickest if _runs(recording[test]["lines"].get(mutation.path, ()), lines)]
-    if not mutation.in_function:
-        chosen = [test for test in quickest if mutation.path in recording[test]["lines"]]
-    spent = accumulate(float(recording[test]["seconds"]) for test in chosen)
-    return [
-        test
-        for number, (test, so_far) in enumerate(zip(chosen, spent, strict=True))
-        if so_far < seconds or not number
-    ]
-
-
-def _runs(run: list[int], lines: range) -> bool:
-    return any(number in lines for number in run)
-
-
 def _copy(tree: Path) -> Path:
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tree)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tree / name)
     return tree
 
 
