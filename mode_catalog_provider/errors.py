@@ -151,9 +151,13 @@ class CancelledError(ModeCatalogError):
 
 
 class SnapshotError(ModeCatalogError):
-    """A set of files is refused; nothing of it was pushed (further)."""
+    """A set of files is refused; nothing of it was pushed (further).
+
+    :param timestamp: of the set, where several are read and one of them is damaged.
+    """
 
     permanent = True
+    timestamp: int | None = None
 
 
 class SnapshotNotFoundError(SnapshotError):

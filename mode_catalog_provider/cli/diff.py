@@ -11,7 +11,7 @@ from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
 from mode_catalog_provider.snapshot.choice import LATEST, PREVIOUS, chosen_snapshot, kept_snapshots
-from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.diff import SnapshotDiff, since_previous
 from mode_catalog_provider.snapshot.layout import parse_directory_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 
@@ -47,8 +47,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     if arguments.markdown and arguments.json:
         raise UsageError("--markdown and --json exclude each other.")
     after = _snapshot(arguments, arguments.after, None)
-    before = _snapshot(arguments, arguments.before, after.manifest.timestamp)
-    with SnapshotDiff(before, after) as diff:
+    with _difference(arguments, after) as diff:
         kept = diff.keep() if arguments.keep else None
         if output.as_json:
             output.pieces(diff.to_json())
@@ -57,6 +56,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         else:
             output.result({}, [*log_lines(diff), *([f"Wrote {kept}"] if kept else [])])
     return DONE
+
+
+def _difference(arguments: argparse.Namespace, after: Snapshot) -> SnapshotDiff:
+    if arguments.before == PREVIOUS and arguments.directory:
+        return since_previous(after, kept_snapshots(folder_of(arguments.directory, "-d/--directory")))
+    return SnapshotDiff(_snapshot(arguments, arguments.before, after.manifest.timestamp), after)
 
 
 def _snapshot(arguments: argparse.Namespace, word: str, later: int | None) -> Snapshot:

@@ -11,10 +11,11 @@ from typing import Any
 from mode_catalog_provider.cli.output import DONE, Output
 from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import count, days
+from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.snapshot.api_usage import PER_SECOND, DayOfRequests, api_usage
-from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.choice import kept_snapshots, pass_over
 from mode_catalog_provider.snapshot.layout import StoragePath
-from mode_catalog_provider.snapshot.reader import open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.usage import UsageReport
 from mode_catalog_provider.text import visible
 
@@ -63,10 +64,25 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
 
 def _run_api(kept: Mapping[int, StoragePath], window: timedelta, output: Output) -> int:
     since = time.time() - window.total_seconds()
-    days = api_usage(open_snapshot(path) for timestamp, path in kept.items() if timestamp >= since)
-    result = {"allowed_per_second": PER_SECOND, "days": [day.to_json() for day in days]}
+    damaged: list[int] = []
+    lately = {timestamp: path for timestamp, path in kept.items() if timestamp >= since}
+    days = api_usage(_readable(lately, damaged))
+    result = {
+        "allowed_per_second": PER_SECOND,
+        "days": [day.to_json() for day in days],
+        "damaged": damaged,
+    }
     output.result(result, list(_api_lines(days)))
     return DONE
+
+
+def _readable(kept: Mapping[int, StoragePath], damaged: list[int]) -> Iterator[Snapshot]:
+    for timestamp, path in kept.items():
+        try:
+            yield open_snapshot(path)
+        except SnapshotError as error:
+            pass_over(error)
+            damaged.append(timestamp)
 
 
 def _api_lines(days: Sequence[DayOfRequests]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from mode_catalog_provider.snapshot.choice import (
     kept_snapshots,
     snapshots_beside,
 )
-from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.diff import SnapshotDiff, since_previous
 from mode_catalog_provider.snapshot.layout import parse_directory_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.sql.difference import difference
@@ -140,14 +140,14 @@ class ModeSnapshotDiffOperator(BaseOperator):
             "options": {},
             "first": [],
         }
-        before = self._before(after)
-        if before is None:
+        difference = self._difference(after)
+        if difference is None:
             self.log.info(
                 "Snapshot %s is the first one here: what changes is told from the next on.",
                 manifest.timestamp,
             )
             return result
-        with SnapshotDiff(before, after) as diff:
+        with difference as diff:
             kept = diff.keep()
             for line in log_lines(diff):
                 for part in textwrap.wrap(line, WIDTH, subsequent_indent="    ") or [""]:
@@ -183,19 +183,21 @@ class ModeSnapshotDiffOperator(BaseOperator):
             newest=lambda layout, workspace: chosen_snapshot(LATEST, kept_snapshots(layout.home)),
         )
 
-    def _before(self, after: Snapshot) -> Snapshot | None:
+    def _difference(self, after: Snapshot) -> SnapshotDiff | None:
         before = self.before or PREVIOUS
         if isinstance(before, str):
             before = before.strip()
         if before != PREVIOUS and not (isinstance(before, str) and parse_directory_name(before) is not None):
-            return open_or_adopt(given_manifest(before, self.output_conn_id))
+            return SnapshotDiff(open_or_adopt(given_manifest(before, self.output_conn_id)), after)
         beside = snapshots_beside(after)
         timestamp = after.manifest.timestamp
         if before == PREVIOUS and not any(each < timestamp for each in beside):
             return None
         if not beside:
             raise SnapshotNotFoundError(f"There is no snapshot {visible(before)} beside {after.directory}.")
-        return chosen_snapshot(str(before), beside, earlier_than=timestamp)
+        if before == PREVIOUS:
+            return since_previous(after, beside)
+        return SnapshotDiff(chosen_snapshot(str(before), beside), after)
 
     def _count(self, diff: SnapshotDiff) -> None:
         for asset, words in diff.counts.items():

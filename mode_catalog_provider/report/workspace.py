@@ -18,7 +18,7 @@ from mode_catalog_provider.report.plots import Plot, series
 from mode_catalog_provider.report.records import WorkspaceRecords
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import Change
-from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.diff import since_previous
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.usage import UsageReport
@@ -162,6 +162,7 @@ def usage_in(records: WorkspaceRecords) -> Usage | None:
         return None
     try:
         with UsageReport(kept) as report:
+            records.damaged.extend(kept[timestamp].name for timestamp in report.damaged)
             return Usage(
                 days=report.days,
                 most_viewed=tuple(report.most_viewed(MOST_USED)),
@@ -220,15 +221,13 @@ def _changes(
     if found is None and not find:
         return {}, [], None
     if found is None:
-        earlier = next((one for one in records.timestamps if one < timestamp), None)
-        before = records.snapshot(earlier) if earlier is not None else None
-        if before is None:
+        if not any(one < timestamp for one in records.timestamps):
             return {}, [], None
         try:
-            with SnapshotDiff(before, snapshot) as diff:
-                found = {"from": earlier, "to": timestamp}, list(diff.changes())
+            with since_previous(snapshot, records.manifest_paths) as diff:
+                found = {"from": diff.before.timestamp, "to": timestamp}, list(diff.changes())
         except SnapshotError:
-            records.damaged.append(before.manifest_path.name)
+            records.damaged.append(snapshot.manifest_path.name)
             return {}, [], None
     head, changes = found
     order = {word: place for place, word in enumerate(CHANGE_WORDS)}

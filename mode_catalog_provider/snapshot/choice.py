@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 
-from mode_catalog_provider.errors import SnapshotNotFoundError
+from mode_catalog_provider.errors import SnapshotError, SnapshotNotFoundError
 from mode_catalog_provider.snapshot.layout import (
     StoragePath,
     entries,
@@ -14,6 +15,8 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.text import first_of, visible
+
+log = logging.getLogger(__name__)
 
 LATEST, PREVIOUS = "latest", "previous"
 
@@ -39,28 +42,47 @@ def chosen_snapshot(
 ) -> Snapshot:
     """Open the snapshot that a word means.
 
+    A damaged manifest is told as a warning and passed over, unless it is the one of the timestamp.
+
     :param word: ``latest``; ``previous`` (the last one before ``earlier_than``, or before the latest); or a
         timestamp.
     :param kept: what there is, see :func:`kept_snapshots`.
     :param earlier_than: timestamp that ``previous`` refers to; default: the latest.
     :raises SnapshotNotFoundError: when there is no such snapshot; names those there are.
+    :raises SnapshotError: when every one that the word could mean is damaged.
     """
     if word == LATEST:
-        wanted: int | None = max(kept)
-    elif word == PREVIOUS:
+        return _newest_readable(kept, kept)
+    if word == PREVIOUS:
         limit = max(kept) if earlier_than is None else earlier_than
-        wanted = max((timestamp for timestamp in kept if timestamp < limit), default=None)
-        if wanted is None:
+        before = [timestamp for timestamp in kept if timestamp < limit]
+        if not before:
             raise SnapshotNotFoundError(
                 f"There is no snapshot before {limit} to compare it with: the first difference can be told "
                 "after the next extraction."
             )
-    else:
-        wanted = parse_directory_name(word)
+        return _newest_readable(before, kept)
+    wanted = parse_directory_name(word)
     if wanted is None or wanted not in kept:
         there = first_of([str(timestamp) for timestamp in sorted(kept, reverse=True)])
         raise SnapshotNotFoundError(f"There is no complete snapshot {visible(word)}. There are {there}.")
     return open_snapshot(kept[wanted])
+
+
+def _newest_readable(timestamps: Iterable[int], kept: Mapping[int, StoragePath]) -> Snapshot:
+    *others, newest = sorted(timestamps)
+    try:
+        return open_snapshot(kept[newest])
+    except SnapshotError as error:
+        if not others:
+            raise
+        pass_over(error)
+    return _newest_readable(others, kept)
+
+
+def pass_over(error: SnapshotError) -> None:
+    """Warn of a damaged snapshot that others take the place of."""
+    log.warning("Passed over, as if it were not there: %s", error)
 
 
 def snapshots_beside(snapshot: Snapshot) -> dict[int, StoragePath]:

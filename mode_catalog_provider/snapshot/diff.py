@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS, name_of
 from mode_catalog_provider.snapshot.changes import (
@@ -16,6 +17,7 @@ from mode_catalog_provider.snapshot.changes import (
     check_same_workspace,
     differing_options,
 )
+from mode_catalog_provider.snapshot.choice import PREVIOUS, chosen_snapshot, pass_over
 from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
@@ -185,6 +187,26 @@ class SnapshotDiff:
             "views_per_day": per_day(views, days),
             "runs_per_day": per_day(runs, days),
         }
+
+
+def since_previous(after: Snapshot, kept: Mapping[int, StoragePath]) -> SnapshotDiff:
+    """Return what changed since the last whole snapshot before; damaged ones are passed over, with a warning.
+
+    :param after: the later snapshot.
+    :param kept: manifests by timestamp, see :func:`~mode_catalog_provider.snapshot.choice.kept_snapshots`.
+    :raises SnapshotNotFoundError: there is none before it.
+    :raises SnapshotError: ``after`` is damaged, or everything before it.
+    """
+    limit = after.manifest.timestamp
+    while True:
+        before = chosen_snapshot(PREVIOUS, kept, earlier_than=limit)
+        limit = before.manifest.timestamp
+        try:
+            return SnapshotDiff(before, after)
+        except SnapshotError as error:
+            if error.timestamp != limit or limit == min(kept):
+                raise
+            pass_over(error)
 
 
 def increase(before: object, after: object) -> int | None:

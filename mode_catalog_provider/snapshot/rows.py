@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotNotFoundError
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError, SnapshotNotFoundError
 from mode_catalog_provider.scratch import RowStore, token_bytes
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.layout import FACT_ASSETS
@@ -78,7 +78,18 @@ def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
 
 
 def rows_with_facts(snapshot: Snapshot, asset: str) -> Iterator[RowWithFacts]:
-    """Yield the rows as :func:`sorted_rows` does, each with what the side file says of it."""
+    """Yield the rows as :func:`sorted_rows` does, each with what the side file says of it.
+
+    An error tells by its ``timestamp`` which snapshot is damaged.
+    """
+    try:
+        yield from _joined(snapshot, asset)
+    except SnapshotError as error:
+        error.timestamp = snapshot.manifest.timestamp
+        raise
+
+
+def _joined(snapshot: Snapshot, asset: str) -> Iterator[RowWithFacts]:
     facts = read_facts(snapshot, asset) if asset in FACT_ASSETS and not snapshot.adopted else iter(())
     known = next(facts, None)
     for row in sorted_rows(snapshot, asset):

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.moments import parsed
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.change_words import name_of
+from mode_catalog_provider.snapshot.choice import pass_over
 from mode_catalog_provider.snapshot.diff import counted, increase, per_day
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
@@ -122,12 +123,12 @@ class UsageReport:
     """The usage of all reports on the temporary disk, to be told in several orders; a context manager.
 
     :param kept: as for :func:`usage_of`, as is ``window``.
+    :raises SnapshotError: none of them is whole.
     """
 
     def __init__(self, kept: Mapping[int, StoragePath], *, window: timedelta = WINDOW) -> None:
-        self.newest = max(kept)
-        #: Whether there is anything to compare the newest snapshot with.
-        self.has_history = len(kept) > 1
+        #: Timestamps of damaged snapshots, which are passed over with a warning.
+        self.damaged: list[int] = []
         #: Days that the kept snapshots tell of.
         self.days = 0.0
         #: How many reports there are.
@@ -137,7 +138,30 @@ class UsageReport:
             "CREATE TABLE usage "
             "(recent INTEGER, runs INTEGER, rising INTEGER, never INTEGER, nobody INTEGER, body TEXT)"
         )
-        self._database.execute("BEGIN")
+        readable = self._fill(dict(kept), window)
+        self.newest = max(readable)
+        #: Whether there is anything to compare the newest snapshot with.
+        self.has_history = len(readable) > 1
+
+    def _fill(self, kept: dict[int, StoragePath], window: timedelta) -> dict[int, StoragePath]:
+        """Read what can be read; return the snapshots without the damaged ones."""
+        while True:
+            self._database.execute("BEGIN")
+            try:
+                self._read(kept, window)
+            except SnapshotError as error:
+                self._database.execute("ROLLBACK")
+                if error.timestamp is None or len(kept) == 1:
+                    self._database.close()
+                    raise
+                pass_over(error)
+                self.damaged.append(error.timestamp)
+                del kept[error.timestamp]
+            else:
+                return kept
+
+    def _read(self, kept: Mapping[int, StoragePath], window: timedelta) -> None:
+        self.days, self.reports = 0.0, 0
         for one in usage_of(kept, window=window):
             self.days = one.days
             self.reports += 1
@@ -177,7 +201,12 @@ class UsageReport:
 
     def to_json(self) -> Iterator[str]:
         """Yield one JSON object in pieces."""
-        head = {"to": self.newest, "days": self.days, "reports": self.reports}
+        head = {
+            "to": self.newest,
+            "days": self.days,
+            "reports": self.reports,
+            "damaged": sorted(self.damaged),
+        }
         yield json.dumps(head)[:-1]
         for name, found in (
             ("most_viewed", self.most_viewed()),
@@ -208,16 +237,24 @@ def _history(kept: Mapping[int, StoragePath], window: timedelta) -> _History:
     old_enough = [timestamp for timestamp in kept if timestamp <= wanted]
     first = max(old_enough) if old_enough else min(kept)
     if first == newest:
-        return _History(open_snapshot(kept[newest]), None, None)
+        return _History(_opened(kept, newest), None, None)
     lately = min(_LATELY.total_seconds(), (newest - first) / 2)
     between = [timestamp for timestamp in kept if first < timestamp < newest]
     # The one whose distance is nearest to what is wanted.
     middle = min(between, key=lambda timestamp: abs(newest - lately - timestamp), default=None)
     return _History(
-        open_snapshot(kept[newest]),
-        None if middle is None else open_snapshot(kept[middle]),
-        open_snapshot(kept[first]),
+        _opened(kept, newest),
+        None if middle is None else _opened(kept, middle),
+        _opened(kept, first),
     )
+
+
+def _opened(kept: Mapping[int, StoragePath], timestamp: int) -> Snapshot:
+    try:
+        return open_snapshot(kept[timestamp])
+    except SnapshotError as error:
+        error.timestamp = timestamp
+        raise
 
 
 def _usage(

@@ -49,6 +49,25 @@ def test_the_last_two_are_found_by_their_words(mode_catalog: CommandLine, tmp_pa
     assert (found["changes"][0]["before"], found["changes"][0]["after"]) == ("One", "Three")
 
 
+@pytest.mark.parametrize("spoiled", [".manifest", "-report.json"])
+def test_a_damaged_snapshot_is_named_and_the_one_before_it_is_taken(
+    mode_catalog: CommandLine, tmp_path: Path, spoiled: str
+) -> None:
+    days(tmp_path)
+    (path,) = tmp_path.rglob(f"{AT + 86_400}{spoiled}")
+    path.write_bytes(path.read_bytes()[:-9])
+    answer = mode_catalog("diff", "-d", tmp_path, "--json")
+    found = json.loads(answer.stdout)
+    assert (found["changes"][0]["before"], found["changes"][0]["after"]) == ("One", "Three")
+    assert f"Passed over, as if it were not there: {path}" in answer.stderr
+    newest = path.parent.parent / str(AT + 2 * 86_400)
+    for arguments in ([str(AT + 86_400), "latest", "-d", tmp_path], [path.parent, newest]):
+        assert mode_catalog("diff", *arguments).returncode == 5
+    shown = mode_catalog("report", "-d", tmp_path, "-o", tmp_path / "report.html")
+    assert shown.returncode == 0, shown.stderr
+    assert "One" in (tmp_path / "report.html").read_text()
+
+
 def test_lines_and_markdown_are_for_people(mode_catalog: CommandLine, tmp_path: Path) -> None:
     days(tmp_path)
     lines = mode_catalog("diff", "-d", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.integration.command_line import CommandLine
 from tests.sandbox import Sandbox, WorkspaceShape
-from tests.unit.snapshot.days import day
+from tests.unit.snapshot.days import DAY, day
+from tests.unit.snapshot.sets import AT
 
 
 @pytest.fixture
@@ -34,6 +36,28 @@ def test_what_is_viewed_and_what_is_not_is_told(mode_catalog: CommandLine, tmp_p
     told = mode_catalog("usage", "-d", tmp_path, "--days", "7").stdout
     assert "3 views      ? runs  Sales" in told
     assert "\x1b" not in told
+
+
+def test_a_damaged_snapshot_is_named_and_the_others_are_used(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    spoiled = ["manifest", "report", None, None]
+    for number, what in enumerate(spoiled):
+        made = day(tmp_path, number, [("report", "r1", {"name": "Sales", "view_count": 10 * number})])
+        path = Path(str(made.manifest_path))
+        if what == "report":
+            path = path.with_name(f"{made.manifest.timestamp}-report.json")
+        if what is not None:
+            path.write_bytes(path.read_bytes()[:-9])
+    answer = mode_catalog("usage", "-d", tmp_path, "--json")
+    found = json.loads(answer.stdout)
+    assert (found["days"], [one["views_recent"] for one in found["most_viewed"]]) == (1.0, [10])
+    assert found["damaged"] == [AT, AT + DAY]
+    assert answer.stderr.count("Passed over") == 2
+    assert f"{AT}.manifest" in answer.stderr
+    assert f"{AT + DAY}-report.json" in answer.stderr
+    days = mode_catalog.json("usage", "-d", tmp_path, "--api", "--days", "9999")
+    assert (days["damaged"], sum(one["snapshots"] for one in days["days"])) == ([AT], 3)
 
 
 def test_one_snapshot_is_too_few_and_none_is_an_error(mode_catalog: CommandLine, tmp_path: Path) -> None:
