@@ -1,10 +1,21 @@
-"""Marks for tests of what only newer Airflows can do: they say what they need, and CI lets them pass by."""
+"""What tests must know of the version of Airflow.
+
+Marks for tests of what only newer ones can do: they say what they need, and CI lets them pass by. And what
+stands in another module in older ones.
+"""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
 import pytest
+
+try:  # Airflow 3.2+
+    from airflow.sdk.exceptions import AirflowRescheduleException, ParamValidationError, TaskDeferred
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException, ParamValidationError, TaskDeferred
+
+__all__ = ["AirflowRescheduleException", "ParamValidationError", "TaskDeferred"]
 
 AIRFLOW = tuple(int(part) for part in version("apache-airflow-core").split(".")[:2])
 #: How the reason of such a skip begins.
@@ -21,3 +32,4 @@ needs_shared_streams = _needs((3, 3), "event triggers share a stream, and keep s
 needs_trigger_kill = _needs((3, 3), "a trigger is told when a person ends its task")
 needs_questions = _needs((3, 2), "dag.test() lets a task ask whether a person has answered")
 needs_refused_backfills = _needs((3, 2), "a DAG can refuse backfills")
+needs_null_extras = _needs((3, 2), "a connection whose extra is the JSON null can be read")

@@ -28,11 +28,15 @@ def connection_of(hook: BaseHook, conn_id: str) -> Connection:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     try:
         connection: Connection = hook.get_connection(conn_id)
-    except (AirflowNotFoundException, ValueError):
+    except (AirflowNotFoundException, ValueError, ImportError) as error:
+        # Outside a task Airflow 3.1.0 ends its search at the task's channel, which is not there.
+        if isinstance(error, ImportError) and error.name != "airflow.sdk.execution_time.task_runner":
+            raise
         # Airflow takes a variable that it cannot read for one that is not there; its own log says more.
         if os.environ.get(variable):
             raise ConfigurationError(
-                f"The Airflow connection '{conn_id}' cannot be read: {variable} is neither a URL nor JSON."
+                f"The Airflow connection '{conn_id}' cannot be read: {variable} is neither a URL nor JSON, "
+                "or its extra is no JSON object."
             ) from None
         raise ConfigurationError(
             f"There is no Airflow connection '{conn_id}'. Create one of type {kind.hook_name} "

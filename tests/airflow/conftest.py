@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.airflow.environment import DAG_FOLDERS, prepare
+from tests.airflow_versions import AIRFLOW
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.credentials import Credentials
 
@@ -141,14 +142,25 @@ def parse_dag(dag_id: str) -> Any:
         from airflow.models.dagbag import DagBag
 
     errors: dict[str, str] = {}
-    for folder in DAG_FOLDERS.values():
+    for bundle, folder in DAG_FOLDERS.items():
         if not folder.is_dir():
             continue
         bag = DagBag(str(folder))
         errors |= bag.import_errors
         if dag_id in bag.dags:
+            if AIRFLOW < (3, 2):
+                _write_to_database(bag, bundle)
             return bag.dags[dag_id]
     raise AssertionError(f"DAG {dag_id!r} was not found; import errors: {errors or 'none'}")
+
+
+def _write_to_database(bag: Any, bundle: str) -> None:
+    """Let Airflow know the DAGs: dag.test() of 3.1 does not do it itself."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.models.dagbag import sync_bag_to_db
+
+    DagBundlesManager().sync_bundles_to_db()
+    sync_bag_to_db(bag, bundle, None)
 
 
 def describe(dag_run: Any) -> FinishedRun:

@@ -10,6 +10,7 @@ import pytest
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.lock import RunLock
 from tests.airflow.conftest import parse_dag
+from tests.airflow_versions import ParamValidationError
 
 ORDER = [*DATA_ASSETS, "summary"]
 
@@ -129,11 +130,6 @@ def test_the_form_has_a_title_a_help_text_and_a_section_for_every_field():
     "conf", [{"strategy": "fastest"}, {"dry_run": "perhaps"}, {"reports": "abc"}, {"keep_snapshots": -1}]
 )
 def test_a_wrong_value_in_the_form_is_refused(conf):
-    try:
-        from airflow.sdk.exceptions import ParamValidationError
-    except ImportError:  # Airflow 3.1
-        from airflow.exceptions import ParamValidationError
-
     params = parse_dag("mode_catalog_sync").params
     with pytest.raises(ParamValidationError, match=f"Invalid input for param {next(iter(conf))}"):
         params.update(conf)

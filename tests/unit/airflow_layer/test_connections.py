@@ -12,6 +12,7 @@ import pytest
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
+from tests.airflow_versions import needs_null_extras
 
 ID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 MODE: dict[str, Any] = {
@@ -270,6 +271,7 @@ def test_proxies_are_read_as_people_write_them(mode: Any, proxies: Any, meant: A
     assert hook.get_client()._requests._http._endpoint.proxies == meant
 
 
+@needs_null_extras
 def test_an_extra_that_is_null_is_an_empty_one(catalog: Any) -> None:
     text = json.dumps({"conn_type": "coalesce_catalog", "password": "clsc_x", "extra": "null"})
     assert catalog(text).get_api().zone.name == "EU"

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from airflow.sdk.exceptions import TaskDeferred
 
 from mode_catalog_provider.errors import LockLostError
 from mode_catalog_provider.http.statistics import RequestStatistics
@@ -25,6 +24,7 @@ from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.refresh_news import sentence
 from mode_catalog_provider.tasks.request_meter import RequestMeter
 from mode_catalog_provider.triggers.lock import RunLockTrigger
+from tests.airflow_versions import TaskDeferred
 from tests.metrics_page import DOCS, MAPPING, mapping, prometheus_names
 
 RULES = DOCS / "monitoring" / "prometheus-alerts.yaml"

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.exceptions import AirflowRescheduleException, TaskDeferred
 
 from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
@@ -15,6 +14,7 @@ from mode_catalog_provider.tasks.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
+from tests.airflow_versions import AirflowRescheduleException, TaskDeferred
 
 OTHER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 

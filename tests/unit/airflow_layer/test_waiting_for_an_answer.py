@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 from mode_catalog_provider.catalog.coverage import Coverage, RunRequest
 from mode_catalog_provider.catalog.push_record import OpenQuestion
@@ -13,6 +12,7 @@ from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.operators.extract import LOOK_AGAIN, ModeExtractOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
+from tests.airflow_versions import TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")
 
