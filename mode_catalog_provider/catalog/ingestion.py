@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mode_catalog_provider.catalog.sources import (
     WAREHOUSE,
@@ -17,6 +17,9 @@ from mode_catalog_provider.errors import ConfigurationError, UnknownSourceError
 from mode_catalog_provider.moments import point_in_time, spoken
 
 log = logging.getLogger(__name__)
+
+#: By how much the clocks of two good machines may differ.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -168,23 +171,35 @@ def _state(source: CatalogSource) -> str:
 def moment_or_ingestion(
     name: str, value: str | datetime | float | None, *, sources: Callable[[], Iterable[CatalogSource]]
 ) -> datetime | None:
-    """Return a point in time, or that of a warehouse's last ingestion.
+    """Return a point in time that has passed, or that of a warehouse's last ingestion.
 
     :param name: the argument's name, for the message.
     :param value: as for :func:`mode_catalog_provider.moments.point_in_time`; what is none is the id or
         name of a warehouse source.
     :param sources: asks Catalog for its sources; called only when one is meant.
     :raises UnknownSourceError: it is neither a time nor a warehouse source.
-    :raises ConfigurationError: the source was never ingested.
+    :raises ConfigurationError: the source was never ingested, or the time is still to come.
     """
     try:
-        return point_in_time(name, value)
+        moment = point_in_time(name, value)
     except ConfigurationError:
         source = last_ingested(sources(), str(value).strip())
+    else:
+        return _passed(name, moment)
     if source.last_refreshed_at is None:
         raise ConfigurationError(
             f"{name}: Catalog source {source} was never ingested, so nothing can be older than that. Give a "
             f"time, or leave {name} out."
         )
     log.info("Catalog source %s was last ingested %s.", source, spoken(source.last_refreshed_at))
-    return source.last_refreshed_at
+    return _passed(name, source.last_refreshed_at)
+
+
+def _passed(name: str, moment: datetime | None) -> datetime | None:
+    now = datetime.now(UTC)
+    if moment is not None and moment > now + _CLOCKS_DIFFER:
+        raise ConfigurationError(
+            f"{name} is {spoken(moment)}, which is still to come (it is {spoken(now)}): everything there is "
+            "would be older. Give a time that has passed. If it has, the clock of this machine is wrong."
+        )
+    return moment

@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, SnapshotNotFoundError
+from mode_catalog_provider.lock.store import open_store
 from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.storage import StoragePath, store_error
 from mode_catalog_provider.text import visible
+
+#: Seconds that a store may take for its first answer. Its client would try again for minutes, which is right
+#: for a task at night, and not for a person who mistyped a host.
+FIRST_ANSWER = 15.0
 
 # ``s3:/bucket``, which a shell's or a person's slip leaves of a URL; a drive letter is one letter long.
 _HALF_A_URL = re.compile(r"(?i)(?:s3a?|gs|gcs|abfss?|azure?|wasbs?|hdfs|https?|file):(?!//)")
@@ -66,7 +72,8 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
         with redirect_stdout(sys.stderr):
             place = staging_path(location, conn_id)
             logging.getLogger("airflow").setLevel(logging.WARNING)
-            return place
+        look_at(place)
+        return place
     except ModeCatalogError:
         raise
     except ModuleNotFoundError as error:
@@ -80,3 +87,26 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
             f"Airflow does not open {location} here ({type(error).__name__}: {visible(error, 200)}). Correct "
             "the URL, or the connection of the store that --conn-id or the URL names."
         ) from error
+
+
+def look_at(place: StoragePath) -> None:
+    """Look into a place once, so that a store that is not there is told soon.
+
+    :raises ServiceUnavailableError: no answer came within :data:`FIRST_ANSWER` seconds.
+    :raises ConfigurationError: the store refuses.
+    """
+    failed: list[Exception] = []
+
+    def look() -> None:
+        try:
+            open_store(place).names()
+        except Exception as error:
+            failed.append(error)
+
+    looking = threading.Thread(target=look, name="look-at-the-store", daemon=True)
+    looking.start()
+    looking.join(FIRST_ANSWER)
+    if looking.is_alive():
+        failed.append(TimeoutError(f"nothing came within {FIRST_ANSWER:g} seconds"))
+    if failed:
+        raise store_error(failed[0], f"The lock directory {place}")

@@ -123,8 +123,17 @@ def test_only_what_is_older_than_a_warehouses_last_ingestion_is_run(
         (("--refresh", "endpoint"), 3),
         (("--report", "No such report"), 3),
         (("--collection", "*", "--stale-since", "No time"), 2),
+        (("--collection", "*", "--stale-since", "2999-01-01"), 3),
     ],
-    ids=["nothing", "no connection", "too many", "no such call", "no such report", "a source, no token"],
+    ids=[
+        "nothing",
+        "no connection",
+        "too many",
+        "no such call",
+        "no such report",
+        "a source, no token",
+        "a time to come",
+    ],
 )
 def test_what_is_refused_has_its_exit_code_and_starts_nothing(
     mode: ModeSandbox, refresh: Command, arguments: tuple[str, ...], code: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,14 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
+from mode_catalog_provider.cli import places
 from mode_catalog_provider.cli.arguments import module_of, parser
 from mode_catalog_provider.cli.connections import mode_secret
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import Output
 from mode_catalog_provider.cli.places import folder_of
 from mode_catalog_provider.cli.values import days, hours, seconds
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, ServiceUnavailableError
 
 COMMANDS = {
     "audit": ["-d"],
@@ -43,6 +46,21 @@ def test_a_file_location_keeps_what_an_address_would_not() -> None:
     assert folder_of("FILE:///data/a", "-o") == Path("/data/a")
     with pytest.raises(ConfigurationError, match="names the host 'nas'"):
         folder_of("file://nas/data", "-o")
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["silent", "refuses"])
+def test_a_store_without_an_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch, answers: bool) -> None:
+    monkeypatch.setattr(places, "FIRST_ANSWER", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = 1 if answers else silent.getsockname()[1]
+        store = UPath(
+            "s3://bucket/mode/.lock",
+            key="a",
+            secret="b",
+            endpoint_url=f"http://127.0.0.1:{port}",
+        )
+        with pytest.raises(ServiceUnavailableError, match=r"out of reach: .*within 0\.5 seconds"):
+            places.look_at(store)
 
 
 @pytest.mark.parametrize("location", ["", " "])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -75,6 +75,15 @@ def test_a_list_in_any_form_keeps_names_with_commas(listed):
 
 def test_an_endpoint_is_looked_at_only_where_it_is_used():
     assert operator(endpoint="None")._policy().refresh == "results"
+
+
+def test_a_time_that_is_still_to_come_is_refused_by_its_name():
+    now = datetime.now(UTC)
+    for to_come in ("2999-01-01", now + timedelta(hours=1), (now + timedelta(minutes=5)).timestamp()):
+        with pytest.raises(ConfigurationError, match=r"stale_since is .*still to come"):
+            operator(reports=["a"], stale_since=to_come)._selection()
+    # Clocks differ a little.
+    assert operator(reports=["a"], stale_since=now + timedelta(seconds=20))._selection().stale_since > now
 
 
 def test_a_date_without_hyphens_is_a_date_and_not_a_second_of_1970():
