@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import marshal
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -93,6 +95,24 @@ def token_bytes(token: str) -> bytes:
     """Return a token as the bytes by which tokens are sorted and found."""
     # Bytes of UTF-8 sort as code points do; "surrogatepass" because JSON may carry half a pair.
     return token.encode("utf-8", "surrogatepass")
+
+
+def packed(value: dict[str, Any] | list[Any]) -> bytes:
+    """Return what a JSON text said, for a :func:`private_database`: a tenth of the work of JSON.
+
+    :param value: as the JSON parser gave it.
+    """
+    try:
+        return marshal.dumps(value)
+    except ValueError:
+        # Nested deeper than this goes, but not too deep for the parser.
+        return marshal.dumps(json.dumps(value))
+
+
+def unpacked(packed_value: bytes) -> Any:
+    """Return what :func:`packed` was given, in this very process: nothing else may be given here."""
+    value = marshal.loads(packed_value)  # noqa: S302 - our own bytes, out of a file without a name
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class _PrivateDatabase(sqlite3.Connection):

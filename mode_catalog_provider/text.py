@@ -43,7 +43,7 @@ def visible(value: object, limit: int = NAME_LENGTH) -> str:
     # Nobody reads on after the limit, so a name of many megabytes costs nothing.
     text = value if isinstance(value, str) else str(value)
     text = text.strip()[: limit + 1]
-    text = "".join(_seen(character) for character in text)
+    text = printable(text)
     text = _LINKING.sub(lambda found: found.group(0).replace(":", "[:]").replace(".", "[.]"), text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 
 #: Pages of the database kept in memory, in KiB.
 _CACHE = 2 * 1024
@@ -34,8 +33,8 @@ class BulkRows:
 
     def __init__(self) -> None:
         self._database = private_database(cache=_CACHE)
-        self._database.execute("CREATE TABLE report (token BLOB PRIMARY KEY, collection BLOB, body TEXT)")
-        self._database.execute("CREATE TABLE stat (token BLOB PRIMARY KEY, body TEXT) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE report (token BLOB PRIMARY KEY, collection BLOB, body BLOB)")
+        self._database.execute("CREATE TABLE stat (token BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID")
         self._database.execute("CREATE TABLE mark (token BLOB PRIMARY KEY, body TEXT) WITHOUT ROWID")
         self._database.execute("CREATE INDEX by_collection ON report (collection, token)")
         self._database.execute("BEGIN")
@@ -51,7 +50,7 @@ class BulkRows:
             body = {name: row[name] for name in _KEPT if name in row}
             self._database.execute(
                 "INSERT OR REPLACE INTO report VALUES (?, ?, ?)",
-                (token_bytes(token), token_bytes(collection), json.dumps(body)),
+                (token_bytes(token), token_bytes(collection), packed(body)),
             )
             if isinstance(stamp := row.get("updated_at"), str):
                 self.newest = max(self.newest or stamp, stamp)
@@ -63,7 +62,7 @@ class BulkRows:
             if token is not None:
                 views = {name: row[name] for name in ("view_count", "total_views_count") if name in row}
                 self._database.execute(
-                    "INSERT OR REPLACE INTO stat VALUES (?, ?)", (token_bytes(token), json.dumps(views))
+                    "INSERT OR REPLACE INTO stat VALUES (?, ?)", (token_bytes(token), packed(views))
                 )
 
     def tokens_in(self, collection: str) -> set[str]:
@@ -105,10 +104,10 @@ class BulkRows:
             f"SELECT body FROM {table} WHERE token = ?",  # noqa: S608 - a name of our own
             (token_bytes(token),),
         ).fetchone()
-        return None if found is None else dict(json.loads(found[0]))
+        return None if found is None else dict(unpacked(found[0]))
 
 
 def _texts(row: Any, *names: str) -> Iterator[str | None]:
     for name in names:
-        value = row.get(name) if isinstance(row, Mapping) else None
+        value = row.get(name) if isinstance(row, dict) else None
         yield value if isinstance(value, str) and value else None

@@ -19,7 +19,7 @@ from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Row
 from mode_catalog_provider.extract.rows import Wire, collection_of, report_row, token_of
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import PageWalk
-from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 
 #: Pages of the database kept in memory, in KiB.
 _CACHE = 1024
@@ -47,7 +47,7 @@ class ConnectionDatasets:
         self._known = known
         self._settled = settled
         self._database = private_database(cache=_CACHE)
-        self._database.execute("CREATE TABLE dataset (token BLOB PRIMARY KEY, collection BLOB, body TEXT)")
+        self._database.execute("CREATE TABLE dataset (token BLOB PRIMARY KEY, collection BLOB, body BLOB)")
         self._database.execute(
             "CREATE TABLE by_collection (token BLOB PRIMARY KEY, collection BLOB, body TEXT)"
         )
@@ -77,7 +77,7 @@ class ConnectionDatasets:
         found = self._database.execute(
             "SELECT body FROM dataset WHERE collection = ? ORDER BY token", (token_bytes(collection),)
         )
-        return [json.loads(body) for (body,) in found.fetchall()]
+        return [unpacked(body) for (body,) in found.fetchall()]
 
     def give_up(self, because: str) -> Iterable[Row]:
         """Take note that these listings are not to be used."""
@@ -122,7 +122,7 @@ class ConnectionDatasets:
             ).fetchone()
             home = collection.decode("utf-8", "surrogatepass")
             extra += other is None
-            different += other is not None and other[0] != _essence(json.loads(body), home)
+            different += other is not None and other[0] != _essence(unpacked(body), home)
         count = "SELECT count(*), count(*) FILTER (WHERE token NOT IN (SELECT token FROM dataset))"
         compared, missing = self._database.execute(f"{count} FROM by_collection").fetchone()
         return {"compared": compared, "missing": missing, "extra": extra, "different": different}
@@ -149,7 +149,7 @@ class ConnectionDatasets:
                 return self.give_up(f"{walk.path} does not say of a dataset what it is and where it belongs")
             self._database.execute(
                 "INSERT OR REPLACE INTO dataset VALUES (?, ?, ?)",
-                (token_bytes(token), token_bytes(collection), json.dumps(resource)),
+                (token_bytes(token), token_bytes(collection), packed(resource)),
             )
         if not walk.done:
             self._ask(walk)

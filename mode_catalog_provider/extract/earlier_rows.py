@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from mode_catalog_provider.contract import DATASET
-from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
@@ -43,7 +42,7 @@ class EarlierRows:
         self._database = private_database(cache=_CACHE)
         for table in ("collection", "report"):
             self._database.execute(
-                f"CREATE TABLE {table} (token BLOB PRIMARY KEY, collection BLOB, row TEXT, facts TEXT)"
+                f"CREATE TABLE {table} (token BLOB PRIMARY KEY, collection BLOB, row BLOB, facts BLOB)"
             )
         self._database.execute("CREATE INDEX by_collection ON report (collection, token)")
         self._database.execute("BEGIN")
@@ -90,14 +89,15 @@ class EarlierRows:
         select = f"SELECT row, facts FROM {table} {where} ORDER BY token"  # noqa: S608 - all our own words
         found = self._database.execute(select, values)
         for row, facts in found.fetchall():
-            yield json.loads(row), json.loads(facts)
+            yield unpacked(row), unpacked(facts)
 
     def _load(self, table: str, file: IO[bytes]) -> None:
         file.seek(0)
+        none = packed({})
         self._database.executemany(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, '{{}}')",  # noqa: S608 - a name of our own
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)",  # noqa: S608 - a name of our own
             (
-                (token_bytes(row["token"]), token_bytes(row.get("space_token") or ""), json.dumps(row))
+                (token_bytes(row["token"]), token_bytes(row.get("space_token") or ""), packed(row), none)
                 for row in json_rows(iter(lambda: file.read(_CHUNK), b""))
             ),
         )
@@ -107,5 +107,5 @@ class EarlierRows:
             token = token_bytes(facts.pop("token"))
             self._database.execute(
                 f"UPDATE {asset} SET facts = ? WHERE token = ?",  # noqa: S608 - a name of our own
-                (json.dumps(facts), token),
+                (packed(facts), token),
             )

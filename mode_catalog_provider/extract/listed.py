@@ -8,12 +8,11 @@ provided that the batch listing is up to date, which nobody promises for the las
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 
 #: Pages of the database kept in memory, in KiB.
 _CACHE = 6 * 1024
@@ -56,8 +55,8 @@ class Listed:
         for table in (
             "report (token BLOB PRIMARY KEY, collection BLOB, dataset INTEGER) WITHOUT ROWID",
             "batch_report (token BLOB PRIMARY KEY, collection BLOB) WITHOUT ROWID",
-            "batch_query (report BLOB, body TEXT)",
-            "waiting (place INTEGER PRIMARY KEY, queue TEXT, token BLOB, entry TEXT)",
+            "batch_query (report BLOB, body BLOB)",
+            "waiting (place INTEGER PRIMARY KEY, queue TEXT, token BLOB, entry BLOB)",
         ):
             self._database.execute(f"CREATE TABLE {table}")
         self._database.execute("CREATE INDEX by_queue ON waiting (queue, place)")
@@ -81,7 +80,7 @@ class Listed:
 
     def add_batch_reports(self, rows: Iterable[Any]) -> None:
         """Take in a page of the batch listing of reports."""
-        tokens = ((row.get("token"), row.get("space_token")) for row in rows if isinstance(row, Mapping))
+        tokens = ((row.get("token"), row.get("space_token")) for row in rows if isinstance(row, dict))
         self._database.executemany(
             "INSERT OR IGNORE INTO batch_report VALUES (?, ?)",
             (
@@ -115,7 +114,7 @@ class Listed:
         self._database.executemany(
             "INSERT INTO batch_query VALUES (?, ?)",
             (
-                (token_bytes(row["report_token"]), json.dumps(_essence(row)))
+                (token_bytes(row["report_token"]), packed(_essence(row)))
                 for row in rows
                 if _names_its_report(row)
             ),
@@ -131,13 +130,13 @@ class Listed:
             "SELECT body FROM batch_query WHERE report = ?", (token_bytes(report_token),)
         )
         # By token: a query whose page was read twice while rows moved is one query.
-        return list({query["token"]: query for query in (json.loads(body) for (body,) in found)}.values())
+        return list({query["token"]: query for query in (unpacked(body) for (body,) in found)}.values())
 
     # -- reports that wait ---------------------------------------------------------------------------------
 
     def wait(self, queue: Queue, report: ListedReport) -> None:
         """Put a report at the end of a queue."""
-        entry = json.dumps([report.row, report.mark, report.edited])
+        entry = packed([report.row, report.mark, report.edited])
         self._database.execute(
             "INSERT INTO waiting (queue, token, entry) VALUES (?, ?, ?)",
             (queue, token_bytes(report.token), entry),
@@ -154,7 +153,7 @@ class Listed:
         while found := self._database.execute(select, (queue, _AT_ONCE)).fetchall():
             for place, entry in found:
                 self._database.execute("DELETE FROM waiting WHERE place = ?", (place,))
-                yield ListedReport(*json.loads(entry))
+                yield ListedReport(*unpacked(entry))
 
     def take_richest(self, queue: Queue) -> ListedReport | None:
         """Take out the report of which batch lists the most queries; ``None`` when it lists none of any."""
@@ -166,7 +165,7 @@ class Listed:
         if found is None:
             return None
         self._database.execute("DELETE FROM waiting WHERE place = ?", (found[0],))
-        return ListedReport(*json.loads(found[1]))
+        return ListedReport(*unpacked(found[1]))
 
     def close(self) -> None:
         """Give the disk space back."""
@@ -178,5 +177,5 @@ def _essence(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_its_report(row: Any) -> bool:
-    tokens = (row.get("token"), row.get("report_token")) if isinstance(row, Mapping) else (None,)
+    tokens = (row.get("token"), row.get("report_token")) if isinstance(row, dict) else (None,)
     return all(isinstance(token, str) and token for token in tokens)

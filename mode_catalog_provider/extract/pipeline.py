@@ -154,6 +154,7 @@ class Pipeline:
         self._get = get
         self._waiting: dict[Lane, deque[Call]] = {lane: deque() for lane in Lane}
         self._in_flight = dict.fromkeys(Lane, 0)
+        self._total_in_flight = 0
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         self._workers = _Workers("mode-request", self._outcomes)
         # Of what a thread has read, the allocator keeps the space for that thread. A bulk page is megabytes,
@@ -221,7 +222,7 @@ class Pipeline:
         """
         try:
             self._start_calls()
-            while self._sources or self._total_in_flight():
+            while self._sources or self._total_in_flight:
                 idle = self._has_room() and self._outcomes.empty()
                 rows = self._from_source() if idle else self._settle(self._outcomes.get())
                 # Before the rows: the network works on while the consumer writes.
@@ -245,6 +246,7 @@ class Pipeline:
     def _settle(self, outcome: _Outcome) -> list[Row]:
         call, error = outcome.call, outcome.error
         self._in_flight[call.lane] -= 1
+        self._total_in_flight -= 1
         if error is None:
             return list(call.then(outcome.answer))
         if call.refused is not None and isinstance(error, Refusal):
@@ -254,22 +256,23 @@ class Pipeline:
         raise error
 
     def _start_calls(self) -> None:
-        backlog = self._total_in_flight() + sum(map(len, self._waiting.values()))
+        backlog = self._total_in_flight + sum(map(len, self._waiting.values()))
         self.peak_backlog = max(self.peak_backlog, backlog)
         if self._wanted is not None:
             self._max_in_flight = min(self._most_in_flight, self._wanted())
         while self._may_start() and (call := self._next_call()):
             self._in_flight[call.lane] += 1
+            self._total_in_flight += 1
             bulk, pages = self._in_flight[Lane.BATCH], self._pages_in_flight()
             if call.lane is Lane.BATCH:
                 self._bulk_workers.make(call, in_flight=bulk)
             elif call.lane in _LISTINGS:
                 self._page_workers.make(call, in_flight=pages)
             else:
-                self._workers.make(call, in_flight=self._total_in_flight() - bulk - pages)
+                self._workers.make(call, in_flight=self._total_in_flight - bulk - pages)
 
     def _may_start(self) -> bool:
-        return self._total_in_flight() < self._max_in_flight and self._outcomes.qsize() < _MOST_UNREAD
+        return self._total_in_flight < self._max_in_flight and self._outcomes.qsize() < _MOST_UNREAD
 
     def _next_call(self) -> Call | None:
         order: Iterable[Lane] = Lane
@@ -286,11 +289,8 @@ class Pipeline:
     def _pages_in_flight(self) -> int:
         return sum(self._in_flight[lane] for lane in _LISTINGS)
 
-    def _total_in_flight(self) -> int:
-        return sum(self._in_flight.values())
-
     def _stop(self) -> None:
-        if self._total_in_flight():
+        if self._total_in_flight:
             self._cancel()
         self._sources.clear()
         for waiting in self._waiting.values():

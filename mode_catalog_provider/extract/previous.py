@@ -17,7 +17,7 @@ from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError, SnapshotStaleError
 from mode_catalog_provider.extract.earlier_rows import EarlierRows
-from mode_catalog_provider.scratch import private_database, token_bytes
+from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot
@@ -160,7 +160,7 @@ class PreviousSnapshot:
         self._database.execute(
             "UPDATE reading SET recalled = 1 WHERE asset = ? AND token = ? AND mark = ?", key
         )
-        return found[0], None if found[1] is None else json.loads(found[1])
+        return found[0], None if found[1] is None else unpacked(found[1])
 
     def reports_of(self, collection_token: str) -> set[str] | None:
         """Return the tokens of the reports, datasets aside, that a collection had; ``None``: it had none.
@@ -210,7 +210,7 @@ class PreviousSnapshot:
         for row in json_rows(_chunks(file)):
             self._database.execute(
                 "UPDATE reading SET row = ? WHERE asset = 'member' AND token = ?",
-                (json.dumps(row), token_bytes(row["token"])),
+                (packed(row), token_bytes(row["token"])),
             )
 
     def _load_reports(self, file: IO[bytes]) -> None:

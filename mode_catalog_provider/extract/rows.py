@@ -26,8 +26,8 @@ def linked_path(resource: Wire, rel: str) -> str | None:
     :param rel: name of the link under ``_links``.
     """
     links = resource.get("_links")
-    link = links.get(rel) if isinstance(links, Mapping) else None
-    href = link.get("href") if isinstance(link, Mapping) else None
+    link = links.get(rel) if isinstance(links, dict) else None
+    href = link.get("href") if isinstance(link, dict) else None
     try:
         return urlsplit(href).path if isinstance(href, str) else None
     except ValueError:

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from time import monotonic
@@ -41,6 +41,13 @@ from mode_catalog_provider.text import visible
 log = logging.getLogger(__name__)
 
 USER_AGENT = f"mode-catalog-provider/{__version__}"
+
+_HEADERS = {
+    "User-Agent": USER_AGENT,
+    "Accept-Encoding": "gzip, deflate",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
 
 #: What the libraries below raise for what goes wrong on the wire.
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
@@ -188,7 +195,6 @@ class HttpSession:
         self._session = _Session()
         # What the environment says is asked here, once per address, and may be overruled by the endpoint.
         self._session.trust_env = False
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self._session.cookies.set_policy(_NoCookies())
         adapter = BreakableAdapter(pool_size=pool_size)
         self._session.mount("https://", adapter)
@@ -233,7 +239,7 @@ class HttpSession:
             proxy=route.proxy,
             is_known=origin in self._answered,
         )
-        request = {"headers": headers, "params": params, "json": json, "data": data}
+        request = {"headers": {**_HEADERS, **(headers or {})}, "params": params, "json": json, "data": data}
         self.statistics.count(requests=1)
         begun = monotonic()
         try:
@@ -242,6 +248,7 @@ class HttpSession:
                 attempt,
                 route,
                 deadline=self._endpoint.deadline if deadline is None else deadline,
+                operation=operation,
                 auth=HeaderAuth(authorization),
                 **request,
             )
@@ -255,29 +262,37 @@ class HttpSession:
             seconds=monotonic() - begun,
             bytes_received=len(answer.body),
         )
-        return replace(answer, operation=operation)
+        return answer
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._session.close()
 
     def _send(
-        self, method: str, attempt: Attempt, route: _Route, *, deadline: float, **request: Any
+        self,
+        method: str,
+        attempt: Attempt,
+        route: _Route,
+        *,
+        deadline: float,
+        operation: str,
+        **request: Any,
     ) -> Answer:
         asked = attempt.asked
         with self._exchanges.begin(deadline=deadline) as exchange:
             # Whoever stopped us before this one could be seen has not broken it off.
             self.stop.check()
             try:
-                with self._session.request(
-                    method,
-                    attempt.url,
+                # Prepared here: the session has no settings that it would have to be merged with.
+                prepared = requests.PreparedRequest()
+                prepared.prepare(method, attempt.url, **request)
+                with self._session.send(
+                    prepared,
                     timeout=(self._endpoint.connect_timeout, self._endpoint.read_timeout),
                     proxies=route.proxy.for_requests if route.proxy else {},
                     verify=route.verify,
                     allow_redirects=False,
                     stream=True,
-                    **request,
                 ) as response:
                     body = read_body(response, max_bytes=self._max_bytes, asked=asked)
             except (*_FAILURES, ResponseTruncatedError) as error:
@@ -301,6 +316,7 @@ class HttpSession:
             body=body,
             asked=asked,
             sent_at=exchange.sent_at,
+            operation=operation,
         )
 
     def _route(self, origin: str) -> _Route:

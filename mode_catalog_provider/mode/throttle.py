@@ -189,11 +189,11 @@ class Throttle:
         with self._changed:
             now = self._stop.now()
             if self._adapts and limit is not None and 1 <= limit <= BELIEVABLE_LIMIT:
+                # Whoever waits hears of it when the turn that brought this ends.
                 self._pace.requests = min(limit, self._highest)
             # At full use "0 remaining" is what our own requests leave; else somebody shares the key.
             if remaining == 0 and self._pace.in_window(now) < 0.9 * self._pace.requests:
                 self._pace.pause(now + self._pace.window / 10)
-            self._changed.notify_all()
 
     def back_off(self, seconds: float) -> None:
         """Hold all threads: the service answered 429."""

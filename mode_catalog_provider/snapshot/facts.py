@@ -31,7 +31,7 @@ _CHUNK = 1 << 20
 _LONGEST_LINE = 4 << 20
 
 # Infinity and NaN are not JSON, though Python would write them.
-_encode = json.JSONEncoder(allow_nan=False).encode
+_encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
 
 class FactsStore:

@@ -60,7 +60,7 @@ _CLAIM = b"A snapshot is being written here. Without a manifest of the same numb
 _READ = ("report", "member", "listing", "bulk", "bulk-report", "datasets")
 
 # What json.dumps does, made once. Infinity and NaN are not JSON, though Python would write them.
-_encode = json.JSONEncoder(allow_nan=False).encode
+_encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
 
 class SnapshotWriter:
