@@ -110,6 +110,17 @@ class Attempt:
             f"{self.where} speaks https: write https:// in the address in {self.endpoint.place}."
         )
 
+    def proxy_wants_password(self, status: object) -> ModeCatalogError:
+        """Return the error for a proxy that does not let us pass without a name and a password."""
+        return ConfigurationError(
+            f"{self._through}: it wants a user name and password, or refuses those it was given ({status}). "
+            "Put them into its address."
+        )
+
+    @property
+    def _through(self) -> str:
+        return f"{self.where} cannot be reached through {self.proxy}"
+
     def _handshake_failed(self, error: Exception) -> str | None:
         return explain(
             error, where=self.where, url=self.url, endpoint=self.endpoint, direct=self.proxy is None
@@ -117,12 +128,9 @@ class Attempt:
 
     def _proxy_failed(self, inner: list[BaseException]) -> ModeCatalogError:
         status = next((found.group(1) for one in inner if (found := _TUNNEL.search(str(one)))), None)
-        through = f"{self.where} cannot be reached through {self.proxy}"
+        through = self._through
         if status in ("401", "407"):
-            return ConfigurationError(
-                f"{through}: it wants a user name and password, or refuses those it was given ({status}). "
-                "Put them into its address."
-            )
+            return self.proxy_wants_password(status)
         if status == "403":
             return ConfigurationError(f"{through}: it does not let this machine through to it ({status}).")
         if status is not None:

@@ -231,8 +231,12 @@ class HttpSession:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         route = self._route(origin)
+        asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
+        if route.proxy is not None and parts.scheme == "http":
+            # It sees the request, and whoever reads its answer cannot tell whose that is.
+            asked += f" through {route.proxy}"
         attempt = Attempt(
-            asked=f"{self.service} {method} {shown_as or parts.path or '/'}",
+            asked=asked,
             where=f"{self.service} at {origin}",
             url=url,
             endpoint=self._endpoint,
@@ -306,6 +310,8 @@ class HttpSession:
                 ours = attempt.failed(error)
                 # The library's complaint about an address repeats it, with a proxy's password if it has one.
                 raise ours from (None if isinstance(ours, ConfigurationError) else error)
+            if response.status_code == 407 and route.proxy is not None:
+                raise attempt.proxy_wants_password(407)
             # Without an announced end, a body that was cut looks like a whole one.
             if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
                 self.stop.check()

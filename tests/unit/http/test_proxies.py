@@ -127,6 +127,23 @@ def test_a_proxy_that_refuses_the_tunnel_is_told_with_its_reason(
     assert server.url in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_that_answers_for_a_plain_address_is_named_with_its_variable(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for other in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, server.url.replace("//", "//user:pr0xy-secret@"))
+    server.answers(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(ConfigurationError, match="user name and password") as caught:
+        session().exchange("GET", MODE)
+    assert f"the proxy {server.url} ({name})" in str(caught.value)
+    server.answers(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    answer = session().exchange("GET", MODE)
+    assert f"the proxy {server.url} ({name})" in answer.asked
+    assert "pr0xy-secret" not in f"{caught.value}{answer.asked}"
+
+
 def test_a_proxy_that_is_not_there_is_told_as_the_proxy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
