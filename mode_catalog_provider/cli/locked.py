@@ -11,7 +11,9 @@ from pathlib import Path
 
 from mode_catalog_provider.cli.places import place_of
 from mode_catalog_provider.cli.values import seconds
-from mode_catalog_provider.lock import Holder, LeaseKeeper, RunLock
+from mode_catalog_provider.errors import ModeCatalogError
+from mode_catalog_provider.lock import Holder, Lease, LeaseKeeper, RunLock
+from mode_catalog_provider.moments import in_words
 from mode_catalog_provider.snapshot.layout import manifest_name, parse_directory_name
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,21 @@ def locked(
         with LeaseKeeper(lease, lock, on_lost=on_lost) as keeper:
             yield keeper.check
     finally:
+        _give_back(lock, lease)
+
+
+def _give_back(lock: RunLock, lease: Lease) -> None:
+    """Release the lock; a failure is told, and does not hide how the work itself ended."""
+    try:
         lock.release(lease)
+    except (OSError, ModeCatalogError) as error:
+        log.warning(
+            "The lock %s could not be given back (%s). It is free for this machine as soon as this command "
+            "has ended, and for others %s after its last sign.",
+            lock.path,
+            error,
+            in_words(TTL),
+        )
 
 
 def _tell(taken: str, own: Path, arguments: argparse.Namespace) -> None:

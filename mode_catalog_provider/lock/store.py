@@ -223,6 +223,9 @@ def _local_errors(directory: Path) -> Iterator[None]:
             reason = f"the path or a part of it is a file ({told}). Correct the path."
         elif error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
             raise _no_file(Path(error.filename or directory)) from error
+        elif error.filename is None:
+            # A write that fails, on a full disk say, does not tell where.
+            raise OSError(error.errno, told, str(directory)) from error
         else:
             raise
         raise ConfigurationError(f"The lock directory {directory} cannot be used: {reason}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mode_catalog_provider.cli.locked import default_place
+from mode_catalog_provider.cli.locked import default_place, locked
+from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.lock import Holder, RunLock
 from tests.integration.command_line import CommandLine
 from tests.object_store import S3Server
@@ -130,6 +133,38 @@ def test_a_single_file_is_uploaded_under_the_lock_that_is_named(
     done = mode_catalog("upload", "-f", file, "--lock", tmp_path / "lock")
     assert done.returncode == 5
     assert not mode_catalog.sandbox.catalog.uploads
+
+
+def test_a_lock_that_cannot_be_given_back_does_not_hide_why_the_command_failed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = argparse.Namespace(command="extract", lock=None, conn_id=None, lock_timeout=0.0)
+
+    def work() -> None:
+        with locked(arguments, tmp_path):
+            shutil.rmtree(tmp_path / ".lock")
+            (tmp_path / ".lock").touch()
+            raise SnapshotError("the cause")
+
+    with pytest.raises(SnapshotError, match="the cause"):
+        work()
+    assert f"The lock {tmp_path / '.lock'} could not be given back" in caplog.text
+
+
+def test_a_disk_that_takes_no_lease_is_named(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    done = subprocess.run(
+        mode_catalog.command("extract", "-o", tmp_path / "out"),
+        env=mode_catalog.environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert f"File too large: '{tmp_path / 'out' / '.lock'}'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("command", ["unlock", "extract"])

@@ -61,6 +61,8 @@ def main() -> None:
 
 def _run(arguments: list[str], output: Path) -> None:
     os.setsid()  # so that what the tests start ends with them
+    # A shell that starts something in the background has it ignore Ctrl-C, and tests send that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
