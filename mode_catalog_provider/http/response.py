@@ -34,13 +34,13 @@ UNREADABLE = (ValueError, RecursionError, OverflowError)
 _MOST_DIGITS = 18
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
     """One whole answer.
 
     :param status: HTTP status code.
     :param headers: header fields, looked up without regard to case.
-    :param body: the body, decompressed.
+    :param body: the body, decompressed; empty once :func:`read_json` was told to let go of it.
     :param asked: method and URL without query string, for messages.
     :param sent_at: when a connection took the request, on the monotonic clock; ``None``: nobody knows.
     :param operation: under which word it was counted.
@@ -90,9 +90,11 @@ def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> byt
     return body.getvalue()
 
 
-def read_json(answer: Answer) -> Any:
+def read_json(answer: Answer, *, let_go: bool = False) -> Any:
     """Return the JSON value of an answer; an empty body (204) is ``None``.
 
+    :param let_go: empty the answer while it is read, default false: a bulk page may have many megabytes,
+        which need not be in memory as bytes, as text and as a value at once.
     :raises ResponseTruncatedError: the text breaks off.
     :raises MalformedResponseError: HTML, or not JSON at all.
     """
@@ -102,15 +104,20 @@ def read_json(answer: Answer) -> Any:
             "page stands in front of the service.",
             status=answer.status,
         )
-    text = answer.body.strip()
-    if not text:
+    body = answer.body.strip()
+    size, ends = len(answer.body), (body[:1], body[-1:])
+    if not body:
         return None
+    if let_go:
+        answer.body = b""
     try:
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        del body
         return json.loads(text)
     except UNREADABLE as error:
-        if text[:1] in (b"{", b"[") and text[-1:] not in (b"}", b"]"):
+        if ends[0] in (b"{", b"[") and ends[1] not in (b"}", b"]"):
             raise ResponseTruncatedError(
-                f"{answer.asked}: the answer breaks off after {len(answer.body)} bytes.", status=answer.status
+                f"{answer.asked}: the answer breaks off after {size} bytes.", status=answer.status
             ) from error
         raise MalformedResponseError(
             f"{answer.asked} answered {answer.status} with something that is not JSON "

@@ -21,6 +21,31 @@ def test_json_is_read() -> None:
     assert read_json(answer('{"a": [1, "é"]}')) == {"a": [1, "é"]}
 
 
+def test_an_answer_that_is_let_go_of_is_empty_before_its_value_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = answer('{"a": 1}')
+    kept: list[bytes] = []
+    monkeypatch.setattr(json, "loads", lambda text: kept.append(asked.body))
+
+    read_json(asked, let_go=True)
+
+    assert kept == [b""]
+
+
+def test_an_answer_is_kept_where_nobody_let_go_of_it() -> None:
+    asked = answer('{"a": 1}')
+
+    read_json(asked)
+
+    assert asked.body == b'{"a": 1}'
+
+
+def test_an_answer_that_was_let_go_of_and_breaks_off_still_tells_its_length() -> None:
+    with pytest.raises(ResponseTruncatedError, match="after 6 bytes"):
+        read_json(answer('{"a": '), let_go=True)
+
+
 def test_an_empty_body_is_none() -> None:
     assert read_json(answer("", status=204)) is None
 
