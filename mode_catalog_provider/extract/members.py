@@ -78,7 +78,8 @@ class MemberReading:
             raise error
 
         then = partial(self._listed, number)
-        self._pipeline.ask(Lane.MEMBERS, LISTS[number], then, refused, failed=failed)
+        # Early: the user records that it leads to fill what would lie idle while the last walks end.
+        self._pipeline.ask(Lane.NEXT_PAGES, LISTS[number], then, refused, failed=failed)
         return ()
 
     def _listed(self, number: int, answer: Wire) -> Iterator[Row]:

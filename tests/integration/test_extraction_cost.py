@@ -51,6 +51,17 @@ def test_as_many_requests_are_in_flight_as_allowed_and_never_more(
     assert peak_in_flight(sandbox.mode.requests) == max_in_flight
 
 
+def test_who_the_members_are_is_asked_before_any_walk_so_that_their_records_fill_the_end_of_it(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.mode.switches.latency = 0.0
+    extract(sandbox, max_in_flight=1)
+    paths = [request.path.removeprefix("/api/acme/") for request in sandbox.mode.requests]
+    first_walk = next(place for place, path in enumerate(paths) if path.endswith("/reports"))
+    assert paths.index("memberships/lite") < first_walk
+    assert paths.index("memberships") < len(paths) - 20
+
+
 def test_members_are_read_while_the_list_of_collections_is_still_awaited(sandbox: Sandbox) -> None:
     profile_asked = threading.Event()
     sandbox.mode.when("/api/person*", do=profile_asked.set)
