@@ -225,6 +225,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "full_refresh_after_days": _option(
         "7", "Days after which an incremental run reads even what has not changed.", kind="float"
     ),
+    "resume": _option(
+        "True",
+        "Go on from what an extraction that died has read, at most a day ago, where it has not changed.",
+        kind="boolean",
+    ),
     "include_personal": _option("False", "Extract personal collections as well.", kind="boolean"),
     "include_archived": _option("True", "Extract archived reports as well.", kind="boolean"),
     "include_datasets": _option(

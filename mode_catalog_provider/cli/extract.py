@@ -54,6 +54,13 @@ def add_arguments(command: CommandParser) -> None:
         help="read again all the same what was read so long ago (default 7)",
     )
     what.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from what an extraction that died in the output folder read at most a day ago, where it "
+        "has not changed (default: yes)",
+    )
+    what.add_argument(
         "--members",
         choices=("full", "lite"),
         default="full",
@@ -106,6 +113,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         strategy=arguments.strategy,
         incremental=arguments.incremental,
         full_refresh_after=arguments.full_refresh_after,
+        resume=arguments.resume,
         include_collections=arguments.include_collection,
         exclude_collections=arguments.exclude_collection,
         include_personal=arguments.include_personal,

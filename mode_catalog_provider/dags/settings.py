@@ -64,6 +64,7 @@ class Settings:
     strategy: str = _read(values.one_of("auto", "rest", "hybrid"))
     incremental: bool = _read(values.switch)
     full_refresh_after: timedelta = _read(values.duration("days"), "full_refresh_after_days")
+    resume: bool = _read(values.switch)
     include_personal: bool = _read(values.switch)
     include_archived: bool = _read(values.switch)
     include_datasets: bool = _read(values.switch)

@@ -108,6 +108,7 @@ def sync_dag(
             strategy="{{ params.strategy }}",
             incremental="{{ params.incremental }}",
             full_refresh_after=settings.full_refresh_after,
+            resume=settings.resume,
             include_collections="{{ params.include_collections }}",
             exclude_collections="{{ params.exclude_collections }}",
             include_personal="{{ params.include_personal }}",

@@ -16,6 +16,7 @@ from mode_catalog_provider.extract.carried_over import CarriedOver
 from mode_catalog_provider.extract.news import ExtractionNews
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
 from mode_catalog_provider.extract.sight import OnForbidden, look_at_refusals
+from mode_catalog_provider.extract.unfinished import Unfinished
 from mode_catalog_provider.snapshot.layout import Layout, StoragePath
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.retention import check_keep, prune
@@ -59,7 +60,9 @@ def capture(
     on_forbidden: OnForbidden = "warn",
     now: Callable[[], float] = time.time,
 ) -> CaptureResult:
-    """Write one complete snapshot of the workspace, or raise and leave nothing.
+    """Write one complete snapshot of the workspace, or raise and leave nothing that could be taken for one.
+
+    What an extraction that raises has read is kept for the next one, unless ``resume`` of its options is off.
 
     :param client: client of the workspace; verified here before anything else.
     :param extraction: what to read, not yet begun.
@@ -82,8 +85,14 @@ def capture(
     client.verify()
     log.info("Authentication succeeded.")
     previous = _previous(client, extraction.options, layout, log, now)
-    with previous, SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer:
-        carried = CarriedOver(writer=writer, previous=previous, now=now)
+    with (
+        previous,
+        SnapshotWriter(layout=layout, workspace=client.workspace, host=client.host) as writer,
+        Unfinished(
+            layout=layout, client=client, options=extraction.options, run=writer.timestamp, now=now
+        ) as unfinished,
+    ):
+        carried = CarriedOver(writer=writer, previous=previous, unfinished=unfinished, now=now)
         _transfer(extraction, writer, carried, log, ExtractionNews(layout, log=log, on_news=on_news))
         hidden = look_at_refusals(extraction, layout, react=on_forbidden, log=log)
         manifest, manifest_path = writer.finish(
@@ -92,10 +101,15 @@ def capture(
             left_out=[entry.to_json() for entry in extraction.left_out],
             filtered=extraction.filtered,
             figures={**client.statistics.to_json(), **extraction.definitions.to_json()},
-            reuse={**carried.to_json(), **extraction.reuse} if extraction.options.incremental else None,
+            reuse={
+                **(carried.to_json() | extraction.reuse if extraction.options.incremental else {}),
+                **unfinished.to_json(),
+            },
             answers=answers,
             fence=fence,
         )
+        unfinished.tell()
+        unfinished.remove()
     for entry in manifest.files:
         log.info("Wrote output file: %s", writer.directory / entry.name)
     log.info("Wrote the manifest %s", manifest_path)

@@ -9,6 +9,8 @@ from typing import Any
 
 from mode_catalog_provider.extract.earlier_rows import EarlierRows
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot
+from mode_catalog_provider.extract.segment import Reading
+from mode_catalog_provider.extract.unfinished import Unfinished
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 
 
@@ -19,6 +21,7 @@ class CarriedOver:
 
     :param writer: of the snapshot that is being made; gets a note of every reading, with its first time.
     :param previous: what is known.
+    :param unfinished: what extractions that died had read; is told what this one reads.
     :param now: clock, in Unix seconds.
     """
 
@@ -27,10 +30,12 @@ class CarriedOver:
         *,
         writer: SnapshotWriter,
         previous: PreviousSnapshot | NoPrevious,
+        unfinished: Unfinished,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._writer = writer
         self._previous = previous
+        self._unfinished = unfinished
         self._now = now
         self._taken: Counter[str] = Counter()
 
@@ -76,10 +81,23 @@ class CarriedOver:
         self._taken["reports"] += 1
         return True
 
+    def queries_of(self, report_token: str, mark: str | None) -> list[dict[str, Any]] | None:
+        """Return the queries that an extraction which died has read, if the report is unchanged."""
+        return self._resumed("report", report_token, mark) if mark is not None else None
+
+    def _resumed(self, asset: str, token: str, mark: str) -> list[dict[str, Any]] | None:
+        reading = self._unfinished.recall(asset, token, mark)
+        if reading is None:
+            return None
+        self._writer.note_reading(asset, token, mark, reading.read_at)
+        return reading.rows
+
     def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """Return the row of a member that is known and unchanged."""
         if not token:
             return None
+        if resumed := self._resumed("member", token, mark):
+            return resumed[0]
         known = self._previous.recall("member", token, mark)
         if known is None or known[1] is None:
             return None
@@ -93,10 +111,16 @@ class CarriedOver:
             self._taken["queries"] += 1
             yield row
 
-    def note(self, asset: str, token: str, mark: str | None) -> None:
+    def note(
+        self, asset: str, token: str, mark: str | None, *, rows: list[dict[str, Any]] | None = None
+    ) -> None:
         """Note what was read just now, unless nothing would prove that it stays the same."""
-        if mark is not None:
-            self._writer.note_reading(asset, token, mark, int(self._now()))
+        if mark is None:
+            return
+        read_at = int(self._now())
+        self._writer.note_reading(asset, token, mark, read_at)
+        if rows is not None:
+            self._unfinished.keep(Reading(asset, token, mark, read_at, rows))
 
     def to_json(self) -> dict[str, Any]:
         """Return what was taken over, as the manifest tells it."""

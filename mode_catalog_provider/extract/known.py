@@ -33,6 +33,13 @@ class EarlierReadings(Protocol):
         :param mark: its mark as just listed; ``None`` is never known.
         """
 
+    def queries_of(self, report_token: str, mark: str | None) -> list[dict[str, Any]] | None:
+        """Return the queries that an extraction which died has read, ``None`` when it has not.
+
+        :param report_token: the report.
+        :param mark: its mark as just listed; ``None`` is never known.
+        """
+
     def reports_of(self, collection_token: str) -> Collection[str] | None:
         """Return the reports, datasets aside, that a collection had; ``None`` when nobody knows.
 
@@ -72,7 +79,9 @@ class EarlierReadings(Protocol):
         :param report_token: a report of which there is a :meth:`reading`.
         """
 
-    def note(self, asset: str, token: str, mark: str | None) -> None:
+    def note(
+        self, asset: str, token: str, mark: str | None, *, rows: list[dict[str, Any]] | None = None
+    ) -> None:
         """Remember for the next extraction what was read just now.
 
         :param asset: ``"report"`` for the queries of one, ``"member"`` for a profile, ``"listing"`` for all
@@ -80,6 +89,8 @@ class EarlierReadings(Protocol):
             ``"datasets"`` for how the comparison of two ways to them ended.
         :param token: of the report, member or collection.
         :param mark: its mark as listed before it was read; ``None``: to be read again in any case.
+        :param rows: all that came of a request for just this object, should this extraction die. Default
+            ``None``: it came with others, or not all of it could be used.
         """
 
 
@@ -102,6 +113,9 @@ class NothingKnown:
         """No queries are known."""
         return False
 
+    def queries_of(self, report_token: str, mark: str | None) -> None:
+        """Nothing was read."""
+
     def reports_of(self, collection_token: str) -> None:
         """Nobody knows."""
 
@@ -117,7 +131,9 @@ class NothingKnown:
         """There are none."""
         return ()
 
-    def note(self, asset: str, token: str, mark: str | None) -> None:
+    def note(
+        self, asset: str, token: str, mark: str | None, *, rows: list[dict[str, Any]] | None = None
+    ) -> None:
         """Forget it."""
 
 

@@ -157,7 +157,7 @@ class MemberReading:
         completed = completed_member(row, answer)
         # Under the token of the list, for that is what the next extraction knows before it reads the profile.
         if row["token"] and row["token"] == completed["token"]:
-            self._known.note("member", completed["token"], member_mark(row))
+            self._known.note("member", completed["token"], member_mark(row), rows=[completed])
         return self._finished(completed, facts)
 
     def _no_profile(self, row: dict[str, Any], facts: Wire, refusal: RequestRefusedError) -> Iterable[Row]:

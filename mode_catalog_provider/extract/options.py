@@ -45,6 +45,9 @@ class ExtractionOptions:
     :param definitions: what becomes of Mode definitions in queries (``{{ @name as alias }}``). ``"keep"``
         (default): they stay as they were written. ``"expand"``: the definition's SQL takes the place of its
         name, as when Mode runs the query; costs one request.
+    :param resume: whether what an extraction that died has read of its queries and profiles is taken, as far
+        as it is at most a day old and unchanged, and whether this one keeps its own for the case that it
+        dies, default ``True``.
     :param max_in_flight: most requests at the same time, 1 to 100, default 16. As many are made as the
         latency of answers asks for; the rate at which they are made is limited elsewhere.
     :raises ConfigurationError: a value is not one of these.
@@ -60,13 +63,14 @@ class ExtractionOptions:
     include_datasets: bool = True
     members: Members = "full"
     definitions: DefinitionChoice = "keep"
+    resume: bool = True
     max_in_flight: int = 16
 
     def __post_init__(self) -> None:
         _check_choice("strategy", self.strategy, get_args(Strategy))
         _check_choice("members", self.members, get_args(Members))
         _check_choice("definitions", self.definitions, get_args(DefinitionChoice))
-        for name in ("incremental", "include_personal", "include_archived", "include_datasets"):
+        for name in ("incremental", "include_personal", "include_archived", "include_datasets", "resume"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be true or false, not {getattr(self, name)!r}.")
         for name in ("include_collections", "exclude_collections"):

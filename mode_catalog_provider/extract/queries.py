@@ -88,6 +88,8 @@ class QueryReading:
         self.learn("report.id", row["id"])
         if self._in_doubt(report.token, resource):
             return self._ask(report)
+        if (rows := self._known.queries_of(report.token, report.mark)) is not None:
+            return self._given_out(report, rows)
         if self._known.has_queries(report.token, report.mark):
             return (("report", row),)
         if self._batch is None:
@@ -181,24 +183,32 @@ class QueryReading:
 
     def _queries(self, report: ListedReport, ended: Callable[[], None], answer: Wire) -> Iterator[Row]:
         listing = f"the queries of report '{visible(report.row['name'])}' ({report.token})"
-        yield "report", report.row
+        rows, whole = [], True
         for resource in embedded_rows(answer, "queries", what=listing, required="queries"):
             query = token_of(resource)
             name = resource.get("name")
             if query is None:
                 self._ledger.without_token("query", name=name, listing=listing)
+                whole = False
                 continue
             if (home := report_of(resource)) not in (None, report.token):
                 # Its own report lists it as well. Taken from here, its SQL would be drawn as the lineage of
                 # the wrong report, or come from a collection that nobody asked for.
                 self._ledger.elsewhere("query", token=query, name=name, listing=listing, home=home)
+                whole = False
                 continue
-            row = query_row(resource, report_token=report.token)
+            rows.append(query_row(resource, report_token=report.token))
+        # What was left out must be told by each extraction.
+        self._known.note("report", report.token, report.mark, rows=rows if whole else None)
+        yield from self._given_out(report, rows)
+        ended()
+
+    def _given_out(self, report: ListedReport, queries: list[dict[str, Any]]) -> Iterator[Row]:
+        yield "report", report.row
+        for row in queries:
             self.learn("query.id", row["id"])
             self.learn("query.data_source_id", row["data_source_id"])
             yield "query", row
-        self._known.note("report", report.token, report.mark)
-        ended()
 
     def _refused(self, report: ListedReport, ended: Callable[[], None], refusal: Refusal) -> Iterable[Row]:
         name = report.row["name"]

@@ -76,6 +76,9 @@ class ModeExtractOperator(BaseOperator):
         snapshot in ``output_dir`` instead of reading them again, default ``False``.
     :param full_refresh_after: what was read so long ago is read again all the same; a ``timedelta`` or a
         number of days, default 7 days.
+    :param resume: whether an extraction goes on from what one that died has read at most a day ago in
+        ``output_dir``, as far as it has not changed, and keeps for the next one what it reads itself, default
+        ``True``. The next try of this task, on whichever worker, needs only what was not read yet.
     :param include_collections: names or tokens of the only collections to extract, default ``None``: all.
     :param exclude_collections: names or tokens of collections to leave out, default ``None``.
     :param include_personal: extract personal collections as well, default ``False``.
@@ -115,6 +118,7 @@ class ModeExtractOperator(BaseOperator):
         "strategy",
         "incremental",
         "full_refresh_after",
+        "resume",
         "include_collections",
         "exclude_collections",
         "include_personal",
@@ -143,6 +147,7 @@ class ModeExtractOperator(BaseOperator):
         strategy: str = "auto",
         incremental: bool | str = False,
         full_refresh_after: timedelta | float | str = timedelta(days=7),
+        resume: bool | str = True,
         include_collections: Sequence[str] | str | None = None,
         exclude_collections: Sequence[str] | str | None = None,
         include_personal: bool | str = False,
@@ -167,6 +172,7 @@ class ModeExtractOperator(BaseOperator):
         self.strategy = strategy
         self.incremental = incremental
         self.full_refresh_after = full_refresh_after
+        self.resume = resume
         self.include_collections = include_collections
         self.exclude_collections = exclude_collections
         self.include_personal = include_personal
@@ -335,6 +341,7 @@ class ModeExtractOperator(BaseOperator):
             strategy=self.strategy,  # type: ignore[arg-type]  # checked there
             incremental=rendered_truth("incremental", self.incremental),
             full_refresh_after=rendered_days("full_refresh_after", self.full_refresh_after),
+            resume=rendered_truth("resume", self.resume, default=True),
             include_collections=rendered_words("include_collections", self.include_collections),
             exclude_collections=rendered_words("exclude_collections", self.exclude_collections),
             include_personal=rendered_truth("include_personal", self.include_personal),

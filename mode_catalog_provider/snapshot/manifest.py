@@ -71,7 +71,8 @@ class Manifest:
         uploaded. None: the snapshot was made before there were any.
     :param reuse: what an incremental extraction took from an earlier snapshot: ``snapshot`` (its timestamp,
         ``None`` when everything was read), ``full_because`` (then the reason), and how many ``reports`` were
-        not asked for their ``queries``, and how many ``members`` not for their profile. Empty for others.
+        not asked for their ``queries``, and how many ``members`` not for their profile. Of any extraction:
+        ``resumed``, what it took from those before it that had died. Empty where nothing was taken.
     :param answers: the DAG runs that were waiting for a snapshot when this one was begun.
     :param format_version: version of this format.
     """

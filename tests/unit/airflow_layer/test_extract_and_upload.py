@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_single_file_may_be_given(sandbox, tmp_path):
 def test_arguments_may_be_texts_as_jinja_renders_them(extract, sandbox):
     extracted = extract(
         incremental="False",
+        resume="False",
         include_personal="True",
         include_archived="False",
         include_collections="[]",
@@ -99,6 +101,7 @@ def test_arguments_may_be_texts_as_jinja_renders_them(extract, sandbox):
         ({"strategy": "fastest"}, "strategy"),
         ({"members": "some"}, "members"),
         ({"incremental": "perhaps"}, "incremental"),
+        ({"resume": "perhaps"}, "resume"),
         ({"keep": "few"}, "keep"),
         ({"lease": {"path": "/x"}}, "not a lease"),
         ({"include_collections": ["No such collection"]}, "No such collection"),
@@ -190,6 +193,27 @@ def test_a_killed_extraction_stops_in_the_middle_of_a_request(sandbox, tmp_path)
     with pytest.raises(CancelledError):
         operator.execute({})
     assert list(tmp_path.rglob("*.manifest")) == []
+
+
+@pytest.mark.parametrize("resume", [True, "False"])
+def test_the_next_try_asks_only_for_what_the_killed_one_had_not_read(extract, sandbox, tmp_path, resume):
+    world = sandbox.mode.world
+    home = next(one for one in world.collections if not one.personal and not one.refused)
+    for _ in range(40):
+        world.add_report(home.token, queries=1)
+    operator = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path), strategy="rest")
+    sandbox.mode.fault("reports/*/queries", nth=30, do=operator.on_kill, hang=30)
+    with pytest.raises(CancelledError):
+        operator.execute({})
+    before = len(sandbox.mode.requests)
+    result = extract(strategy="rest", resume=resume)
+    asked = [one for one in sandbox.mode.requests[before:] if one.matches("reports/*/queries")]
+    taken = json.loads(Path(result["manifest"]).read_text())["reuse"].get("resumed", {"reports": 0})[
+        "reports"
+    ]
+    assert len(asked) + taken == result["rows"]["report"]
+    # Of the 30, sixteen at most were on their way.
+    assert (taken > 10) is (resume is True)
 
 
 def test_a_kill_after_the_last_request_still_leaves_no_manifest(sandbox, tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.extract.capture import CaptureResult, capture
 from mode_catalog_provider.extract.extraction import Extraction, ExtractionOptions
+from mode_catalog_provider.extract.unfinished import FOLDER
 from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name, readings_name
@@ -126,11 +127,14 @@ def test_to_keep_nothing_is_refused_before_anything_is_asked(sandbox: Sandbox, t
     assert not sandbox.mode.requests
 
 
-def test_an_extraction_that_fails_midway_leaves_nothing(sandbox: Sandbox, layout: Layout) -> None:
+def test_an_extraction_that_fails_midway_leaves_no_part_of_a_snapshot(
+    sandbox: Sandbox, layout: Layout
+) -> None:
     sandbox.mode.fault("*/reports/*/queries", status=503, times=10_000)
     with pytest.raises(ModeCatalogError):
         _capture(sandbox, layout)
-    assert not entries(layout.home)
+    assert entries(layout.home).keys() <= {FOLDER}
+    assert not layout.timestamps()
 
 
 def test_a_worker_that_lost_its_lock_writes_no_snapshot_and_prunes_nothing(

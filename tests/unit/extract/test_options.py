@@ -132,5 +132,6 @@ def test_options_are_json_by_name() -> None:
         "include_datasets": True,
         "members": "lite",
         "definitions": "keep",
+        "resume": True,
         "max_in_flight": 16,
     }

@@ -11,7 +11,10 @@ import pytest
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.extract.carried_over import CarriedOver
+from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
+from mode_catalog_provider.extract.unfinished import Unfinished
+from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
 from mode_catalog_provider.snapshot import writer as writer_module
 from mode_catalog_provider.snapshot.layout import (
     Layout,
@@ -60,6 +63,16 @@ def write(
         for reading in readings:
             writer.note_reading(*reading)
         return finish(writer)[0]
+
+
+def nothing_unfinished(layout: Layout) -> Unfinished:
+    def credentials() -> ModeCredentials:
+        return ModeCredentials(token="0123456789ab", secret="of nobody")
+
+    client = ModeClient(ModeEndpoint(workspace=WORKSPACE, host=HOST, credentials=credentials))
+    return Unfinished(
+        layout=layout, client=client, options=ExtractionOptions(resume=False), run=AT, now=lambda: AT
+    )
 
 
 def reopen(layout: Layout, *, after: float = 0, **changes: Any) -> PreviousSnapshot | NoPrevious:
@@ -132,8 +145,14 @@ def test_a_reading_is_forgotten_when_it_is_as_old_as_allowed(layout: Layout) -> 
 
 def test_a_recalled_reading_keeps_its_time_and_a_new_one_gets_the_present(layout: Layout) -> None:
     write(layout)
-    with reopen(layout) as previous, new_writer(layout, AT + DAY) as writer:
-        carried = CarriedOver(writer=writer, previous=previous, now=lambda: AT + DAY + 0.9)
+    with (
+        reopen(layout) as previous,
+        new_writer(layout, AT + DAY) as writer,
+        nothing_unfinished(layout) as unfinished,
+    ):
+        carried = CarriedOver(
+            writer=writer, previous=previous, unfinished=unfinished, now=lambda: AT + DAY + 0.9
+        )
         assert carried.has_queries("r2", "mark-2")
         assert carried.member("m1", "mark-4")
         assert carried.member("nobody", "mark-5") is None  # has no row
