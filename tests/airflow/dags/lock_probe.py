@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import dag, get_current_context, task
 
@@ -38,6 +40,9 @@ def lock_probe():
                     raise RuntimeError("the first try failed")
                 case "lose":
                     lose(lease)
+                case "wait":
+                    while not Path(context["dag_run"].conf["go"]).exists():
+                        time.sleep(0.1)
         return lease["generation"]
 
     lock.acquire >> work(lock.lease) >> lock.release
@@ -45,8 +50,6 @@ def lock_probe():
 
 def lose(lease):
     """As if the holder had been stopped for longer than its ttl, and somebody else had come."""
-    from pathlib import Path
-
     from mode_catalog_provider.lock import Holder, Observation, RunLock, Watch
 
     lock = RunLock(Path(lease["path"]), ttl=timedelta(hours=1))
