@@ -22,9 +22,10 @@ from tests.demo.standalone import StandaloneAirflow, standalone_airflow
 from tests.integration.upload_cases import new_ingest
 from tests.machine import chromium
 from tests.object_store.server import S3Server
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, WorkspaceShape
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SHAPE = WorkspaceShape(collections=8, reports=40, members=12, nasty=True, seed=1)
 SYNC, AUDIT, ARRIVAL = "mode_catalog_sync", "mode_workspace_audit", "mode_catalog_arrival"
 #: Sync DAGs of connections of their own: the key is refused, nobody answers, and a person is asked.
 REFUSED, SILENT, ASKS = "mode_key_refused", "mode_host_silent", "mode_catalog_asks"
@@ -62,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(shape=workspace.SHAPE, time_scale=0.01) as started:
+    with Sandbox(shape=SHAPE, time_scale=0.01) as started:
         yield started
 
 
@@ -87,12 +88,12 @@ def airflow(
 ) -> Iterator[StandaloneAirflow]:
     """An Airflow after some days: good runs, failed ones, and one that asks. Asked for after the browser."""
     workspace.prepare(sandbox.mode.world)
-    workspace.first_snapshot(sandbox, staging)
+    workspace.snapshot(sandbox, staging)
     asking = staging.with_name(f"{staging.name}-{ASKS}")
-    workspace.first_snapshot(sandbox, asking)
+    workspace.snapshot(sandbox, asking)
     kept = kept_snapshots(asking / sandbox.mode.workspace)
     push_snapshot(snapshot=open_snapshot(kept[max(kept)]), ingest=new_ingest(sandbox.catalog, timeout=60))
-    workspace.first_snapshot(sandbox, store.path("mode"))
+    workspace.snapshot(sandbox, store.path("mode"))
     workspace.change(sandbox.mode.world)
     sandbox.catalog.ingest_warehouse()
     dags = tmp_path_factory.mktemp("dags")
@@ -101,6 +102,7 @@ def airflow(
     (dags / "more.py").write_text(_MORE_DAGS)
     with standalone_airflow(
         home=tmp_path_factory.mktemp("airflow"),
+        kept=tmp_path_factory.getbasetemp(),
         dags=dags,
         environment=_environment(sandbox, staging, store),
         inherited={name: value for name, value in os.environ.items() if "AIRFLOW" not in name},

@@ -59,6 +59,7 @@ class Demo:
             home=self.folder / "airflow",
             dags=ROOT / "dags",
             environment={**connections, **self._settings()},
+            kept=self.folder,
         )
         stack.callback(airflow.stop)
         with self.told.waiting_for(lambda: "Airflow to start", account="start"):
@@ -97,14 +98,17 @@ class Demo:
         """Return the DAGs' settings, as far as the user's environment does not say otherwise."""
         settings = {
             "AIRFLOW__MODE_CATALOG__OUTPUT_DIR": str(self.staging),
+            **({"AIRFLOW__MODE_CATALOG__INCREMENTAL": "True"} if self.sandbox else {}),
             # Unpausing a scheduled DAG starts a run at once, and this command starts those of its own.
             "AIRFLOW__MODE_CATALOG__SCHEDULE": "none",
             "AIRFLOW__MODE_CATALOG__AUDIT_SCHEDULE": "none",
+            # How long the next task waits once the one before is done.
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         }
         return {name: os.environ.get(name, value) for name, value in settings.items()}
 
     def _yesterday(self, sandbox: Sandbox) -> None:
-        reports = workspace.first_snapshot(sandbox, self.staging)
+        reports = workspace.snapshot(sandbox, self.staging).rows["report"]
         workspace.change(sandbox.mode.world)
         self.told.say(
             f"A snapshot of {reports} reports stands for yesterday's; since then some were changed."
@@ -276,6 +280,8 @@ def main() -> int:
                 signal.pause()
         with told.waiting_for(lambda: "Airflow to stop", account="stop"):
             told.say("Stopping ...")
+            # Nothing runs any more, and nothing of this Airflow is needed again.
+            airflow.stop(patience=0)
             running.close()
         told.say(f"Seconds: {_account(told, ('start', 'run', 'stop'))}")
     return 0 if succeeded else 1

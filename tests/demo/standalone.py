@@ -1,7 +1,8 @@
-"""Start, watch and stop one real `airflow standalone` (SQLite, LocalExecutor) on free ports."""
+"""Start, watch and stop one real Airflow of four processes (SQLite, LocalExecutor) on free ports."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,19 +11,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 import requests
 
+from tests.demo.parts import PARTS
 from tests.demo.ports import give_port_back, take_port
 
 FINISHED = ("success", "failed")
-#: What `airflow standalone` starts.
-PARTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+_AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -31,7 +33,7 @@ class AirflowNotReadyError(RuntimeError):
 
 
 class StandaloneAirflow:
-    """One `airflow standalone` in a process group of its own.
+    """What `airflow standalone` starts, in a process group of its own: see :mod:`tests.demo.parts`.
 
     :param home: AIRFLOW_HOME; created when missing.
     :param dags: folder with the DAG files.
@@ -39,7 +41,9 @@ class StandaloneAirflow:
     :param inherited: the environment they are added to; default: this process's own.
     :param parallelism: number of LocalExecutor workers; each costs about 60 MB.
     :param port: port of the web server, or the next one that is free.
-    :param program: the command `airflow`, default that of this environment.
+    :param kept: folder where an empty database is kept for the next Airflow of the same packages; default:
+        none is kept.
+    :param program: what starts the parts, default :mod:`tests.demo.parts` in this environment.
     """
 
     def __init__(
@@ -51,11 +55,13 @@ class StandaloneAirflow:
         inherited: Mapping[str, str] | None = None,
         parallelism: int = 4,
         port: int = 8080,
-        program: Path | None = None,
+        kept: Path | None = None,
+        program: Sequence[str] | None = None,
     ) -> None:
         self.home = home
         self.dags = dags
-        self._program = program or Path(sys.executable).parent / "airflow"
+        self._program = program or [sys.executable, "-P", "-u", str(Path(__file__).with_name("parts.py"))]
+        self._kept = kept
         self.port = take_port(port)
         self._log_ports = (take_port(18793), take_port(18794))
         self.password = secrets.token_urlsafe(9)
@@ -65,8 +71,6 @@ class StandaloneAirflow:
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._process: subprocess.Popen[bytes] | None = None
         self._triggerers: list[subprocess.Popen[bytes]] = []
-        # The processes that `airflow standalone` started, by pid, and those that were ended on purpose.
-        self._parts: dict[int, str] = {}
         self._ended: set[int] = set()
         self._log: IO[bytes] | None = None
         self._bearer = ""
@@ -77,18 +81,26 @@ class StandaloneAirflow:
 
     @property
     def log_file(self) -> Path:
-        return self.home / "standalone.log"
+        """What was said before the parts were started."""
+        return self.home / "airflow.log"
+
+    def log_of(self, part: str) -> Path:
+        """The log of one of :data:`tests.demo.parts.PARTS`."""
+        return self.home / f"{part}.log"
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the Airflow processes, for commands such as `airflow backfill` beside them."""
         return {
             **self._inherited,
-            # `airflow standalone` starts its parts as plain `airflow`: the environment's bin must come first.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{self._inherited.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__AUTH_MANAGER": _AUTH_MANAGER,
+            # Python 3.14 would rather import Airflow anew for each worker.
+            "AIRFLOW__CORE__MP_START_METHOD": "fork",
             "AIRFLOW__CORE__PARALLELISM": str(self._parallelism),
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             # SQLite lets one process write at a time, and a busy machine keeps the others waiting for long.
@@ -123,7 +135,7 @@ class StandaloneAirflow:
         passwords.chmod(0o600)
         self._log = self.log_file.open("ab")
         self._process = subprocess.Popen(
-            [str(self._program), "standalone"],
+            [*self._program, *([] if self._kept is None else [self._kept / f"empty-{_packages()}.db"])],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -142,18 +154,24 @@ class StandaloneAirflow:
                 )
             time.sleep(0.5)
 
-    def stop(self) -> None:
-        """End the whole process group: ending the parent alone leaves orphans that keep port and database."""
+    def stop(self, *, patience: float = 30) -> None:
+        """End the whole process group: ending the parent alone leaves orphans that keep port and database.
+
+        :param patience: seconds that the parts and running tasks have to end by themselves; with 0 they are
+            not asked.
+        """
         process, self._process = self._process, None
         if process is None:
             return
         for triggerer in self._triggerers:
             _signal_group(triggerer.pid, signal.SIGKILL)
             triggerer.wait()
-        for sig, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+        for sig, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10)):
+            if not seconds:
+                continue
             if not _signal_group(process.pid, sig):
                 break
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 process.poll()
                 if not _signal_group(process.pid, 0):
@@ -170,11 +188,11 @@ class StandaloneAirflow:
         assert self._process is not None
         for triggerer in self._triggerers:
             _signal_group(triggerer.pid, signal.SIGKILL)
-        for process in psutil.Process(self._process.pid).children(recursive=True):
+        triggerer = psutil.Process(self._pids()["triggerer"])
+        self._ended.add(triggerer.pid)
+        for process in (triggerer, *triggerer.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
-                if "triggerer" in " ".join(process.cmdline()):
-                    self._ended.add(process.pid)
-                    process.kill()
+                process.kill()
 
     def start_triggerer(self) -> None:
         """Start another one; it ends with the rest."""
@@ -260,7 +278,7 @@ class StandaloneAirflow:
                 raise AirflowNotReadyError(
                     f"{dag_id} {run_id} was not finished after {timeout:.0f} s: {seen}"
                 )
-            time.sleep(1)
+            time.sleep(0.5)
 
     def wait_for_run(self, dag_id: str, run_id: str, *, timeout: float = 300) -> str:
         for _ in self.watch(dag_id, run_id, timeout=timeout):
@@ -287,29 +305,23 @@ class StandaloneAirflow:
             return
         if self._process.poll() is not None:
             raise AirflowNotReadyError(f"Airflow stopped.\n{self._log_tail()}")
-        living = set()
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self._process.pid).children():
-                with suppress(psutil.NoSuchProcess):
-                    if child.status() == psutil.STATUS_ZOMBIE:
-                        continue
-                    living.add(child.pid)
-                    if child.pid not in self._parts:
-                        self._parts[child.pid] = next(
-                            (part for part in PARTS if part in " ".join(child.cmdline())), ""
-                        )
-        for pid, part in self._parts.items():
-            if part and pid not in living and pid not in self._ended:
+        for part, pid in self._pids().items():
+            if pid not in self._ended and not _lives(pid):
                 raise AirflowNotReadyError(
-                    f"Airflow's {part} ended: {self._last_words(part)}\nThe whole log: {self.log_file}"
+                    f"Airflow's {part} ended: {self._last_words(part)}\nThe whole log: {self.log_of(part)}"
                 )
+
+    def _pids(self) -> dict[str, int]:
+        """The parts that were started, and their process ids."""
+        files = {part: self.home / f"{part}.pid" for part in PARTS}
+        return {part: int(file.read_text()) for part, file in files.items() if file.exists()}
 
     def _last_words(self, part: str) -> str:
         """Return the last error that a part logged, else its last line."""
-        lines = [_COLOURS.sub("", line) for line in self.log_file.read_text(errors="replace").splitlines()]
-        said = [line.partition("|")[2].strip() for line in lines if line.startswith(part)]
+        text = _COLOURS.sub("", self.log_of(part).read_text(errors="replace"))
+        said = [line.strip() for line in text.splitlines() if line.strip()]
         errors = [line for line in said if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
-        return next(iter((errors or [line for line in said if line])[-1:]), "it said nothing")
+        return next(iter((errors or said)[-1:]), "it said nothing")
 
     def _healthy(self) -> bool:
         try:
@@ -321,6 +333,19 @@ class StandaloneAirflow:
 
     def _log_tail(self, lines: int = 30) -> str:
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _packages() -> str:
+    """Return what stands for all installed packages: the tables that Airflow makes depend on nothing else."""
+    versions = sorted(f"{package.name}=={package.version}" for package in distributions())
+    return hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]
 
 
 def _signal_group(group: int, sig: int) -> bool:
@@ -340,4 +365,4 @@ def standalone_airflow(**kwargs: Any) -> Iterator[StandaloneAirflow]:
         airflow.start()
         yield airflow
     finally:
-        airflow.stop()
+        airflow.stop(patience=0)

@@ -1,4 +1,4 @@
-"""One real `airflow standalone` for all tests of this folder, because it takes half a minute to start."""
+"""One real Airflow for all tests of this folder, because it takes half a minute to start."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def airflow(
     }
     with standalone_airflow(
         home=tmp_path_factory.mktemp("airflow"),
+        kept=tmp_path_factory.getbasetemp(),
         dags=dags,
         environment=environment,
         inherited=inherited,

@@ -48,7 +48,7 @@ def ask(airflow: StandaloneAirflow, sandbox: Sandbox) -> Callable[[str], str]:
             rf"Received executor event with state success .*task_id='upload', run_id='{run_id}'"
         )
         deadline = time.monotonic() + 400
-        while not noted.search(airflow.log_file.read_text(errors="replace")):
+        while not noted.search(airflow.log_of("scheduler").read_text(errors="replace")):
             assert time.monotonic() < deadline, airflow.task_states(DAG_ID, run_id)
             time.sleep(0.5)
         assert airflow.task_states(DAG_ID, run_id)["upload"] in {"awaiting_input", "deferred"}

@@ -1,4 +1,4 @@
-"""The sync DAG in a real `airflow standalone`: scheduler, workers, triggerer, REST API."""
+"""The sync DAG in a real Airflow: scheduler, workers, triggerer, REST API."""
 
 from __future__ import annotations
 
