@@ -14,8 +14,7 @@ from mode_catalog_provider.storage import StoragePath
 from tests.sandbox import Sandbox, WorkspaceShape
 from tests.sandbox.world import World
 
-#: So much that what changed since yesterday is read with fewer than the 40 requests that Mode lets through at
-#: once: the 41st would wait ten seconds.
+#: Small: each request of a run waits its turn, four a second at Mode's own speed.
 SHAPE = WorkspaceShape(collections=2, reports=28, members=3, nasty=True, seed=1)
 
 _REVENUE = """select date_trunc('month', o.paid_at) as month,

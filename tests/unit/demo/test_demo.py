@@ -105,7 +105,7 @@ def test_the_demo_has_something_to_show(tmp_path: Path) -> None:
         today = workspace.snapshot(sandbox, tmp_path, incremental=True)
         workspace.ingest(sandbox)
         assert sandbox.mode.switches.limiter != "off"
-    # The preflight asks for two things as well, and Mode lets 40 through at once.
+    # Each waits its turn in a run.
     assert today.figures["requests"] <= 36
     manifests = kept_snapshots(tmp_path / "acme")
     found = audit_snapshot(open_snapshot(manifests[max(manifests)]))
