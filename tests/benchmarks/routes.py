@@ -43,7 +43,7 @@ _INCREMENTAL = {"incremental": True, "strategy": "auto"}
 ROUTES = {
     route.name: route
     for route in (
-        Route(name="rest", title="`rest`", options={"strategy": "rest"}),
+        Route(name="rest", title="`rest`", options={"strategy": "rest"}, long=True),
         Route(name="hybrid", title="`hybrid`", options={"strategy": "hybrid"}),
         Route(name="incremental", title="`incremental`, nothing changed", options=_INCREMENTAL),
         Route(
