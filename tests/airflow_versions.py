@@ -1,7 +1,6 @@
-"""What tests must know of the version of Airflow.
+"""Marks for tests of what only newer Airflows can do: they say what they need, and CI lets them pass by.
 
-Marks for tests of what only newer ones can do: they say what they need, and CI lets them pass by. And what
-stands in another module in older ones.
+Imports no Airflow: a plugin of pytest reads it before the tests have made an Airflow of their own.
 """
 
 from __future__ import annotations
@@ -9,13 +8,6 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import pytest
-
-try:  # Airflow 3.2+
-    from airflow.sdk.exceptions import AirflowRescheduleException, ParamValidationError, TaskDeferred
-except ImportError:
-    from airflow.exceptions import AirflowRescheduleException, ParamValidationError, TaskDeferred
-
-__all__ = ["AirflowRescheduleException", "ParamValidationError", "TaskDeferred"]
 
 AIRFLOW = tuple(int(part) for part in version("apache-airflow-core").split(".")[:2])
 #: How the reason of such a skip begins.

@@ -287,11 +287,8 @@ class Unfinished:
             self._give_up(error)
 
     def _make_folder(self) -> None:
-        if not is_local(self._folder):
-            make_directory(self._folder)
-            return
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        if self._folder.is_symlink():
+        make_directory(self._folder)
+        if is_local(self._folder) and self._folder.is_symlink():
             raise SnapshotError(f"{self._folder} is a link, and nothing is written through one")
 
     def _give_up(self, why: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
-from tests.airflow_versions import TaskDeferred
+from tests.airflow_exceptions import TaskDeferred
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.sandbox.mode import ModeSandbox
 

@@ -24,7 +24,7 @@ from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.triggers import lock as lock_trigger
 from mode_catalog_provider.triggers.lock import RunLockTrigger
-from tests.airflow_versions import TaskDeferred
+from tests.airflow_exceptions import TaskDeferred
 
 HOUR = timedelta(hours=1)
 VARIABLE = "AIRFLOW_VAR_MODE_CATALOG_INSTALLATION"

@@ -10,7 +10,7 @@ import pytest
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.lock import RunLock
 from tests.airflow.conftest import parse_dag
-from tests.airflow_versions import ParamValidationError
+from tests.airflow_exceptions import ParamValidationError
 
 ORDER = [*DATA_ASSETS, "summary"]
 

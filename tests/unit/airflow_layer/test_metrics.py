@@ -24,7 +24,7 @@ from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.refresh_news import sentence
 from mode_catalog_provider.tasks.request_meter import RequestMeter
 from mode_catalog_provider.triggers.lock import RunLockTrigger
-from tests.airflow_versions import TaskDeferred
+from tests.airflow_exceptions import TaskDeferred
 from tests.metrics_page import DOCS, MAPPING, mapping, prometheus_names
 
 RULES = DOCS / "monitoring" / "prometheus-alerts.yaml"

@@ -14,7 +14,7 @@ from mode_catalog_provider.tasks.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from tests.airflow_versions import AirflowRescheduleException, TaskDeferred
+from tests.airflow_exceptions import AirflowRescheduleException, TaskDeferred
 
 OTHER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 

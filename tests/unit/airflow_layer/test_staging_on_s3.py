@@ -13,7 +13,7 @@ from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.staging import staging_path
-from tests.airflow_versions import TaskDeferred
+from tests.airflow_exceptions import TaskDeferred
 
 MINUTES = timedelta(minutes=5)
 

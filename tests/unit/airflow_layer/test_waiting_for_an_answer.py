@@ -12,7 +12,7 @@ from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.operators.extract import LOOK_AGAIN, ModeExtractOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
-from tests.airflow_versions import TaskDeferred
+from tests.airflow_exceptions import TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connect")
 
