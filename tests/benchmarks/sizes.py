@@ -49,6 +49,6 @@ SIZES = {
     for size in (
         Size(name="small", shape=_shape(20, 300, 900, 50), compression=10, runs=3, long_runs=3),
         Size(name="medium", shape=_shape(200, 5_000, 15_000, 1_000), compression=10, runs=3, long_runs=1),
-        Size(name="large", shape=_shape(1_000, 30_000, 90_000, 5_000), compression=15, runs=1, long_runs=1),
+        Size(name="large", shape=_shape(1_000, 30_000, 90_000, 5_000), compression=20, runs=1, long_runs=1),
     )
 }
