@@ -40,6 +40,8 @@ def main() -> None:
     began = time.monotonic()
     machine = described()
     sizes = [SIZES["small"]] if options.quick else [SIZES[name] for name in options.sizes]
+    if options.compression:
+        sizes = [replace(size, compression=options.compression) for size in sizes]
     runs = options.runs or (1 if options.quick else None)
     rows = []
     print("\n".join(HEAD), flush=True)
@@ -72,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--routes", nargs="+", choices=ROUTES, default=list(ROUTES), help="default: all")
     parser.add_argument(
         "--runs", type=int, metavar="N", help="runs of everything (default: 3, of what takes minutes 1)"
+    )
+    parser.add_argument(
+        "--compression",
+        type=float,
+        metavar="N",
+        help="seconds of Mode in one real second (default: as the size says)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="the small workspace once, and the goals at that size"
