@@ -80,9 +80,8 @@ class ModeCacheRefreshOperator(BaseOperator):
     :param refresh: ``results`` (default) runs reports and datasets; ``schema`` lets Mode read the tables of
         ``data_sources`` anew; ``endpoint`` sends one POST to ``endpoint``.
     :param stale_since: run only what has no good run that began and ended after this: a time that has passed
-        (datetime, ISO text, seconds since 1970), or id or name of a warehouse source in Catalog, for the time
-        of its last ingestion. Default ``None``: run everything. A run in progress is joined even if it began
-        before.
+        (datetime, ISO text, seconds since 1970), or id or name of a warehouse source in Catalog, for its last
+        ingestion. Default ``None``: run everything. A run in progress is joined even if it began before.
     :param include_archived: archived reports as well, default ``False``. What is given by its token is run in
         any case.
     :param parameters: values for the parameters of the reports, as a mapping. A run in progress with other

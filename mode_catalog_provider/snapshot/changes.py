@@ -160,7 +160,7 @@ class _Fates:
         token = row["token"]
         if asset == "report":
             self._database.execute(
-                "INSERT INTO report VALUES (?, ?)", (token_bytes(token), token_bytes(name_of(row)))
+                "INSERT OR REPLACE INTO report VALUES (?, ?)", (token_bytes(token), token_bytes(name_of(row)))
             )
         if before and token in self._newly_refused.get(asset, {}):
             self._had.add((asset, token))

@@ -70,14 +70,13 @@ def chosen_snapshot(
 
 
 def _newest_readable(timestamps: Iterable[int], kept: Mapping[int, StoragePath]) -> Snapshot:
-    *others, newest = sorted(timestamps)
-    try:
-        return open_snapshot(kept[newest])
-    except SnapshotError as error:
-        if not others:
-            raise
-        pass_over(error)
-    return _newest_readable(others, kept)
+    *newer, oldest = sorted(timestamps, reverse=True)
+    for timestamp in newer:
+        try:
+            return open_snapshot(kept[timestamp])
+        except SnapshotError as error:
+            pass_over(error)
+    return open_snapshot(kept[oldest])
 
 
 def pass_over(error: SnapshotError) -> None:
