@@ -208,3 +208,9 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text()
     names = [str(page.relative_to(DOCS)) for page in PAGES if page.is_relative_to(DOCS)]
     assert [name for name in names if f" {name}\n" not in navigation] == []
+
+
+@pytest.mark.parametrize("page", ["CHANGELOG.md", "README.md"])
+def test_a_page_that_is_named_is_there(page: str) -> None:
+    named = set(re.findall(r"`(docs/[\w./-]+)`", (ROOT / page).read_text()))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
