@@ -146,19 +146,17 @@ class Unfinished:
         """
         if self._database is None:
             return None
+        key = (asset, token_bytes(token))
         found = self._database.execute(
-            "SELECT mark, read_at, rows FROM reading WHERE asset = ? AND token = ?",
-            (asset, token_bytes(token)),
+            "SELECT read_at, rows FROM reading WHERE asset = ? AND token = ? AND mark = ?", (*key, mark)
         ).fetchone()
         if found is None:
+            self._taken["changed"] += _knows(self._database, key)
             return None
-        if found[0] != mark:
-            self._taken["changed"] += 1
-            return None
-        rows = json.loads(found[2])
+        rows = json.loads(found[1])
         self._taken[f"{asset}s"] += 1
         self._taken["queries"] += len(rows) if asset == "report" else 0
-        return Reading(asset, token, mark, found[1], rows)
+        return Reading(asset, token, mark, found[0], rows)
 
     def _take_in(self) -> None:
         last = newest_snapshot(self._layout)
@@ -223,20 +221,16 @@ class Unfinished:
             self._database = private_database(cache=_CACHE)
             self._database.execute(
                 "CREATE TABLE reading (asset TEXT, token BLOB, mark TEXT, read_at INTEGER, rows TEXT, "
-                "PRIMARY KEY (asset, token))"
+                "PRIMARY KEY (asset, token, mark))"
             )
             self._database.execute("BEGIN")
         key = (reading.asset, token_bytes(reading.token))
-        known = self._database.execute(
-            "SELECT read_at FROM reading WHERE asset = ? AND token = ?", key
-        ).fetchone()
-        if known is None:
-            self._found[reading.asset] += 1
-        elif known[0] > reading.read_at:
-            return
+        self._found[reading.asset] += not _knows(self._database, key)
         self._last_read = max(self._last_read, reading.read_at)
+        # Two extractions may have died in one second, so of two readings the mark says which one counts.
         self._database.execute(
-            "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO reading VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET read_at = excluded.read_at, rows = excluded.rows WHERE excluded.read_at >= read_at",
             (*key, reading.mark, reading.read_at, json.dumps(reading.rows)),
         )
 
@@ -329,6 +323,11 @@ class Unfinished:
                 "reports and %(members)d of its members were taken, %(changed)d had changed.",
                 {**self.to_json()["resumed"], "at": spoken(self._last_read)},
             )
+
+
+def _knows(database: sqlite3.Connection, key: tuple[str, bytes]) -> bool:
+    known = database.execute("SELECT 1 FROM reading WHERE asset = ? AND token = ? LIMIT 1", key)
+    return known.fetchone() is not None
 
 
 def _key_mark(token: str, salt: str) -> str:

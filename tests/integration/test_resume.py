@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from mode_catalog_provider.snapshot.layout import Layout, entries
 from mode_catalog_provider.snapshot.reader import newest_snapshot, open_snapshot, verify
 from mode_catalog_provider.snapshot.retention import prune
 from mode_catalog_provider.storage import StoragePath
+from tests.integration import incremental_cases
 from tests.integration.command_line import CommandLine
 from tests.integration.incremental_cases import Editing, asked, contents, running, take
 from tests.sandbox import Sandbox, WorkspaceShape
@@ -216,9 +218,14 @@ def test_a_report_that_was_edited_is_read_again_and_told(sandbox: Sandbox, layou
     assert result.manifest.reuse["resumed"]["changed"] == 3
 
 
-def test_of_a_report_that_changed_between_two_deaths_the_later_reading_counts(
-    sandbox: Sandbox, layout: Layout, tmp_path: Path
+@pytest.mark.parametrize("order", [1, -1], ids=["later file last", "later file first"])
+def test_of_a_report_that_changed_between_two_deaths_of_one_second_the_later_reading_counts(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: int
 ) -> None:
+    names = itertools.count(1 << 32, order)
+    monkeypatch.setattr(unfinished.secrets, "token_hex", lambda size: f"{next(names):0{2 * size}x}")
+    frozen = time.time()
+    monkeypatch.setattr(incremental_cases.time, "time", lambda: frozen)
     read = die(sandbox, layout)
     report = sandbox.mode.world.report(read[0])
     Editing(sandbox).edit_sql(report)
@@ -227,6 +234,7 @@ def test_of_a_report_that_changed_between_two_deaths_the_later_reading_counts(
         whole(sandbox, layout, max_in_flight=1)
     result, reports = go_on(sandbox, layout)
     assert report.token not in reports
+    assert result.manifest.reuse["resumed"]["changed"] == 0
     assert contents(result) == contents(from_zero(sandbox, tmp_path))
 
 
