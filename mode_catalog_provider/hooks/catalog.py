@@ -155,7 +155,8 @@ class CatalogHook(BaseHook):
         connection = connection_of(self, self.catalog_conn_id)
         refuse_standard_fields(
             connection,
-            instead="Catalog's own addresses are known; others belong into 'ingest_url' and 'api_url'.",
+            instead="The token is the password. Catalog's own addresses are known; others belong into "
+            "'ingest_url' and 'api_url'.",
         )
         return connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,8 +71,15 @@ def address_of(connection: Connection) -> str:
                 "https://app.mode.com."
             )
         return ""
+    host = _in_brackets(host)
     if schema and "://" not in host:
         host = f"{schema}://{host}"
+    if "://" not in host:
+        raise ConfigurationError(
+            f"{named}: its host '{visible(host)}' needs a scheme and a host, such as https://app.mode.com. "
+            "In a connection that is written as a URL it stands before the key: "
+            "mode://https://TOKEN:SECRET@app.mode.com/?workspace=acme."
+        )
     try:
         parts = urlsplit(host)
         given = parts.port
@@ -81,22 +89,33 @@ def address_of(connection: Connection) -> str:
         raise ConfigurationError(
             f"{named} says {schema} as its schema and {parts.scheme} in its host. Leave the schema empty."
         )
-    if port is None or given == port or "://" not in host:
-        return host if port is None or given == port else f"{host}:{port}"
+    if port is None or given == port:
+        return host
     if given is not None:
         raise ConfigurationError(
             f"{named} names two ports, {given} in its host and {port} as its port. Leave one of them out."
         )
-    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
+    return parts._replace(netloc=f"{parts.netloc.removesuffix(':')}:{port}").geturl()
+
+
+def _in_brackets(host: str) -> str:
+    """Return a host with the brackets of an IPv6 address, which Airflow takes off when it reads a URL."""
+    scheme, separator, name = host.rpartition("://")
+    try:
+        ipaddress.IPv6Address(name.rstrip("/"))
+    except ValueError:
+        return host
+    return f"{scheme}{separator}[{name.rstrip('/')}]"
 
 
 def refuse_standard_fields(connection: Connection, *, instead: str) -> None:
-    """Refuse host, port and schema of a connection that has its addresses elsewhere.
+    """Refuse host, port, schema and login of a connection that has its addresses elsewhere, and one token.
 
     :param instead: where they belong, as the end of a sentence.
     :raises ConfigurationError: one of them is filled, and would be ignored.
     """
-    given = [name for name in ("host", "schema", "port") if getattr(connection, name, None)]
+    fields = ("host", "schema", "port", "login")
+    given = [name for name in fields if str(getattr(connection, name, None) or "").strip()]
     if given:
         raise ConfigurationError(
             f"Connection '{connection.conn_id}' has a {' and a '.join(given)}, which mean nothing here. "

@@ -50,8 +50,14 @@ class ExtraFields:
         return cls(conn_id=connection.conn_id, fields=fields)
 
     def text(self, name: str) -> str | None:
-        """Return a field as text without surrounding spaces; ``None`` when it is empty."""
-        return str(self._given(name) or "").strip() or None
+        """Return a field as text without surrounding spaces; ``None`` when it is empty.
+
+        A name or an id of digits only may have been saved as a number.
+        """
+        value = self._given(name)
+        if isinstance(value, bool) or not isinstance(value, str | int | None):
+            raise self._refused(name, "a text")
+        return None if value is None else str(value).strip()
 
     def number(self, name: str) -> float | None:
         """Return a field as a number above zero; ``None`` when it is empty."""
@@ -75,14 +81,13 @@ class ExtraFields:
 
     def verify(self) -> bool | str:
         """Return ``verify``: whether to check certificates, or the path of a bundle of authorities."""
+        value = self.fields.get("verify")
         try:
-            return truth(self.fields.get("verify"), default=True)
+            return truth(value, default=True)
         except ValueError:
-            path = self.text("verify") or ""
+            path = value.strip() if isinstance(value, str) else ""
         # Anything that looks like a path is one; what stands there is looked at when it is needed.
-        if isinstance(self.fields["verify"], str) and re.search(
-            r"[/\\~]|\.(pem|crt|cer|ca|bundle)$", path, re.I
-        ):
+        if re.search(r"[/\\~]|\.(pem|crt|cer|ca|bundle)$", path, re.I):
             return path
         raise self._refused("verify", f"{WORDS}, or the path of a bundle such as /etc/ssl/ours.pem")
 

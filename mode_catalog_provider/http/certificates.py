@@ -32,18 +32,30 @@ _TOO_DIFFERENT = (
     "UNSAFE_LEGACY_RENEGOTIATION",
     "LEGACY_SIGALG",
     "WRONG_SIGNATURE_TYPE",
+    "ALERT_ILLEGAL_PARAMETER",
+    "UNSUPPORTED_EXTENSION",
+    "MISSING_EXTENSION",
+    "NO_APPLICATION_PROTOCOL",
 )
 
 #: What it says when the server wants to see a certificate of ours.
-_CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "ACCESS_DENIED")
+_CLIENT_CERTIFICATE = (
+    "CERTIFICATE_REQUIRED",
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "ALERT_CERTIFICATE",
+    "ALERT_UNKNOWN_CA",
+    "ACCESS_DENIED",
+)
 
 _OTHER_NAME = ("UNRECOGNIZED_NAME",)
 
 # OpenSSL's numbers for why a certificate is refused.
 _NOT_YET_VALID, _EXPIRED, _REVOKED = 9, 10, 23
 _FOR_ANOTHER_NAME = (62, 63, 64)
-#: From here on: what RFC 5280 asks of certificates and is checked in strict mode, Python 3.13's default.
-_AGAINST_THE_RULES = 76
+#: The issuer is not known, or not trusted. Every other number is of a rule that the certificate, or one in
+#: its chain, breaks: a weak key, another purpose, what RFC 5280 asks and Python checks in strict mode.
+_UNKNOWN_ISSUER = (1, 2, 18, 19, 20, 21, 27, 28, 33)
 
 _PROBE_SECONDS = 3.0
 
@@ -98,33 +110,35 @@ def _usable(text: str, origin: str) -> str:
     return str(path)
 
 
-def explain(error: BaseException, *, where: str, url: str, endpoint: Endpoint, direct: bool) -> str | None:
+def explain(
+    error: BaseException, *, where: str, url: str, endpoint: Endpoint, place: str, direct: bool
+) -> str | None:
     """Return why a handshake failed that will fail again, and the cure; ``None`` for what may pass.
 
     :param error: what was raised.
     :param where: service and address, the beginning of the sentence.
     :param url: what was asked for.
-    :param endpoint: where settings are kept.
+    :param endpoint: where `verify` is kept.
+    :param place: where the address is kept, as part of a sentence.
     :param direct: whether no proxy is in between.
     """
     failure = next((one for one in beneath(error) if isinstance(one, ssl.SSLError)), None)
     if failure is None:
         return None
     if isinstance(failure, ssl.SSLCertVerificationError):
-        return _refused_certificate(failure, where=where, url=url, endpoint=endpoint, direct=direct)
+        return _refused_certificate(
+            failure, where=where, url=url, endpoint=endpoint, place=place, direct=direct
+        )
     reason = f"{failure.reason or ''} {failure}".upper().replace(" ", "_")
     if any(word in reason for word in _NOT_TLS):
-        return (
-            f"{where} answers, but does not speak https: correct scheme or port of the address in "
-            f"{endpoint.place}."
-        )
+        return f"{where} answers, but does not speak https: correct scheme or port of the address in {place}."
     if any(word in reason for word in _CLIENT_CERTIFICATE):
         return (
             f"{where} wants a certificate of this machine, which cannot be given here. Let the API be "
             "reached without one."
         )
     if any(word in reason for word in _OTHER_NAME):
-        return f"{where} does not serve that name: correct the host in {endpoint.place}."
+        return f"{where} does not serve that name: correct the host in {place}."
     if any(word in reason for word in _TOO_DIFFERENT):
         return (
             f"{where} speaks a TLS that this machine does not accept ({failure.reason or '?'}), "
@@ -139,14 +153,20 @@ def speaks_tls(url: str) -> bool:
 
 
 def _refused_certificate(
-    failure: ssl.SSLCertVerificationError, *, where: str, url: str, endpoint: Endpoint, direct: bool
+    failure: ssl.SSLCertVerificationError,
+    *,
+    where: str,
+    url: str,
+    endpoint: Endpoint,
+    place: str,
+    direct: bool,
 ) -> str:
     code = failure.verify_code
     if code in _FOR_ANOTHER_NAME:
         host = urlsplit(url).hostname
         return (
-            f"{where} shows a certificate that is for another name than {host}: correct the host in "
-            f"{endpoint.place}. A bundle does not help."
+            f"{where} shows a certificate that is for another name than {host}: correct the host in {place}. "
+            "A bundle does not help."
         )
     if code in (_EXPIRED, _NOT_YET_VALID):
         begins, ends = _validity(url) if direct else (None, None)
@@ -163,10 +183,10 @@ def _refused_certificate(
         )
     if code == _REVOKED:
         return f"{where} shows a certificate that was revoked. Who runs it must replace it."
-    if code >= _AGAINST_THE_RULES:
+    if code not in _UNKNOWN_ISSUER:
         return (
             f"{where} shows a certificate that breaks a rule which this Python enforces "
-            f"({failure.verify_message}). Who made it must make it anew."
+            f"({failure.verify_message}). Who made it must make it anew; a bundle does not help."
         )
     given = isinstance(endpoint.verify, str)
     more = f", and so does not the bundle that is `verify` of {endpoint.place}" if given else ""

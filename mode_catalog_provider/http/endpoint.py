@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.text import visible
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
@@ -13,6 +15,9 @@ RETRY_BUDGET = 300.0
 
 #: A whole answer may take so many times the silence that is allowed between two bytes of it.
 DEADLINE_IN_TIMEOUTS = 5
+
+#: What `requests` looks a proxy up by: a scheme, or a scheme and a host without port.
+_PROXY_KEY = re.compile(r"(https?|all)(://[^/:@\s]+)?")
 
 #: Longest duration that is taken for one, in seconds: a day. Clocks of some platforms cannot hold much more.
 LONGEST_TIMEOUT = 86_400.0
@@ -28,10 +33,11 @@ class Endpoint:
         A whole answer may take five times as long.
     :param retry_budget: seconds for all attempts of one request, default 300.
     :param verify: check certificates: ``True``, ``False``, or the path of a bundle.
-    :param proxies: scheme to proxy URL, where ``""`` means none; given, the environment is not asked.
-        Default: the proxies of the environment.
+    :param proxies: scheme (``http``, ``https``, ``all``; or with a host, ``https://app.mode.com``) to proxy
+        URL, where ``""`` means none; given, the environment is not asked. Default: the proxies of the
+        environment.
     :param allow_http: accept plain http to a host other than this machine, default false.
-    :raises ConfigurationError: a duration cannot be right.
+    :raises ConfigurationError: a duration, or a name among the proxies, cannot be right.
     """
 
     connection: str
@@ -42,6 +48,13 @@ class Endpoint:
     allow_http: bool = False
 
     def __post_init__(self) -> None:
+        for key in self.proxies or ():
+            if not _PROXY_KEY.fullmatch(key):
+                raise ConfigurationError(
+                    f"The `proxies` of {self.place} name '{visible(key)}', for which no proxy is looked up. It "
+                    "can be http, https or all; or one of them with a host, as in https://app.mode.com, and "
+                    '"" as its proxy for none.'
+                )
         for seconds in (self.connect_timeout, self.read_timeout):
             if not 0 < seconds <= LONGEST_TIMEOUT:
                 raise ConfigurationError(

@@ -31,6 +31,9 @@ from mode_catalog_provider.http.certificates import beneath, explain, speaks_tls
 from mode_catalog_provider.http.endpoint import Endpoint
 from mode_catalog_provider.http.proxies import Proxy
 
+#: What a proxy answers 4xx to a tunnel for now, not for good.
+_MAY_PASS = ("408", "425", "429")
+
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 #: First bytes of TLS where HTTP was expected: an alert, or a handshake.
@@ -60,7 +63,7 @@ class Attempt:
         """Return what the failure of this attempt means."""
         inner = list(beneath(error))
         if isinstance(error, requests.exceptions.ProxyError):
-            return self._proxy_failed(inner)
+            return self._proxy_failed(error, inner)
         file = next((one for one in inner if isinstance(one, OSError) and one.filename is not None), None)
         if file is not None:
             return ConfigurationError(
@@ -92,20 +95,43 @@ class Attempt:
         line = next((one for one in inner if isinstance(one, BadStatusLine)), None)
         if line is not None and not isinstance(line, RemoteDisconnected):
             if str(line.args[0] if line.args else "").lstrip("'\"").startswith(_TLS_RECORD):
-                return self._wants_https()
-            return ResponseGarbledError(f"{self.asked}: {self.where} answers, but not in HTTP.")
+                return self.wants_https() if self.proxy is None else self._proxy_wants_https()
+            who = self.where if self.proxy is None else f"{self.where}, or the proxy before it,"
+            return ResponseGarbledError(f"{self._asked_through}: {who} answers, but not in HTTP.")
         reset = any(isinstance(one, ConnectionError | RemoteDisconnected) for one in inner)
-        if reset and not self.is_known and self.proxy is None and self._is_plain and speaks_tls(self.url):
-            return self._wants_https()
-        if reset or isinstance(error, OSError | requests.exceptions.ConnectionError):
-            return ServiceUnavailableError(f"{self.asked}: the connection broke ({type(error).__name__}).")
-        return ResponseGarbledError(f"{self.asked}: the head of the answer cannot be read.")
+        if reset and self.speaks_only_https():
+            return self.wants_https()
+        if reset and self._proxy_speaks_only_https():
+            return self._proxy_wants_https()
+        readable = not isinstance(error, requests.exceptions.InvalidHeader)
+        if reset or (readable and isinstance(error, OSError | requests.exceptions.ConnectionError)):
+            return ServiceUnavailableError(
+                f"{self._asked_through}: the connection broke ({type(error).__name__})."
+            )
+        return ResponseGarbledError(f"{self._asked_through}: the head of the answer cannot be read.")
 
     @property
     def _is_plain(self) -> bool:
         return self.url.lower().startswith("http:")
 
-    def _wants_https(self) -> ConfigurationError:
+    @property
+    def _asked_through(self) -> str:
+        # Where the address is plain, the proxy stands there already.
+        return self.asked if self.proxy is None or self._is_plain else f"{self.asked} through {self.proxy}"
+
+    def speaks_only_https(self) -> bool:
+        """Whether http was tried, and never answered well, where a handshake of TLS is answered."""
+        return not self.is_known and self.proxy is None and self._is_plain and speaks_tls(self.url)
+
+    def _proxy_speaks_only_https(self) -> bool:
+        url = "" if self.proxy is None else self.proxy.url.lower()
+        return not self.is_known and url.startswith("http:") and speaks_tls(url)
+
+    def _proxy_wants_https(self) -> ConfigurationError:
+        return ConfigurationError(f"{self._through}: it speaks https. Write https:// in its address.")
+
+    def wants_https(self) -> ConfigurationError:
+        """Return the error for an address of http at which https is spoken."""
         return ConfigurationError(
             f"{self.where} speaks https: write https:// in the address in {self.endpoint.place}."
         )
@@ -123,18 +149,41 @@ class Attempt:
 
     def _handshake_failed(self, error: Exception) -> str | None:
         return explain(
-            error, where=self.where, url=self.url, endpoint=self.endpoint, direct=self.proxy is None
+            error,
+            where=self.where,
+            url=self.url,
+            endpoint=self.endpoint,
+            place=self.endpoint.place,
+            direct=self.proxy is None,
         )
 
-    def _proxy_failed(self, inner: list[BaseException]) -> ModeCatalogError:
+    def _handshake_with_proxy_failed(self, error: Exception, proxy: Proxy) -> str | None:
+        return explain(
+            error,
+            where=f"{self._through}: it",
+            url=proxy.url,
+            endpoint=self.endpoint,
+            place=proxy.origin,
+            direct=False,
+        )
+
+    def _proxy_failed(self, error: Exception, inner: list[BaseException]) -> ModeCatalogError:
         status = next((found.group(1) for one in inner if (found := _TUNNEL.search(str(one)))), None)
         through = self._through
         if status in ("401", "407"):
             return self.proxy_wants_password(status)
         if status == "403":
             return ConfigurationError(f"{through}: it does not let this machine through to it ({status}).")
+        if status is not None and status[0] in "34" and status not in _MAY_PASS and not self.is_known:
+            return ConfigurationError(
+                f"{through}: it answers {status}, as what is no proxy for https does. Check its address."
+            )
         if status is not None:
             return UnreachableError(f"{through}: it answers {status}.")
+        if self.proxy is not None and (told := self._handshake_with_proxy_failed(error, self.proxy)):
+            return ConfigurationError(told)
+        if self._proxy_speaks_only_https():
+            return self._proxy_wants_https()
         if any(isinstance(one, NameResolutionError) for one in inner):
             kind = UnreachableError if self.is_known else UnknownHostError
             return kind(f"{through}: the proxy's name cannot be resolved. Check its address.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -12,7 +14,10 @@ from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.http.endpoint import Endpoint
+from mode_catalog_provider.http.host_name import is_host_name
 from mode_catalog_provider.text import visible
+
+_HOST_AND_PORT = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<name>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
@@ -48,6 +53,8 @@ def proxy_for(url: str, endpoint: Endpoint) -> Proxy | None:
     if endpoint.proxies is not None:
         chosen = select_proxy(url, dict(endpoint.proxies))
         origin = f"`proxies` of {endpoint.place}"
+    elif _excepted(url):
+        return None
     else:
         found = get_environ_proxies(url)
         chosen = select_proxy(url, found)
@@ -61,11 +68,41 @@ def _variable(found: Mapping[str, str], chosen: str | None) -> str:
     return next((one for one in (name, name.upper()) if os.environ.get(one)), "this machine's settings")
 
 
+def _excepted(url: str) -> bool:
+    """Whether ``no_proxy`` names the host of a URL, in any of the forms that are written there.
+
+    `requests` knows names and IPv4 networks; not ``*.example.com``, a dot at the end, a port after an IP
+    address, ``[::1]`` or an IPv6 network.
+    """
+    parts = urlsplit(url)
+    host, port = (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
+    listed = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").replace(",", " ").split()
+    return any(_covers(entry.lower(), host, port) for entry in listed)
+
+
+def _covers(entry: str, host: str, port: int) -> bool:
+    found = _HOST_AND_PORT.fullmatch(entry)
+    name, given = (found["six"] or found["name"], found["port"]) if found else (entry, None)
+    if given is not None and int(given) != port:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        domain = name.removeprefix("*").strip(".")
+        return name == "*" or (bool(domain) and f".{host}".endswith(f".{domain}"))
+    try:
+        return name == "*" or address in ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+
+
 def _checked(url: str, origin: str) -> Proxy:
     try:
         whole: str = prepend_scheme_if_needed(url.strip(), "http")  # type: ignore[no-untyped-call]
         parts = urlsplit(whole)
-        usable = bool(parts.hostname) and parts.scheme in _SCHEMES and parts.port != 0
+        usable = parts.scheme in _SCHEMES and is_host_name(parts.hostname or "")
+        # `requests` drops the port 0 without a word.
+        usable = usable and not re.search(r":0+/?$", url.strip())
     except (ValueError, TypeError):  # the latter of `requests`, over a user name without a host
         usable = False
     if not usable:

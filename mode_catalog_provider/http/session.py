@@ -32,6 +32,7 @@ from mode_catalog_provider.http.certificates import bundle_for
 from mode_catalog_provider.http.connection import BreakableAdapter, Exchanges
 from mode_catalog_provider.http.endpoint import Endpoint
 from mode_catalog_provider.http.failures import Attempt
+from mode_catalog_provider.http.host_name import is_host_name
 from mode_catalog_provider.http.proxies import Proxy, proxy_for
 from mode_catalog_provider.http.response import DEFAULT_MAX_BYTES, Answer, read_body
 from mode_catalog_provider.http.statistics import OTHER, RequestStatistics, outcome_of
@@ -66,9 +67,14 @@ def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "h
     text = url.strip()
     try:
         parts = urlsplit(text)
-        port = parts.port
     except ValueError:
         raise ConfigurationError(f"{what}: this is not a URL; it looks like {example}.") from None
+    try:
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(
+            f"{what}: this is not a URL, for its port is no number from 1 to 65535; it looks like {example}."
+        ) from None
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(
             f"{what}: the URL carries a user name or password; credentials have fields of their own."
@@ -79,6 +85,10 @@ def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "h
         raise ConfigurationError(
             f"{what} '{visible(text)}' has a space or an invisible character in it. Type it again, "
             f"such as {example}."
+        )
+    if not is_host_name(parts.hostname):
+        raise ConfigurationError(
+            f"{what} '{visible(text)}' names no host that there can be. Type it again, such as {example}."
         )
     if port == 0:
         raise ConfigurationError(f"{what} '{visible(text)}' has the port 0, which is none. Leave it out.")
@@ -312,6 +322,8 @@ class HttpSession:
                 raise ours from (None if isinstance(ours, ConfigurationError) else error)
             if response.status_code == 407 and route.proxy is not None:
                 raise attempt.proxy_wants_password(407)
+            if response.status_code == 400 and attempt.speaks_only_https():
+                raise attempt.wants_https()
             # Without an announced end, a body that was cut looks like a whole one.
             if exchange.broken and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
                 self.stop.check()

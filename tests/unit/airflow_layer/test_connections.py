@@ -58,6 +58,9 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> Any:
         ({"host": "https://mode.corp.example:8443", "port": 8443}, "https://mode.corp.example:8443"),
         ({"host": "https://mode.corp.example/below", "port": 8443}, "https://mode.corp.example:8443/below"),
         ({"host": "https://[::1]", "port": 8443}, "https://[::1]:8443"),
+        ({"host": "https://::1", "port": 8443}, "https://[::1]:8443"),
+        ({"host": "fe80::1", "schema": "https"}, "https://[fe80::1]"),
+        ({"host": "https://mode.corp.example:", "port": 8443}, "https://mode.corp.example:8443"),
         ({"host": "mode.corp.example", "schema": "https"}, "https://mode.corp.example"),
         ({"host": "mode.corp.example", "schema": "https", "port": 8443}, "https://mode.corp.example:8443"),
         ({"schema": "HTTPS"}, "https://mode.corp.example"),
@@ -78,6 +81,7 @@ def test_host_port_and_schema_make_the_address(mode: Any, changes: dict[str, Any
             "https://mode.corp.example:8443",
         ),
         ("mode://T:S@mode.corp.example:8443/https?workspace=acme", "https://mode.corp.example:8443"),
+        ("mode://https://T:S@[::1]:8443/?workspace=acme", "https://[::1]:8443"),
     ],
 )
 def test_a_connection_written_as_a_url_keeps_its_port(mode: Any, uri: str, address: str) -> None:
@@ -94,6 +98,9 @@ def test_a_connection_written_as_a_url_keeps_its_port(mode: Any, uri: str, addre
         ({"host": "mode.corp.example"}, r"needs a scheme and a host, such as https://app\.mode\.com"),
         ({"host": "https://mode.corp.example:99999"}, r"looks like https://app\.mode\.com"),
         ({"host": "https://mode.corp.example:0"}, "has the port 0"),
+        ({"port": 65536}, "its port is no number from 1 to 65535"),
+        ({"port": -1}, "its port is no number from 1 to 65535"),
+        ({"host": "mode.corp.example", "port": 8443}, "mode://https://TOKEN:SECRET@app.mode.com"),
         (
             {"host": "https://mode.corp.example\u200b"},
             r"example\\u200b' has a space or an invisible character",
@@ -107,7 +114,9 @@ def test_what_contradicts_or_means_nothing_is_refused(mode: Any, changes: dict[s
         mode(**changes).get_client()
 
 
-@pytest.mark.parametrize("changes", [{"host": "https://x.example"}, {"port": 8443}, {"schema": "https"}])
+@pytest.mark.parametrize(
+    "changes", [{"host": "https://x.example"}, {"port": 8443}, {"schema": "https"}, {"login": "somebody"}]
+)
 def test_standard_fields_that_catalog_has_no_use_for_are_refused(
     catalog: Any, changes: dict[str, Any]
 ) -> None:
@@ -119,6 +128,28 @@ def test_standard_fields_that_catalog_has_no_use_for_are_refused(
 
 def test_a_port_that_airflows_form_left_at_zero_is_none(catalog: Any) -> None:
     assert catalog(port=0, host="", schema="").get_api().zone.name == "EU"
+    assert catalog(host=" ", login=" ").get_api().zone.name == "EU"
+
+
+@pytest.mark.parametrize("value", [True, False, ["x"], [], {}, {"a": 1}, 0.5])
+@pytest.mark.parametrize(
+    "field", ["workspace", "next_token", "zone", "source_id", "ingest_url", "read_token"]
+)
+def test_what_is_no_text_where_one_belongs_is_refused_by_its_name(
+    mode: Any, catalog: Any, field: str, value: Any
+) -> None:
+    if field in ("workspace", "next_token"):
+        hook = mode(extra={"workspace": "acme", "next_secret": "s", field: value})
+        asks = hook.get_client if field == "workspace" else hook.credentials
+    else:
+        hook = catalog(extra={"source_id": ID, field: value})
+        asks = {"source_id": hook.source_id, "read_token": hook.read_token}.get(field, hook.get_ingest)
+    with pytest.raises(ConfigurationError, match=f"'{field}' in the extra .* must be a text"):
+        asks()
+
+
+def test_a_name_of_digits_may_be_saved_as_a_number(mode: Any) -> None:
+    assert mode(extra={"workspace": 2026}).get_client().workspace == "2026"
 
 
 @pytest.mark.parametrize("field", ["ingest_url", "api_url"])
@@ -251,6 +282,22 @@ def test_verify_is_read_as_people_write_it(mode: Any, verify: Any, meant: bool |
 def test_a_verify_that_is_neither_is_refused_by_its_name(mode: Any, verify: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"'verify'.*path of a bundle"):
         mode(extra={"workspace": "acme", "verify": verify}).get_client()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["htpps", "no_proxy", "https_proxy", "https://mode.corp.example:8443", "socks5", "mode.corp.example"],
+)
+def test_a_proxy_that_no_request_would_take_is_refused_by_its_key(mode: Any, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"`proxies` of connection 'mode_default' name"):
+        mode(extra={"workspace": "acme", "proxies": {key: "http://proxy.example:3128"}}).get_client()
+
+
+@pytest.mark.parametrize(
+    "key", ["http", "HTTPS", "all", "https://mode.corp.example", "all://mode.corp.example"]
+)
+def test_a_proxy_may_be_for_a_scheme_or_for_one_host(mode: Any, key: str) -> None:
+    mode(extra={"workspace": "acme", "proxies": {key: ""}}).get_client()
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ import pytest
 from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
+    ResponseGarbledError,
     ServiceUnavailableError,
     UnknownHostError,
     UnreachableError,
 )
+from mode_catalog_provider.http.endpoint import Endpoint
+from mode_catalog_provider.http.proxies import proxy_for
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.stop import StopSignal
 from tests.unit.http.conftest import RawServer, session
@@ -81,6 +84,60 @@ def test_no_proxy_of_the_environment_is_obeyed(
     assert other.received == []
 
 
+PORT = "the port"
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_direct"),
+    [
+        (f"127.0.0.1:{PORT}", True),
+        ("127.0.0.1:1", False),
+        ("127.0.0.0/30", True),
+        ("10.0.0.0/8 , 127.0.0.1", True),
+        ("*", True),
+        ("::1", False),
+        ("127.0.0", False),
+        ("[::1", False),
+        (",, ", False),
+    ],
+)
+def test_no_proxy_names_an_address_in_any_form(
+    server: RawServer, other: RawServer, monkeypatch: pytest.MonkeyPatch, listed: str, is_direct: bool
+) -> None:
+    server.answers(OK)
+    monkeypatch.setenv("http_proxy", other.url)
+    monkeypatch.setenv("NO_PROXY", listed.replace(PORT, server.url.rpartition(":")[2]))
+    session().exchange("GET", server.url)
+    assert (len(server.received), len(other.received)) == ((1, 0) if is_direct else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("address", "listed", "is_direct"),
+    [
+        (MODE, "*.internal.example", True),
+        (MODE, "Internal.Example.", True),
+        (MODE, ".internal.example:80", True),
+        (MODE, ".internal.example:443", False),
+        (MODE, "ernal.example", False),
+        (MODE, "mode.internal.example.org", False),
+        (MODE.replace("example/", "example./"), "internal.example", True),
+        ("http://[::1]:1/", "[::1]", True),
+        ("http://[::1]:1/", "[::1]:1", True),
+        ("http://[::1]:1/", "[::1]:2", False),
+        ("http://[::1]:1/", "::1/128", True),
+        ("http://[fd00::7]:1/", "fd00::/8", True),
+        ("http://[::1]:1/", "0:0:0:0:0:0:0:1", True),
+        ("http://[::1]:1/", "127.0.0.1", False),
+    ],
+)
+def test_no_proxy_names_a_host_in_any_form(
+    monkeypatch: pytest.MonkeyPatch, address: str, listed: str, is_direct: bool
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", listed)
+    assert (proxy_for(address, Endpoint(connection="mode_default")) is None) == is_direct
+
+
 @pytest.mark.parametrize(
     ("proxy", "said"),
     [
@@ -89,6 +146,10 @@ def test_no_proxy_of_the_environment_is_obeyed(
         ("http://user:pr0xy-secret@:3128", "cannot be used"),
         ("http://[::1", "cannot be used"),
         ("http://pr0xy-secret@", "cannot be used"),
+        ("http://user:pr0xy-secret@proxy.example.com:0", "cannot be used"),
+        ("http://user:pr0xy-secret@proxy..example.com:3128", "cannot be used"),
+        ("http://user:pr0xy-secret@pro xy.example.com:3128", "cannot be used"),
+        (f"http://user:pr0xy-secret@{'a' * 64}.example.com:3128", "cannot be used"),
         ("socks5h://user:pr0xy-secret@proxy.example.com", r"pip install 'requests\[socks\]'"),
     ],
 )
@@ -115,6 +176,10 @@ def test_a_proxy_that_cannot_be_used_is_told_as_the_proxy_and_by_its_place(
         ("407 Proxy Authentication Required", ConfigurationError, "user name and password"),
         ("403 Forbidden", ConfigurationError, "does not let this machine through"),
         ("502 Bad Gateway", UnreachableError, "it answers 502"),
+        ("429 Too Many Requests", UnreachableError, "it answers 429"),
+        ("404 Not Found", ConfigurationError, "it answers 404, as what is no proxy for https does"),
+        ("405 Method Not Allowed", ConfigurationError, "it answers 405, as what is no proxy for https does"),
+        ("302 Found", ConfigurationError, "it answers 302, as what is no proxy for https does"),
     ],
 )
 def test_a_proxy_that_refuses_the_tunnel_is_told_with_its_reason(
@@ -142,6 +207,48 @@ def test_a_proxy_that_answers_for_a_plain_address_is_named_with_its_variable(
     answer = session().exchange("GET", MODE)
     assert f"the proxy {server.url} ({name})" in answer.asked
     assert "pr0xy-secret" not in f"{caught.value}{answer.asked}"
+
+
+ANY = "https://mode.internal.example/api/verify"
+
+
+@pytest.mark.parametrize("asked", [MODE, ANY])
+def test_an_https_proxy_that_speaks_only_http_is_told_at_once(server: RawServer, asked: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        proxy = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(
+            ConfigurationError, match=r"does not speak https.*`proxies` of connection"
+        ) as caught:
+            session(proxies={"all": proxy}).exchange("GET", asked)
+        assert f"through the proxy {proxy}" in str(caught.value)
+        thread.join(10)
+
+
+@pytest.mark.parametrize("asked", [MODE, ANY])
+def test_a_proxy_that_speaks_only_https_is_told_at_once(secure_server: RawServer, asked: str) -> None:
+    proxy = secure_server.url.replace("https:", "http:")
+    with pytest.raises(ConfigurationError, match=r"proxy http://127.* it speaks https. Write https://"):
+        session(proxies={"all": proxy}).exchange("GET", asked)
+
+
+def test_the_certificate_of_a_proxy_is_told_as_the_proxys(secure_server: RawServer) -> None:
+    with pytest.raises(ConfigurationError, match=r"through the proxy https://.*it shows a certificate that"):
+        session(proxies={"all": secure_server.url}).exchange("GET", ANY)
+
+
+def test_a_proxy_that_does_not_answer_in_http_is_named(server: RawServer) -> None:
+    server.answers(b"SSH-2.0-OpenSSH_9.0\r\n")
+    with pytest.raises(ResponseGarbledError, match=f"through the proxy {server.url}"):
+        session(proxies={"https": server.url}).exchange("GET", ANY)
 
 
 def test_a_proxy_that_is_not_there_is_told_as_the_proxy() -> None:

@@ -21,6 +21,7 @@ from mode_catalog_provider.errors import (
     ConfigurationError,
     MalformedResponseError,
     ModeCatalogError,
+    ResponseGarbledError,
     ResponseTooLargeError,
     ResponseTruncatedError,
     ServiceUnavailableError,
@@ -426,6 +427,12 @@ def test_a_redirect_to_what_is_no_address_is_an_answer_like_any_other(
     head = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\nLocation: "
     server.answers(head + location.encode("latin-1") + b"\r\n\r\n")
     assert session().exchange("GET", server.url).status == 302
+
+
+def test_a_head_with_two_lengths_is_garbled_and_no_broken_connection(server: RawServer) -> None:
+    server.answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}")
+    with pytest.raises(ResponseGarbledError, match="the head of the answer cannot be read"):
+        session().exchange("GET", server.url)
 
 
 @pytest.mark.parametrize(

@@ -15,48 +15,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mode_catalog_provider.errors import ConfigurationError, ServiceUnavailableError
 from tests.unit.http.conftest import RawServer, session
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signed itself, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-@pytest.fixture
-def secure_server(certificate: Path) -> Iterator[RawServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    running = RawServer(tls=context)
-    yield running
-    running.close()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_setting_that_helps(
@@ -119,12 +82,19 @@ class Authority:
         self.bundle = self.folder / "authority.pem"
         self.bundle.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, address: str, days: tuple[int, int]) -> ssl.SSLContext:
+    def server(
+        self,
+        address: str,
+        days: tuple[int, int],
+        *,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
+        more: x509.ExtensionType | None = None,
+    ) -> ssl.SSLContext:
         """TLS with a certificate for an address, valid between two days counted from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-        signed = self._build(subject, key, days=days, extension=names)
+        signed = self._build(subject, key, days=days, extension=names, more=more)
         path = self.folder / "server.pem"
         path.write_bytes(
             key.private_bytes(
@@ -133,16 +103,19 @@ class Authority:
             + signed.public_bytes(serialization.Encoding.PEM)
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # It shows what we are to refuse.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(path)
         return context
 
     def _build(
         self,
         subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
         *,
         days: tuple[int, int],
         extension: x509.ExtensionType,
+        more: x509.ExtensionType | None = None,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         usage = x509.KeyUsage(
@@ -161,7 +134,7 @@ class Authority:
                 False,
             ),
         )
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self.name)
@@ -175,8 +148,10 @@ class Authority:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
             )
             .add_extension(usage, critical=True)
-            .sign(self.key, hashes.SHA256())
         )
+        if more is not None:
+            builder = builder.add_extension(more, critical=True)
+        return builder.sign(self.key, hashes.SHA256())
 
 
 @pytest.fixture
@@ -212,6 +187,47 @@ def test_a_refused_certificate_says_why_and_what_helps(
         assert server.received == []
 
 
+OF_A_CLIENT = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+UNHEARD_OF = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00")
+
+
+@pytest.mark.parametrize(
+    ("more", "bits", "said"),
+    [
+        (None, 1024, "key too weak"),
+        (OF_A_CLIENT, None, "purpose"),
+        (UNHEARD_OF, None, "unhandled critical extension"),
+    ],
+)
+def test_a_certificate_that_breaks_a_rule_must_be_made_anew_and_no_bundle_helps(
+    authority: Authority, more: x509.ExtensionType | None, bits: int | None, said: str
+) -> None:
+    key = None if bits is None else rsa.generate_private_key(65537, bits)
+    with serving(authority.server("127.0.0.1", (-1, 400), key=key, more=more)) as server:
+        with pytest.raises(ConfigurationError, match=f"breaks a rule .*{said}.*make it anew") as caught:
+            session(verify=str(authority.bundle)).exchange("GET", server.url)
+        assert "Give the" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("alert", "said"),
+    [
+        ("CERTIFICATE_UNKNOWN", "wants a certificate of this machine"),
+        ("UNSUPPORTED_CERTIFICATE", "wants a certificate of this machine"),
+        ("UNRECOGNIZED_NAME", "does not serve that name"),
+        ("ILLEGAL_PARAMETER", "speaks a TLS that this machine does not accept"),
+        ("UNSUPPORTED_EXTENSION", "speaks a TLS that this machine does not accept"),
+    ],
+)
+def test_a_handshake_that_is_refused_for_good_is_told_at_once(
+    authority: Authority, alert: str, said: str
+) -> None:
+    context = authority.server("127.0.0.1", (-1, 400))
+    context.sni_callback = lambda *_: ssl.AlertDescription[f"ALERT_DESCRIPTION_{alert}"]
+    with serving(context) as server, pytest.raises(ConfigurationError, match=said):
+        session().exchange("GET", server.url.replace("127.0.0.1", "localhost"))
+
+
 def test_a_bundle_of_another_authority_is_told_as_such(authority: Authority, certificate: Path) -> None:
     with (
         serving(authority.server("127.0.0.1", (-1, 400))) as server,
@@ -243,6 +259,28 @@ def test_https_where_http_is_spoken_is_told_at_once(server: RawServer) -> None:
 def test_http_where_https_is_spoken_is_told_at_once(secure_server: RawServer) -> None:
     with pytest.raises(ConfigurationError, match=r"speaks https: write https:// .*'mode_default'"):
         session().exchange("GET", secure_server.url.replace("https:", "http:"))
+
+
+def test_http_where_a_server_of_https_answers_400_is_told_at_once(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                        context.wrap_socket(connection, server_side=True).close()
+                        continue
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 6\r\n\r\n<html>")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ConfigurationError, match="speaks https: write https://"):
+            session().exchange("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/api/verify")
+        thread.join(10)
 
 
 def test_no_common_version_of_tls_is_told_as_what_the_server_must_mend(authority: Authority) -> None:

@@ -25,6 +25,9 @@ def address(host: str = "https://modeanalytics.com", *, allow_http: bool = False
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://127.0.0.1:1", "http://127.0.0.1:1"),
         ("http://[::1]:9", "http://[::1]:9"),
+        ("https://[fe80::1%25eth0]", "https://[fe80::1%25eth0]"),
+        ("https://mode_eu.corp.example.", "https://mode_eu.corp.example."),
+        ("https://möde.example", "https://möde.example"),
     ],
 )
 def test_a_host_is_brought_into_one_form(configured: str, base: str) -> None:
@@ -40,6 +43,16 @@ def test_a_host_is_brought_into_one_form(configured: str, base: str) -> None:
         "",
         "http://app.mode.com",
         "https://a:99999",
+        "https://a:65536",
+        "https://a:-1",
+        "https://app..mode.com",
+        "https://.mode.com",
+        "https://*.mode.com",
+        "https://app%2Emode.com",
+        "https://app.mode.com,https://mode.com",
+        "https://${MODE_HOST}",
+        f"https://{'a' * 64}.mode.com",
+        f"https://{'a.' * 130}com",
         "https://x/?y=1",
     ],
 )
