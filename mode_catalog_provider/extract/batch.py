@@ -228,9 +228,11 @@ class _BatchWalk:
 
 def _smaller_page(rows: list[Any]) -> int | None:
     """Return how many rows to ask for instead of 1,000 like these, ``None``: these are small."""
-    texts = (value for row in rows if isinstance(row, Mapping) for value in row.values())
-    size = sum(len(text) for text in texts if isinstance(text, str))
-    if len(rows) < USUAL_PAGE or size <= LARGE_PAGE:
+    if len(rows) < USUAL_PAGE:
+        return None
+    objects = (row for row in rows if isinstance(row, dict))
+    size = sum(len(value) for row in objects for value in row.values() if isinstance(value, str))
+    if size <= LARGE_PAGE:
         return None
     fitting = (count for count in SMALLER_PAGES if size * count <= LARGE_PAGE * USUAL_PAGE)
     return next(fitting, SMALLER_PAGES[-1])

@@ -227,7 +227,8 @@ class BulkChanges:
             tokens.discard(token)
             if self._known.reading("report", token) is None:
                 return Plan("list")
-            if self._marks.moved(row) is None:
+            compared = self._marks.compared(row)
+            if compared is None or compared.moved is None:
                 if row["type"] == DATASET:
                     return Plan("list")
                 changed.append(token)
@@ -281,10 +282,10 @@ class BulkChanges:
         before = self._earlier.report(row["token"]) if self.compares and self._earlier else None
         if before is None or before["space_token"] != row["space_token"]:
             return
-        moved = self._marks.moved(before)
-        if moved is None:
+        compared = self._marks.compared(before)
+        if compared is None or compared.moved is None:
             return
-        expected = {**before, **moved}
+        expected = {**before, **compared.moved}
         self._verification.compared += 1
         different = [name for name in row if row[name] != expected[name]]
         if different:
@@ -344,14 +345,14 @@ class BulkChanges:
         for row, facts in self._earlier.reports_in(collection):
             token = row["token"]
             bulk_only.discard(token)
-            before, now = self._marks.before(token), self._marks.now(token)
-            bulk_row, moved = self._rows.report(token), self._marks.moved(row)
-            if token in but or before is None or now is None or bulk_row is None or moved is None:
+            compared = None if token in but else self._marks.compared(row)
+            if compared is None or compared.moved is None:
                 continue
             self._known.carry_queries(token)
-            self._marks.note([token])
+            self._marks.note_mark(token, compared.now)
             self._figures["taken"] += 1
-            yield {**row, **moved}, facts_now(facts, before, now, bulk_row)
+            known = facts_now(facts, compared.before, compared.now, compared.bulk_row)
+            yield {**row, **compared.moved}, known
         self._marks.note(bulk_only)
 
     # -- what is told --------------------------------------------------------------------------------------

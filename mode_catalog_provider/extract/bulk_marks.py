@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Self
 
 from mode_catalog_provider.extract.rows import Wire
@@ -20,7 +21,7 @@ from mode_catalog_provider.mode.pages import count_of
 from mode_catalog_provider.moments import in_utc
 
 #: Marks of another version are not compared.
-VERSION = 1
+VERSION = 2
 
 #: A successful run moves ``updated_at`` some milliseconds after its end; anything later is something else.
 _SECONDS_AFTER_A_RUN = 5.0
@@ -29,6 +30,7 @@ _SECONDS_AFTER_A_RUN = 5.0
 _VIEWS = ("view_count", "total_views_count")
 
 _EDITED = ("id", "name", "description", "created_at", "edited_at", "creator_email", "space_token")
+_QUERY = ("id", "token", "name", "raw_query", "data_source_token")
 _RUN = ("last_run_at", "last_run_token", "last_run_state", "last_successfully_run_at")
 
 
@@ -55,8 +57,11 @@ class BulkMark:
 
     def to_text(self) -> str:
         """Return it as it is kept beside the readings."""
-        values = (getattr(self, name) for name in self.__slots__)
-        return json.dumps([VERSION, *values])
+        return json.dumps([VERSION, *self.values()])
+
+    def values(self) -> list[Any]:
+        """Return what it is made of, in the order of its parameters."""
+        return [getattr(self, name) for name in self.__slots__]
 
     @classmethod
     def from_text(cls, text: str) -> Self | None:
@@ -75,7 +80,7 @@ def bulk_mark(row: Wire, *, stat: Wire | None, queries: Iterable[Wire]) -> BulkM
     if not {"edited_at", "updated_at", "name", "space_token"} <= row.keys() or not row["updated_at"]:
         return None
     views = next((count_of(stat[name]) for name in _VIEWS if name in stat), None) if stat else None
-    listed = sorted((query["token"], json.dumps(query, sort_keys=True)) for query in queries)
+    listed = [[query.get(name) for name in _QUERY] for query in sorted(queries, key=itemgetter("token"))]
     return BulkMark(
         edited=_digest([row.get(name) for name in _EDITED]),
         edited_at=row["edited_at"],

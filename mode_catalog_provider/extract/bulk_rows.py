@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
@@ -27,6 +28,22 @@ _KEPT = (
     "space_token",
 )
 
+_VIEWS = ("view_count", "total_views_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What bulk listings say of one report.
+
+    :param report: what is kept of its row.
+    :param stat: its numbers of views, ``None``: bulk has none.
+    :param mark: what :meth:`BulkRows.keep_mark` kept, ``None``: nothing yet.
+    """
+
+    report: dict[str, Any]
+    stat: dict[str, Any] | None
+    mark: list[Any] | None
+
 
 class BulkRows:
     """Reports as the Discovery API lists them, by token and by collection. To be used from one thread."""
@@ -35,7 +52,7 @@ class BulkRows:
         self._database = private_database(cache=_CACHE)
         self._database.execute("CREATE TABLE report (token BLOB PRIMARY KEY, collection BLOB, body BLOB)")
         self._database.execute("CREATE TABLE stat (token BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID")
-        self._database.execute("CREATE TABLE mark (token BLOB PRIMARY KEY, body TEXT) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE mark (token BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID")
         self._database.execute("CREATE INDEX by_collection ON report (collection, token)")
         self._database.execute("BEGIN")
         #: The newest ``updated_at`` of all reports, as written.
@@ -60,7 +77,7 @@ class BulkRows:
         for row in rows:
             (token,) = _texts(row, "report_token")
             if token is not None:
-                views = {name: row[name] for name in ("view_count", "total_views_count") if name in row}
+                views = {name: row[name] for name in _VIEWS if name in row}
                 self._database.execute(
                     "INSERT OR REPLACE INTO stat VALUES (?, ?)", (token_bytes(token), packed(views))
                 )
@@ -79,32 +96,31 @@ class BulkRows:
 
     def report(self, token: str) -> dict[str, Any] | None:
         """Return what is kept of a report's row, ``None`` when bulk does not list it."""
-        return self._one("report", token)
-
-    def stat(self, token: str) -> dict[str, Any] | None:
-        """Return the numbers of views of a report, ``None`` when bulk has none."""
-        return self._one("stat", token)
-
-    def keep_mark(self, token: str, text: str) -> None:
-        """Keep what was made of all listings for a report."""
-        self._database.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (token_bytes(token), text))
-
-    def mark(self, token: str) -> str | None:
-        """Return what :meth:`keep_mark` kept."""
-        found = self._database.execute("SELECT body FROM mark WHERE token = ?", (token_bytes(token),))
+        found = self._database.execute("SELECT body FROM report WHERE token = ?", (token_bytes(token),))
         row = found.fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else dict(unpacked(row[0]))
+
+    def shown(self, token: str) -> Shown | None:
+        """Return all that is kept of a report, ``None`` when bulk does not list it."""
+        found = self._database.execute(
+            "SELECT report.body, stat.body, mark.body FROM report "
+            "LEFT JOIN stat USING (token) LEFT JOIN mark USING (token) WHERE report.token = ?",
+            (token_bytes(token),),
+        ).fetchone()
+        if found is None:
+            return None
+        stat, mark = (None if part is None else unpacked(part) for part in found[1:])
+        return Shown(unpacked(found[0]), stat, mark)
+
+    def keep_mark(self, token: str, mark: list[Any]) -> None:
+        """Keep what was made of all listings for a report."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO mark VALUES (?, ?)", (token_bytes(token), packed(mark))
+        )
 
     def close(self) -> None:
         """Give the disk space back."""
         self._database.close()
-
-    def _one(self, table: str, token: str) -> dict[str, Any] | None:
-        found = self._database.execute(
-            f"SELECT body FROM {table} WHERE token = ?",  # noqa: S608 - a name of our own
-            (token_bytes(token),),
-        ).fetchone()
-        return None if found is None else dict(unpacked(found[0]))
 
 
 def _texts(row: Any, *names: str) -> Iterator[str | None]:

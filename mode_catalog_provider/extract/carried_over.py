@@ -59,8 +59,8 @@ class CarriedOver:
 
     def carry_queries(self, report_token: str) -> None:
         """Take the queries of a report as they are in the earlier snapshot."""
-        if known := self._previous.reading("report", report_token):
-            self.has_queries(report_token, known[0])
+        if known := self._previous.carry_queries(report_token):
+            self._note_carried(report_token, *known)
 
     def reports_of(self, collection_token: str) -> Collection[str] | None:
         """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
@@ -77,9 +77,12 @@ class CarriedOver:
         known = self._previous.recall("report", report_token, mark)
         if known is None:
             return False
-        self._writer.note_reading("report", report_token, mark, known[0])
-        self._taken["reports"] += 1
+        self._note_carried(report_token, mark, known[0])
         return True
+
+    def _note_carried(self, report_token: str, mark: str, read_at: int) -> None:
+        self._writer.note_reading("report", report_token, mark, read_at)
+        self._taken["reports"] += 1
 
     def queries_of(self, report_token: str, mark: str | None) -> list[dict[str, Any]] | None:
         """Return the queries that an extraction which died has read, if the report is unchanged."""

@@ -47,7 +47,8 @@ class DatasetReading:
     :param options: what is wanted.
     :param take: gives out listed datasets: a walk, and what was listed.
     :param over: called when the datasets of a collection are there; returns rows.
-    :param planned: says how many collections are listed, as far as is known, and how many are wanted.
+    :param planned: says how many collections are listed, as far as is known, and how many are wanted;
+        ``None``: nobody knows until :meth:`all_planned`.
     :param bulk_tokens: what bulk shows in a collection, ``None``: nobody knows.
     :param absent: called when the workspace has no listing of datasets.
     """
@@ -61,7 +62,7 @@ class DatasetReading:
         options: ExtractionOptions,
         take: Callable[[CollectionWalk, Iterable[Wire]], Iterator[Row]],
         over: Callable[[CollectionWalk], Iterable[Row]],
-        planned: Callable[[], tuple[int, int]],
+        planned: Callable[[], tuple[int, int] | None],
         bulk_tokens: Callable[[str], set[str] | None],
         absent: Callable[[], None],
     ) -> None:
@@ -99,6 +100,10 @@ class DatasetReading:
     def connections_listed(self, tokens: Collection[str]) -> None:
         """Take note of all connections, by token."""
         self._sources = list(tokens)
+        self._resume()
+
+    def all_planned(self) -> None:
+        """Take note that it is known how many collections are listed."""
         self._resume()
 
     def look_for(self, reports: CollectionWalk) -> None:
@@ -149,9 +154,10 @@ class DatasetReading:
         return because is None
 
     def _choose(self) -> Way | None:
-        if self._sources is None:
+        planned = self._planned()
+        if self._sources is None or planned is None:
             return None
-        listed, wanted = self._planned()
+        listed, wanted = planned
         # A listing costs a page and one that proves its end, once for each.
         cheaper = self._incremental and 0 < 2 * len(self._sources) < listed
         if cheaper and self._proven is None and 2 * listed >= wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mode_catalog_provider.extract.bulk_marks import BulkMark, bulk_mark, moved_columns
@@ -13,6 +14,22 @@ from mode_catalog_provider.extract.listed import Listed
 
 #: Version of the note that a collection was read.
 _VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A report of the last snapshot beside what bulk listings say of it.
+
+    :param before: what they said when its row was read.
+    :param now: what they say.
+    :param bulk_row: its row in the bulk listing of reports.
+    :param moved: the columns that moved by themselves; ``None``: it has changed.
+    """
+
+    before: BulkMark
+    now: BulkMark
+    bulk_row: dict[str, Any]
+    moved: dict[str, Any] | None
 
 
 class KeptMarks:
@@ -37,29 +54,41 @@ class KeptMarks:
 
     def now(self, token: str) -> BulkMark | None:
         """Return what bulk says of a report, ``None`` when it says too little."""
-        if kept := self._rows.mark(token):
-            return BulkMark.from_text(kept)
-        row = self._rows.report(token)
-        if row is None:
-            return None
-        mark = bulk_mark(row, stat=self._rows.stat(token), queries=self._listed.batch_queries_of(token))
-        if mark is not None:
-            self._rows.keep_mark(token, mark.to_text())
-        return mark
+        return self._now(token)[0]
 
-    def moved(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the columns of an unchanged report that moved by themselves; ``None``: it has changed."""
-        token = row["token"]
-        before, now, bulk_row = self.before(token), self.now(token), self._rows.report(token)
-        if before is None or now is None or bulk_row is None:
+    def _now(self, token: str) -> tuple[BulkMark | None, dict[str, Any]]:
+        shown = self._rows.shown(token)
+        if shown is None:
+            return None, {}
+        if shown.mark is not None:
+            return BulkMark(*shown.mark), shown.report
+        queries = self._listed.batch_queries_of(token)
+        mark = bulk_mark(shown.report, stat=shown.stat, queries=queries)
+        if mark is not None:
+            self._rows.keep_mark(token, mark.values())
+        return mark, shown.report
+
+    def compared(self, row: Mapping[str, Any]) -> Compared | None:
+        """Compare a report with what bulk says of it, ``None`` where that is not known, then or now.
+
+        :param row: of the last snapshot.
+        """
+        before = self.before(row["token"])
+        now, bulk_row = self._now(row["token"]) if before else (None, {})
+        if before is None or now is None:
             return None
-        return moved_columns(before, now, row, bulk_row, trust_views=self.trust_views)
+        moved = moved_columns(before, now, row, bulk_row, trust_views=self.trust_views)
+        return Compared(before, now, bulk_row, moved)
 
     def note(self, tokens: Iterable[str]) -> None:
         """Keep for the next time what bulk says of reports."""
         for token in tokens:
             if mark := self.now(token):
-                self._known.note("bulk-report", token, mark.to_text())
+                self.note_mark(token, mark)
+
+    def note_mark(self, token: str, mark: BulkMark) -> None:
+        """Keep for the next time what bulk says of a report."""
+        self._known.note("bulk-report", token, mark.to_text())
 
     def listing(self, collection: str) -> dict[str, int] | None:
         """Return how many reports of a collection are not wanted, by reason.

@@ -210,7 +210,7 @@ class Pipeline:
 
         For what may be as long as the workspace is large, where ``then`` would give all of it at once.
 
-        :param source: one step at a time; each gives rows, and adds a call or two at most.
+        :param source: one step at a time; each gives rows, and adds a few calls at most.
         """
         self._sources.append(source)
 
@@ -238,7 +238,8 @@ class Pipeline:
         rows: list[Row] = []
         for step in self._sources[0]:
             rows += step
-            if len(rows) >= _ROWS_AT_ONCE or not self._has_room():
+            calls = self._may_start() and any(self._waiting.values())
+            if calls or len(rows) >= _ROWS_AT_ONCE or not self._has_room() or not self._outcomes.empty():
                 return rows
         self._sources.popleft()
         return rows

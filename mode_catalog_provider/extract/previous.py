@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from itertools import islice
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Any, Self
@@ -29,6 +30,9 @@ _CHUNK = 1 << 20
 
 #: Pages of the database kept in memory, in KiB; a reading takes about 50 bytes.
 _CACHE = 4 * 1024
+
+#: Queries that are looked up at once.
+_AT_ONCE = 100
 
 
 class NoPrevious:
@@ -54,6 +58,9 @@ class NoPrevious:
 
     def reading(self, asset: str, token: str) -> None:
         """Nothing is known."""
+
+    def carry_queries(self, report_token: str) -> None:
+        """There are none."""
 
     def reports_of(self, collection_token: str) -> None:
         """Nothing is known."""
@@ -144,6 +151,17 @@ class PreviousSnapshot:
         ).fetchone()
         return None if found is None else (found[0], found[1])
 
+    def carry_queries(self, report_token: str) -> tuple[str, int] | None:
+        """Have :meth:`queries` give those of a report, whatever its mark; returns its :meth:`reading`."""
+        if (found := self.reading("report", report_token)) is not None:
+            self._recalled("report", report_token)
+        return found
+
+    def _recalled(self, asset: str, token: str) -> None:
+        self._database.execute(
+            "UPDATE reading SET recalled = 1 WHERE asset = ? AND token = ?", (asset, token_bytes(token))
+        )
+
     def recall(self, asset: str, token: str, mark: str) -> tuple[int, dict[str, Any] | None] | None:
         """Return when an unchanged object was read, and a member's row; ``None`` when it is not known.
 
@@ -157,9 +175,7 @@ class PreviousSnapshot:
         ).fetchone()
         if found is None:
             return None
-        self._database.execute(
-            "UPDATE reading SET recalled = 1 WHERE asset = ? AND token = ? AND mark = ?", key
-        )
+        self._recalled(asset, token)
         return found[0], None if found[1] is None else unpacked(found[1])
 
     def reports_of(self, collection_token: str) -> set[str] | None:
@@ -179,13 +195,16 @@ class PreviousSnapshot:
 
     def queries(self) -> Iterator[dict[str, Any]]:
         """Yield the queries of all reports that were recalled."""
-        select = "SELECT 1 FROM reading WHERE recalled AND asset = 'report'"
+        select = "SELECT token FROM reading WHERE recalled AND asset = 'report'"
         if self._database.execute(f"{select} LIMIT 1").fetchone() is None:
             return
-        for row in json_rows(_chunks(self._queries)):
-            key = token_bytes(row["report_token"])
-            if self._database.execute(f"{select} AND token = ?", (key,)).fetchone():
-                yield row
+        every_row = json_rows(_chunks(self._queries))
+        while rows := list(islice(every_row, _AT_ONCE)):
+            homes = [token_bytes(row["report_token"]) for row in rows]
+            places = ", ".join("?" * len(homes))
+            recalled = self._database.execute(f"{select} AND token IN ({places})", homes)
+            known = {token for (token,) in recalled}
+            yield from (row for row, home in zip(rows, homes, strict=True) if home in known)
 
     @staticmethod
     def _rows(snapshot: Snapshot, entry: FileEntry, reports: IO[bytes]) -> EarlierRows | None:
@@ -197,14 +216,16 @@ class PreviousSnapshot:
             return None
 
     def _load_readings(self, lines: IO[bytes], after: float, until: float) -> None:
-        for line in lines:
-            asset, token, mark, read_at = json.loads(line)
-            # A reading of the future was made by a clock that was wrong, so nobody knows how old it is.
-            if after < read_at <= until:
-                self._database.execute(
-                    "INSERT INTO reading (asset, token, mark, read_at) VALUES (?, ?, ?, ?)",
-                    (asset, token_bytes(token), mark, read_at),
-                )
+        readings = map(json.loads, lines)
+        self._database.executemany(
+            "INSERT INTO reading (asset, token, mark, read_at) VALUES (?, ?, ?, ?)",
+            (
+                (asset, token_bytes(token), mark, read_at)
+                for asset, token, mark, read_at in readings
+                # A reading of the future was made by a clock that was wrong, so nobody knows how old it is.
+                if after < read_at <= until
+            ),
+        )
 
     def _load_members(self, file: IO[bytes]) -> None:
         for row in json_rows(_chunks(file)):

@@ -150,7 +150,7 @@ class ReportReading:
             # A walk goes page by page, so the longest begin first: begun last, it would go on alone.
             wanted.sort(key=self._pages_ahead, reverse=True)
             if self._unchanged is not None:
-                self._unchanged.begin(wanted)
+                self._unchanged.begin(wanted, planned=self._datasets.all_planned)
             else:
                 for collection in wanted:
                     self._walk_through(collection)
@@ -178,8 +178,10 @@ class ReportReading:
         """Give the disk space back."""
         self._datasets.close()
 
-    def _planned(self) -> tuple[int, int]:
-        """Return how many collections are listed, and how many there are that are wanted."""
+    def _planned(self) -> tuple[int, int] | None:
+        """Return how many collections are listed, and how many are wanted; ``None``: nobody knows yet."""
+        if self._unchanged is not None and self._unchanged.planning:
+            return None
         if self._all_wanted:
             return self._walked, self._wanted_count
         # Of the others it is known only how many there are; as many of them will be wanted as so far.

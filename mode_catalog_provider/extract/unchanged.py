@@ -59,32 +59,54 @@ class UnchangedReading:
         self._begun = begun
         self._over = over
         self._held: dict[str, tuple[Collection, tuple[str, ...]]] = {}
+        #: Whether collections are still compared, so that more may have to be listed.
+        self.planning = False
 
     @property
     def holds(self) -> bool:
         """Whether collections wait for :meth:`settle`."""
         return bool(self._held)
 
-    def begin(self, collections: Iterable[Collection]) -> None:
+    def begin(self, collections: Iterable[Collection], *, planned: Callable[[], None]) -> None:
         """List what must be listed, read what changed, and hold the rest.
 
-        :param collections: all that are wanted.
+        Requests are made from the first collection on: to compare all of them takes seconds.
+
+        :param collections: those that are wanted.
+        :param planned: called when it is known which of them must be listed.
         """
+        if not self._changes.compares:
+            for collection in collections:
+                self._walk(collection)
+            return
+        self.planning = True
+        self._begun()
+        self._pipeline.add_source(self._plan(collections, planned))
+
+    def _plan(
+        self, collections: Iterable[Collection], planned: Callable[[], None]
+    ) -> Iterator[Iterable[Row]]:
         for collection in collections:
             plan = self._changes.plan(collection["token"])
             if plan.kind == "list":
                 self._walk(collection)
             else:
-                self._held[collection["token"]] = (collection, plan.changed)
+                self._hold(collection, plan.changed)
+            yield ()
         for token in self._changes.sample([one for one, (_, changed) in self._held.items() if not changed]):
-            self._walk(self._held.pop(token)[0])
-        if self._held:
+            self._list_instead(self._held[token][0])
+        self.planning = False
+        planned()
+        self._over()
+
+    def _hold(self, collection: Collection, changed: tuple[str, ...]) -> None:
+        if not self._held:
             self._begun()
-        for collection, changed in list(self._held.values()):
-            for report in changed:
-                self._begun()
-                then, refused = partial(self._report, collection, report), partial(self._refused, collection)
-                self._pipeline.ask(Lane.NEXT_PAGES, f"reports/{path_part(report)}", then, refused)
+        self._held[collection["token"]] = (collection, changed)
+        for report in changed:
+            self._begun()
+            then, refused = partial(self._report, collection, report), partial(self._refused, collection)
+            self._pipeline.ask(Lane.NEXT_PAGES, f"reports/{path_part(report)}", then, refused)
 
     def settle(self) -> None:
         """All listings are over: take what is held, unless bulk has been found out."""

@@ -119,7 +119,7 @@ class Unfinished:
             self.remove()
             return self
         self._token = self._client.key.token
-        self._identity = self._identity_with(secrets.token_hex(16))
+        self._salt = secrets.token_hex(16)
         try:
             self._take_in()
         except Exception as error:
@@ -266,7 +266,7 @@ class Unfinished:
         gathered, self._gathered = self._gathered, []
         if not gathered or not self._keeps:
             return
-        content = packed(self._identity, gathered)
+        content = packed(self._identity_with(self._salt), gathered)
         self._bytes += len(content)
         if self._bytes > MOST:
             self._give_up(f"{MOST >> 20} MB are kept already")

@@ -50,10 +50,11 @@ class FactsStore:
         :param token: of the object; facts of one that has no row in the end are dropped.
         :param facts: what Mode sent.
         """
-        if not facts:
+        known = {name: value for name, value in facts.items() if name != "token"}
+        if not known:
             return
         try:
-            body = _encode(dict(facts)).encode("ascii")
+            body = _encode(known).encode("ascii")
         except (TypeError, ValueError, RecursionError):
             log.debug(
                 "What Mode says beyond the contract of %s %s is not JSON, and is left out.", asset, token
@@ -70,13 +71,22 @@ class FactsStore:
         with OutputFile(path) as output:
             output.write(_encode({"version": FACTS_VERSION, "asset": asset}).encode("ascii") + b"\n")
             for token, bodies in self._store.appended(facts_asset(asset), of=asset):
-                facts: dict[str, Any] = {"token": token}
-                for body in bodies:
-                    facts.update(json.loads(body))
-                output.write(_encode({**facts, "token": token}).encode("ascii") + b"\n")
+                output.write(
+                    b'{"token": ' + _encode(token).encode("ascii") + b", " + _one(bodies)[1:] + b"\n"
+                )
                 rows += 1
         output.publish()
         return FileEntry(facts_asset(asset), path.name, output.bytes, rows, output.sha256)
+
+
+def _one(bodies: list[bytes]) -> bytes:
+    """Make one JSON object of several, none of them empty: a later one is right about its fields."""
+    if len(bodies) == 1:
+        return bodies[0]
+    facts: dict[str, Any] = {}
+    for body in bodies:
+        facts.update(json.loads(body))
+    return _encode(facts).encode("ascii")
 
 
 def read_facts(snapshot: Snapshot, asset: str) -> Iterator[dict[str, Any]]:

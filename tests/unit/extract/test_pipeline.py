@@ -355,6 +355,20 @@ def test_a_source_gives_its_rows_and_goes_on_only_while_few_queries_wait() -> No
     assert most <= 2 + 1
 
 
+def test_a_call_that_a_source_without_rows_adds_is_made_before_its_next_step() -> None:
+    pool = pool_of(4)
+    made = [threading.Event() for _ in range(3)]
+
+    def steps() -> Iterator[list[Row]]:
+        for event in made:
+            pool.add(Call(Lane.PAGES, event.set, lambda _: []))
+            yield []
+            assert event.wait(PATIENCE)
+
+    pool.add_source(steps())
+    assert tokens(pool) == []
+
+
 def test_what_runs_out_of_a_source_may_add_calls_and_sources() -> None:
     pool = pool_of(1)
 
