@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 READY  := $(VENV)/.ready
 
+# Some images forbid Python to keep what it compiled: then each of the many processes compiles all of Airflow again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help run test versions stores long lint format fuzz mutants bench docs release requirements clean
 
 help:
