@@ -51,9 +51,9 @@ class Endpoint:
         for key in self.proxies or ():
             if not _PROXY_KEY.fullmatch(key):
                 raise ConfigurationError(
-                    f"The `proxies` of {self.place} name '{visible(key)}', for which no proxy is looked up. It "
-                    "can be http, https or all; or one of them with a host, as in https://app.mode.com, and "
-                    '"" as its proxy for none.'
+                    f"The `proxies` of {self.place} name '{visible(key)}', for which no proxy is looked up. "
+                    "It can be http, https or all; or one of them with a host, as in https://app.mode.com, "
+                    'and "" as its proxy for none.'
                 )
         for seconds in (self.connect_timeout, self.read_timeout):
             if not 0 < seconds <= LONGEST_TIMEOUT:
