@@ -50,8 +50,8 @@ class Settings:
 
     schedule: Any = _read(values.sync_schedule)
     timezone: str | None = _read(values.timezone)
-    mode_conn_id: str = _read(values.text)
-    catalog_conn_id: str = _read(values.text)
+    mode_conn_id: str = _read(values.connection_id)
+    catalog_conn_id: str = _read(values.connection_id)
     source_id: str | None = _read(values.source_id)
     output_dir: str = _read(values.location)
     output_conn_id: str | None = _read(values.optional)

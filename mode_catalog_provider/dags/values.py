@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.tasks.rendered import split_words
+from mode_catalog_provider.text import NAME_LENGTH
 from mode_catalog_provider.truth import WORDS, truth
 
 Reader = Callable[[str, Any], Any]
@@ -32,7 +33,10 @@ INGESTION = "ingestion"
 
 def refused(option: str, value: Any, wanted: str) -> ConfigurationError:
     """Return the error for a value that an option cannot have."""
-    return ConfigurationError(f"[{CONFIG_SECTION}] {option} is {value!r}; it must be {wanted}.")
+    shown = repr(value)
+    if len(shown) > NAME_LENGTH:
+        shown = f"{shown[:NAME_LENGTH]}…"
+    return ConfigurationError(f"[{CONFIG_SECTION}] {option} is {shown}; it must be {wanted}.")
 
 
 def text(option: str, value: Any) -> str:
@@ -45,14 +49,22 @@ def text(option: str, value: Any) -> str:
 
 def optional(option: str, value: Any) -> str | None:
     """Return a text, ``None`` for an empty one."""
-    return text(option, value or "") or None
+    return _text_or_none(option, value) or None
+
+
+def connection_id(option: str, value: Any) -> str:
+    """Return the id of a connection, which is never empty."""
+    found = text(option, value)
+    if not found or not found.isprintable():
+        raise refused(option, value, "the id of a connection")
+    return found
 
 
 def patterns(option: str, value: Any) -> str:
     """Return regular expressions as they are written: one, or a JSON object of them by collection."""
     from mode_catalog_provider.audit.options import read_patterns
 
-    found = text(option, value or "")
+    found = _text_or_none(option, value)
     read_patterns(f"[{CONFIG_SECTION}] {option}", found)
     return found
 
@@ -78,7 +90,7 @@ def one_of(*choices: str) -> Reader:
 
 def location(option: str, value: Any) -> str:
     """Return an absolute path or a URL, empty for the default place."""
-    found = text(option, value or "")
+    found = _text_or_none(option, value)
     if found and ("://" not in found or found.lower().startswith("file:")):
         try:
             staging_path(found)
@@ -150,8 +162,11 @@ def words(option: str, value: Any) -> tuple[str, ...]:
         if listed is None:
             listed = split_words(value)
     else:
-        listed = list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else value
-    if not isinstance(listed, list) or not all(isinstance(word, str | int) for word in listed):
+        is_list = isinstance(value, Iterable) and not isinstance(value, Mapping | bytes)
+        listed = list(value) if is_list else value
+    if not isinstance(listed, list) or not all(
+        isinstance(word, str | int) and not isinstance(word, bool) for word in listed
+    ):
         raise refused(option, value, "names, separated by commas")
     return tuple(name for word in listed if (name := str(word).strip()))
 
@@ -189,14 +204,16 @@ def mapping(option: str, value: Any) -> dict[str, Any]:
 
 def schedule(option: str, value: Any) -> Any:
     """Return a cron expression or preset, ``None`` for manual runs only; timetables and assets as given."""
+    if isinstance(value, bool | int | float | bytes) or (
+        isinstance(value, timedelta) and value <= timedelta(0)
+    ):
+        raise refused(option, value, "a cron expression, a preset, a timetable, assets, or a length of time")
     if value is not None and not isinstance(value, str):
         return value
-    found = text(option, value or "")
+    found = _text_or_none(option, value)
     if found.lower() in {"", "none"}:
         return None
-    from croniter import croniter  # type: ignore[import-untyped]
-
-    if not (found in _PRESETS if found.startswith("@") else croniter.is_valid(found)):
+    if not (found in _PRESETS if found.startswith("@") else _comes(found)):
         raise refused(option, found, 'a cron expression, such as "30 5 * * *", a preset, or none')
     # Airflow 3.2 takes every other preset as it is; of this one its timetable makes no cron expression.
     return "0 0 1 */3 *" if found == "@quarterly" else found
@@ -211,7 +228,7 @@ def sync_schedule(option: str, value: Any) -> Any:
 
 def timezone(option: str, value: Any) -> str | None:
     """Return the name of a time zone, ``None`` for that of ``[core] default_timezone``."""
-    found = text(option, value or "")
+    found = _text_or_none(option, value)
     if not found:
         return None
     import pendulum
@@ -223,7 +240,24 @@ def timezone(option: str, value: Any) -> str | None:
     return found
 
 
+def _comes(cron: str) -> bool:
+    """Whether a text is a cron expression of which a time ever comes (that of a 31 February does not)."""
+    from croniter import croniter  # type: ignore[import-untyped]
+
+    try:
+        croniter(cron).get_next()
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return False
+    return True
+
+
+def _text_or_none(option: str, value: Any) -> str:
+    return text(option, "" if value is None else value)
+
+
 def _number(option: str, value: Any) -> float:
+    if isinstance(value, bool):
+        raise refused(option, value, "a number")
     try:
         found = float(text(option, value) if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):

@@ -244,3 +244,54 @@ def test_a_dag_with_any_preset_is_valid(preset):
 
 def test_a_quarter_is_told_as_a_cron_expression_which_every_airflow_knows():
     assert values.schedule("permission_schedule", "@quarterly") == "0 0 1 */3 *"
+
+
+@pytest.mark.parametrize(
+    "option", ["max_shrink", "retries", "keep_snapshots", "lock_ttl_minutes", "deadline_hours"]
+)
+@pytest.mark.parametrize("value", [True, False])
+def test_a_switch_is_no_number(option, value):
+    with pytest.raises(ConfigurationError, match=rf"\[mode_catalog\] {option} is {value}"):
+        read_settings().but(**{option: value})
+
+
+@pytest.mark.parametrize(
+    "option", ["output_dir", "lock_path", "source_id", "timezone", "output_conn_id", "audit_name_pattern"]
+)
+@pytest.mark.parametrize("value", [False, 0, [], {}])
+def test_what_is_no_text_is_not_taken_for_an_empty_one(option, value):
+    with pytest.raises(ConfigurationError, match=rf"\[mode_catalog\] {option} is .*must be a text"):
+        read_settings().but(**{option: value})
+
+
+@pytest.mark.parametrize("value", [b"ab", ["a", True]])
+def test_bytes_and_switches_are_no_names(value):
+    with pytest.raises(ConfigurationError, match=r"reports is .*must be names"):
+        read_settings().but(reports=value)
+
+
+@pytest.mark.parametrize("value", [True, False, 0, 5, timedelta(0), timedelta(-1), b"@daily"])
+def test_what_airflow_can_make_no_schedule_of_is_refused_by_name(value):
+    with pytest.raises(ConfigurationError, match=r"schedule is .*must be a cron expression"):
+        read_settings().but(schedule=value)
+
+
+@pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6 *"])
+def test_a_cron_expression_of_which_no_time_ever_comes_is_refused(configure, cron):
+    configure("audit_schedule", cron)
+    with pytest.raises(ConfigurationError, match=r"audit_schedule is .*must be a cron expression"):
+        read_settings()
+
+
+@pytest.mark.parametrize("value", ["", " ", "mode_\u200bdefault", "mode\ndefault", None, True])
+@pytest.mark.parametrize("option", ["mode_conn_id", "catalog_conn_id"])
+def test_a_connection_has_an_id_that_can_be_seen(option, value):
+    with pytest.raises(ConfigurationError, match=rf"\[mode_catalog\] {option} is "):
+        read_settings().but(**{option: value})
+
+
+def test_a_long_value_is_not_repeated_whole(configure):
+    configure("strategy", "x" * 10_000)
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+    assert len(str(caught.value)) < 250
