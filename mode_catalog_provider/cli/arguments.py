@@ -135,7 +135,12 @@ class CommandParser(Parser):
         if not self._is_filled:
             self._is_filled = True
             self._fill()
-        return super().parse_known_args(args, namespace)
+        known, more = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            # Mostly a shell's variable that is not set: left alone, it would mean the default.
+            if action.option_strings and _is_blank(getattr(known, action.dest, None)):
+                self.error(f"{'/'.join(action.option_strings)} is empty")
+        return known, more
 
     def _fill(self) -> None:
         module_of(self.prog.split()[-1]).add_arguments(self)
@@ -162,6 +167,11 @@ class CommandParser(Parser):
             return word
         meant = [known for known in (*self.vendor_flags, "--help") if known.startswith(flag)]
         return meant[0] + equals + value if len(meant) == 1 else word
+
+
+def _is_blank(typed: object) -> bool:
+    texts = typed if isinstance(typed, list) else [typed]
+    return any(isinstance(text, str) and not text.strip() for text in texts)
 
 
 def _without_value(message: str) -> str:

@@ -122,6 +122,9 @@ def completed_member(row: Mapping[str, Any], profile: Wire) -> dict[str, Any]:
 
 
 def token_of(resource: Wire) -> str | None:
-    """Return the token by which a resource is known, and asked for; ``None`` when it has none."""
+    """Return the token by which a resource is known, and asked for; ``None`` when it has none.
+
+    Two texts are none, whatever is encoded: as parts of a path they lead elsewhere.
+    """
     token = resource.get("token")
-    return token if isinstance(token, str) and token else None
+    return token if isinstance(token, str) and token not in ("", ".", "..") else None

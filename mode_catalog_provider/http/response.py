@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,16 @@ EXCERPT_CHARACTERS = 200
 
 UNREADABLE = (ValueError, RecursionError, OverflowError)
 """What a parser raises over text that is not what it should be: too deep, too large, not UTF-8."""
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _nothing(_constant: str) -> None:
+    """Read ``NaN`` and ``Infinity``, which JSON does not have and no file may hold."""
+
 
 #: More digits than any count or size that a header tells.
 _MOST_DIGITS = 18
@@ -113,7 +124,7 @@ def read_json(answer: Answer, *, let_go: bool = False) -> Any:
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
         del body
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite, parse_constant=_nothing)
     except UNREADABLE as error:
         if ends[0] in (b"{", b"[") and ends[1] not in (b"}", b"]"):
             raise ResponseTruncatedError(

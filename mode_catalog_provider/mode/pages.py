@@ -260,6 +260,8 @@ def embedded_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of a listing; a missing key, or ``null``, is an empty page.
 
+    One odd row among others, ``null`` or a text, does not spoil a listing: it is a row without a token.
+
     :param body: the answer.
     :param key: name of the rows under ``_embedded``.
     :param what: what was asked for, for messages.
@@ -275,9 +277,9 @@ def embedded_rows(
         raise MalformedResponseError(f"Mode answered {what} with JSON that is not a listing.")
     if rows is None:
         return []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
         raise MalformedResponseError(f"Mode answered {what} with '{key}' that are not rows.")
-    return rows
+    return [row if isinstance(row, dict) else {"not_an_object": row} for row in rows]
 
 
 def _is_listing(body: Mapping[str, Any], path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,34 @@ def test_a_wrong_call_does_not_repeat_what_may_be_a_secret(
     said = refusal_of(capsys, *typed)
     assert SECRET not in said
     assert "9" * 5000 not in said
+
+
+BLANK = [
+    ("extract", "--lock"),
+    ("extract", "--include-collection"),
+    ("extract", "--exclude-collection"),
+    ("extract", "--output"),
+    ("extract", "--secret-file"),
+    ("upload", "--ingest-url"),
+    ("upload", "--api-url"),
+    ("upload", "--lock"),
+    ("upload", "--conn-id"),
+    ("upload", "--source_id"),
+    ("refresh", "--stale-since"),
+    ("refresh", "--report"),
+    ("audit", "--text"),
+    ("audit", "--table"),
+    ("unlock", "--lock"),
+]
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize(("command", "flag"), BLANK)
+def test_a_flag_whose_variable_is_not_set_is_refused_and_does_not_mean_the_default(
+    capsys: pytest.CaptureFixture[str], command: str, flag: str, blank: str
+) -> None:
+    needed = {"audit": ("-d", "somewhere")}.get(command, ())
+    assert re.search(rf"{flag}\S* is empty", refusal_of(capsys, command, *needed, flag, blank))
 
 
 def test_a_flag_that_does_not_exist_is_named_with_the_usage_of_its_command(

@@ -386,6 +386,38 @@ def test_a_row_that_nothing_can_refer_to_is_listed_and_ends_nothing(
     assert as_written(got.rows) == as_written(whole.rows)
 
 
+@pytest.mark.parametrize("token", [".", ".."])
+@pytest.mark.parametrize(("route", "key", "asset"), ODD_ROWS[:4])
+def test_a_token_that_would_lead_to_another_route_is_none(
+    clean: Sandbox, route: str, key: str, asset: str, token: str
+) -> None:
+    whole = extract(clean)
+    row = {"token": token, "name": "odd"}
+    clean.mode.alter(route, lambda body: body["_embedded"].setdefault(key, []).append(row), times=1)
+    got = extract(clean)
+    assert got.left_out == {(asset, None, "no_token")}
+    assert as_written(got.rows) == as_written(whole.rows)
+
+
+@pytest.mark.parametrize("row", [None, "text", 5, ["x"]], ids=repr)
+@pytest.mark.parametrize(("route", "key", "asset"), ODD_ROWS[:4])
+def test_a_row_that_is_no_object_is_listed_and_ends_nothing(
+    clean: Sandbox, route: str, key: str, asset: str, row: Any
+) -> None:
+    whole = extract(clean)
+
+    def spoil(body: dict[str, Any]) -> None:
+        rows = body["_embedded"].get(key)
+        if rows:
+            rows.append(row)
+
+    clean.mode.alter(route, spoil, times=None)
+    got = extract(clean)
+    assert {one[0] for one in got.left_out} == {asset}
+    assert {one[2] for one in got.left_out} == {"no_token"}
+    assert as_written(got.rows) == as_written(whole.rows)
+
+
 @pytest.mark.parametrize("route", ["data_sources", "spaces", "spaces/*/reports", "reports/*/queries"])
 def test_an_empty_listing_that_says_which_one_it_is_is_empty(clean: Sandbox, route: str) -> None:
     def without_rows(body: dict[str, Any]) -> None:

@@ -21,12 +21,17 @@ def test_json_is_read() -> None:
     assert read_json(answer('{"a": [1, "é"]}')) == {"a": [1, "é"]}
 
 
+def test_a_number_that_is_none_is_read_as_nothing() -> None:
+    read = read_json(answer('{"a": NaN, "b": -Infinity, "c": 1e400, "d": [1.5, {"e": Infinity}]}'))
+    assert read == {"a": None, "b": None, "c": None, "d": [1.5, {"e": None}]}
+
+
 def test_an_answer_that_is_let_go_of_is_empty_before_its_value_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = answer('{"a": 1}')
     kept: list[bytes] = []
-    monkeypatch.setattr(json, "loads", lambda text: kept.append(asked.body))
+    monkeypatch.setattr(json, "loads", lambda text, **_: kept.append(asked.body))
 
     read_json(asked, let_go=True)
 

@@ -339,6 +339,12 @@ def test_params_are_sent_with_every_page() -> None:
     assert walk.params == {"filter": "all", "page": 2}
 
 
+@pytest.mark.parametrize("odd", [None, "a", 5, True, [], ["a"]])
+def test_one_odd_row_among_others_is_a_row_without_a_token(odd: Any) -> None:
+    rows = PageWalk("x", "rows").take({"_embedded": {"rows": [{"token": "a"}, odd]}})
+    assert [row.get("token") for row in rows] == ["a", None]
+
+
 def test_rows_without_a_token_are_told_apart_by_what_they_hold() -> None:
     walk = PageWalk("x", "rows")
     rows = [{"name": "a"}, {"name": "b"}, {"name": "a"}]
@@ -352,6 +358,8 @@ def test_rows_without_a_token_are_told_apart_by_what_they_hold() -> None:
         {"_embedded": []},
         {"_embedded": {"spaces": {"token": "a"}}},
         {"_embedded": {"spaces": ["a"]}},
+        {"_embedded": {"spaces": [1, None]}},
+        {"_embedded": {"spaces": [None]}},
     ],
 )
 def test_what_is_not_a_listing_is_not_read_as_nothing_there(body: dict[str, Any]) -> None:
