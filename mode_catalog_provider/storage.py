@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
-from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ModeCatalogError,
+    ServiceUnavailableError,
+    SnapshotAlteredError,
+)
 from mode_catalog_provider.text import visible
 
 if TYPE_CHECKING:
@@ -184,6 +190,57 @@ def _answer(error: BaseException) -> tuple[int | None, str | None]:
 def _number(value: object) -> int | None:
     text = str(value)
     return int(text) if len(text) == 3 and text.isascii() and text.isdigit() else None
+
+
+#: Bytes of a manifest or a record at most: a workspace of millions of objects has no longer one.
+LONGEST_RECORD = 256 << 20
+
+
+def open_to_read(path: StoragePath) -> BinaryIO:
+    """Open a file of a staging area for reading, if it is one.
+
+    To open a pipe may wait for ever, and a device has no end.
+
+    :param path: the file; a link to one will do.
+    :raises FileNotFoundError: nothing is there.
+    :raises SnapshotAlteredError: it is a folder, a pipe, a device or the like.
+    """
+    if not is_local(path):
+        return path.open("rb")
+
+    def opener(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _no_file(path)
+        return descriptor
+
+    try:
+        return cast(BinaryIO, open(path, "rb", opener=opener))
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _no_file(path) from error
+        raise
+
+
+def read_record(path: StoragePath, most: int = LONGEST_RECORD) -> bytes:
+    """Return the content of a file as :func:`open_to_read` opens it.
+
+    :param most: bytes that it may have, default :data:`LONGEST_RECORD`.
+    :raises SnapshotAlteredError: it has more, or is no file.
+    """
+    with open_to_read(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise SnapshotAlteredError(f"{path} is longer than any such file: {most >> 20} MiB and more.")
+    return content
+
+
+def _no_file(path: Path) -> SnapshotAlteredError:
+    return SnapshotAlteredError(
+        f"{path} is no file, but a folder, a pipe, a device or a link in a circle, and nothing that this "
+        "package wrote. Find out who put it there, and remove it."
+    )
 
 
 def create_private(path: Path) -> BinaryIO:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from mode_catalog_provider.errors import SnapshotAlteredError
 from mode_catalog_provider.snapshot.layout import entries, parse_push_record_name
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.storage import read_record
 from mode_catalog_provider.text import first_of
 
 #: Options of an extraction that narrow it, and how that is told.
@@ -53,8 +55,8 @@ def _push_records(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
         parsed = parse_push_record_name(name)
         if parsed and parsed[0] == snapshot.manifest.timestamp:
             try:
-                record = json.loads(path.read_bytes())
-            except (OSError, ValueError, RecursionError):
+                record = json.loads(read_record(path))
+            except (OSError, SnapshotAlteredError, ValueError, RecursionError):
                 # Whether it was uploaded is the upload's business; what cannot be read says nothing here.
                 continue
             if isinstance(record, dict):

@@ -25,7 +25,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.snapshot.layout import StoragePath, entries
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
-from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.storage import location_of, open_to_read
 from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
@@ -280,4 +280,4 @@ def _describe(entry: FileEntry) -> str:
 
 
 def _opener(path: StoragePath) -> Callable[[], BinaryIO]:
-    return lambda: path.open("rb")
+    return lambda: open_to_read(path)

@@ -15,7 +15,7 @@ from mode_catalog_provider.catalog.push_target import SourceCheck, look_at_push_
 from mode_catalog_provider.catalog.sources import MODE, VISUALIZATION
 from mode_catalog_provider.errors import ConfigurationError, SnapshotIncompleteError, SnapshotNotFoundError
 from mode_catalog_provider.snapshot.layout import StoragePath, entries, parse_data_file
-from mode_catalog_provider.storage import location_of
+from mode_catalog_provider.storage import location_of, open_to_read
 from mode_catalog_provider.text import first_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def push_file(
             log=log,
         )
     file = OutgoingFile(
-        open=lambda: path.open("rb"), name=ingest.name_for(path.name), size=size, sha256=sha256
+        open=lambda: open_to_read(path), name=ingest.name_for(path.name), size=size, sha256=sha256
     )
     outcome = None
     if dry_run:
@@ -141,7 +141,7 @@ def push_folder(
 
 def _measure(path: StoragePath) -> tuple[int, str]:
     size, digest = 0, hashlib.sha256()
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         while chunk := file.read(CHUNK):
             size += len(chunk)
             digest.update(chunk)

@@ -24,6 +24,7 @@ from mode_catalog_provider.snapshot.layout import (
     push_record_name,
 )
 from mode_catalog_provider.snapshot.output import OutputFile
+from mode_catalog_provider.storage import read_record
 
 if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.manifest import FileEntry
@@ -183,8 +184,7 @@ def read(path: StoragePath) -> PushRecord | None:
     :raises SnapshotError: it cannot be read, or a newer version of the package wrote it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = json.loads(read_record(path).decode())
         version = document["format_version"]
         if version == FORMAT_VERSION:
             return _checked(PushRecord.from_json(document))

@@ -23,6 +23,7 @@ from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
+from mode_catalog_provider.storage import open_to_read
 
 log = logging.getLogger(__name__)
 
@@ -290,7 +291,7 @@ def _private_copy(snapshot: Snapshot, entry: FileEntry) -> IO[bytes]:
     digest = hashlib.sha256()
     with ExitStack() as opened:
         copy = opened.enter_context(TemporaryFile())
-        with snapshot.file_path(entry).open("rb") as file:
+        with open_to_read(snapshot.file_path(entry)) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)

@@ -44,7 +44,7 @@ from mode_catalog_provider.snapshot.output import (
     remove_file,
 )
 from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.storage import is_local
+from mode_catalog_provider.storage import is_local, open_to_read
 from mode_catalog_provider.text import visible
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class Unfinished:
             raise SnapshotAlteredError("it is not whole")
         if spent:
             raise SnapshotStaleError("a whole snapshot was made since")
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             content = file.read(LONGEST + 1)
         if len(content) > LONGEST:
             raise SnapshotAlteredError("it is longer than one of ours")

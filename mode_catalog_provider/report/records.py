@@ -21,7 +21,7 @@ from mode_catalog_provider.snapshot.kept import parse_record_name
 from mode_catalog_provider.snapshot.layout import entries, parse_push_record_name
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
-from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.storage import StoragePath, open_to_read, read_record
 
 _Read = TypeVar("_Read")
 
@@ -120,11 +120,7 @@ def _named(names: Iterable[str], kind: str) -> list[str]:
 
 
 def _content(path: StoragePath) -> bytes:
-    with path.open("rb") as file:
-        content: bytes = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise ValueError("too large")
-    return content
+    return read_record(path, _LARGEST)
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -137,7 +133,7 @@ def _object(content: bytes) -> dict[str, Any]:
 def _kept_changes(path: StoragePath) -> tuple[dict[str, Any], list[Change]]:
     """Read line by line: the usage of every report, which comes last, is not needed."""
     changes: list[Change] = []
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         head = json.loads(file.readline(_LONGEST_LINE).rstrip(b",\n") + b"}")
         file.readline(_LONGEST_LINE)  # the name of the list
         while (line := file.readline(_LONGEST_LINE)) and line.startswith(b"{"):

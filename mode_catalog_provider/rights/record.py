@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.errors import SnapshotAlteredError
 from mode_catalog_provider.rights.store import Grant, RightsStore
 from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.output import make_directory
-from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.storage import StoragePath, open_to_read, read_record
 
 #: Sub-folder of a workspace's folder in the staging area; no upload looks into it.
 FOLDER = "permissions"
@@ -41,9 +42,9 @@ class RightsRecords:
     def findings_of(self, timestamp: int) -> set[tuple[str, str | None]]:
         """Return what an audit found, by identity; nothing when its report is damaged."""
         try:
-            document = json.loads((self._folder / f"{timestamp}.permissions").read_bytes())
+            document = json.loads(read_record(self._folder / f"{timestamp}.permissions"))
             return {Finding.from_json(one).identity for one in document["findings"]}
-        except (ValueError, TypeError, KeyError, OSError, RecursionError):
+        except (ValueError, TypeError, KeyError, OSError, RecursionError, SnapshotAlteredError):
             return set()
 
     @contextmanager
@@ -51,7 +52,7 @@ class RightsRecords:
         """Give the path of a local copy of an audit's tables."""
         with tempfile.TemporaryDirectory(prefix="mode-permissions-") as folder:
             copy = Path(folder) / "earlier.sqlite"
-            with (self._folder / f"{timestamp}.sqlite").open("rb") as source, copy.open("wb") as target:
+            with open_to_read(self._folder / f"{timestamp}.sqlite") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target)
             yield str(copy)
 

@@ -19,6 +19,7 @@ from mode_catalog_provider.snapshot.layout import FACT_ASSETS, StoragePath, fact
 from mode_catalog_provider.snapshot.manifest import FileEntry, facts_asset
 from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.storage import open_to_read
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def read_facts(snapshot: Snapshot, asset: str) -> Iterator[dict[str, Any]]:
     path = snapshot.file_path(entry)
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             lines = _lines(file, digest, path)
             _check_header(next(lines, b""), asset, path)
             for line in lines:

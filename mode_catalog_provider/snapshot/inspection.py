@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mode_catalog_provider.contract import KEYS, SUMMARY
-from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotIncompleteError
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.manifest import FileEntry
 from mode_catalog_provider.snapshot.row_stream import json_rows
+from mode_catalog_provider.storage import open_to_read
 
 _CHUNK = 1 << 20
 
@@ -26,6 +27,7 @@ def inspect_file(path: StoragePath, asset: str, *, sorted_rows: bool) -> FileEnt
     :param asset: what it should hold.
     :param sorted_rows: whether tokens must ascend, as they do in the files of this package.
     :raises SnapshotAlteredError: when it is not what the contract wants.
+    :raises SnapshotIncompleteError: when it is gone.
     """
     passing = _PassingBytes(path)
     try:
@@ -37,6 +39,8 @@ def inspect_file(path: StoragePath, asset: str, *, sorted_rows: bool) -> FileEnt
             read_summary(path)
         else:
             rows = _count_rows(asset, passing, sorted_rows=sorted_rows)
+    except FileNotFoundError as error:
+        raise SnapshotIncompleteError(f"{path} is not there, though it was listed. Extract again.") from error
     except (ValueError, RecursionError) as error:
         raise SnapshotAlteredError(f"{path} is not a whole {asset} file ({error}). Extract again.") from error
     return FileEntry(asset, path.name, passing.bytes, rows, passing.hash.hexdigest())
@@ -47,7 +51,7 @@ def read_summary(path: StoragePath) -> dict[str, Any]:
 
     :raises ValueError: when it is no JSON object, or its ``connection_identity`` is none.
     """
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         summary = json.loads(file.read(_LONGEST_SUMMARY))
     if not isinstance(summary, dict) or not isinstance(summary.get("connection_identity", {}), dict):
         raise ValueError("it is not the summary of an extraction")
@@ -79,7 +83,7 @@ class _PassingBytes:
         self.bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._path.open("rb") as file:
+        with open_to_read(self._path) as file:
             while chunk := file.read(_CHUNK):
                 self.hash.update(chunk)
                 self.bytes += len(chunk)

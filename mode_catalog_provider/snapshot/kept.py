@@ -15,7 +15,7 @@ from typing import TypeVar
 from mode_catalog_provider.errors import SnapshotAlteredError
 from mode_catalog_provider.snapshot.layout import entries
 from mode_catalog_provider.snapshot.output import OutputFile, remove_file
-from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.storage import StoragePath, read_record
 
 #: Records of one kind that are kept.
 KEPT = 20
@@ -58,7 +58,7 @@ class KeptRecords:
         for timestamp, path in self.paths().items():
             if timestamp <= until:
                 with suppress(FileNotFoundError, SnapshotAlteredError):
-                    yield read(path.read_bytes())
+                    yield read(read_record(path))
 
     def keep(self, timestamp: int, content: Iterable[bytes]) -> StoragePath:
         """Write the record of a snapshot, in place of an earlier one of it, and remove the oldest others."""

@@ -183,10 +183,9 @@ class Manifest:
     def from_bytes(cls, content: bytes) -> Manifest:
         """Read the content of a manifest file; raises what :meth:`from_json` raises."""
         try:
-            document = json.loads(content)
+            return cls.from_json(json.loads(content))
         except (ValueError, RecursionError) as error:
             raise SnapshotAlteredError(f"The manifest is not valid JSON ({error}). Extract again.") from error
-        return cls.from_json(document)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -226,7 +225,8 @@ def _check_files(manifest: Manifest) -> None:
     for entry in (*manifest.files, *manifest.facts, *((readings,) if readings else ())):
         counts = (entry.bytes,) if entry.asset == SUMMARY else (entry.bytes, entry.rows)
         if (
-            entry.name != names.get(entry.asset, readings_name(manifest.timestamp))
+            not isinstance(entry.asset, str)
+            or entry.name != names.get(entry.asset, readings_name(manifest.timestamp))
             or not all(type(count) is int and count >= 0 for count in counts)
             or (entry.asset == SUMMARY and entry.rows is not None)
             or not isinstance(entry.sha256, str)

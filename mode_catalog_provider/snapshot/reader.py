@@ -30,7 +30,7 @@ from mode_catalog_provider.snapshot.layout import (
     timestamp_of,
 )
 from mode_catalog_provider.snapshot.manifest import FileEntry, Manifest
-from mode_catalog_provider.storage import is_local
+from mode_catalog_provider.storage import is_local, read_record
 from mode_catalog_provider.text import first_of
 
 log = logging.getLogger(__name__)
@@ -195,8 +195,10 @@ def _read_manifest(path: StoragePath) -> Snapshot:
     timestamp = parse_manifest_name(path.name)
     if timestamp is None:
         raise SnapshotNotFoundError(f"{path} is not a manifest: their names are like 1700000000.manifest.")
-    with path.open("rb") as file:
-        content = file.read()
+    try:
+        content = read_record(path)
+    except FileNotFoundError:
+        raise _not_found(path) from None
     try:
         manifest = Manifest.from_bytes(content)
         if manifest.timestamp != timestamp:

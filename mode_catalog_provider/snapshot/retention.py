@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotAlteredError
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,
@@ -19,6 +19,7 @@ from mode_catalog_provider.snapshot.layout import (
     timestamp_of,
 )
 from mode_catalog_provider.snapshot.writer import remove_set
+from mode_catalog_provider.storage import read_record
 
 #: Seconds without any change after which an unfinished set belongs to nobody who is alive.
 DEAD_AFTER = 86_400.0
@@ -122,7 +123,7 @@ def _witnesses(sets: Iterable[_Set]) -> frozenset[str]:
 
 def _is_completed(record: StoragePath) -> bool:
     try:
-        document = json.loads(record.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, FileNotFoundError):
+        document = json.loads(read_record(record))
+    except (ValueError, RecursionError, FileNotFoundError, SnapshotAlteredError):
         return False
     return isinstance(document, dict) and document.get("completed_at") is not None

@@ -13,6 +13,7 @@ from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.layout import FACT_ASSETS
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.row_stream import json_rows
+from mode_catalog_provider.storage import open_to_read
 
 Row = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ def rows_of(snapshot: Snapshot, asset: str) -> Iterator[dict[str, Any]]:
     entry = next(entry for entry in snapshot.manifest.files if entry.asset == asset)
     path = snapshot.file_path(entry)
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             digest = hashlib.sha256()
             yield from json_rows(_hashed(iter(lambda: file.read(_CHUNK), b""), digest))
     except FileNotFoundError as error:

@@ -11,7 +11,7 @@ from datetime import datetime
 from mode_catalog_provider.moments import parsed, stamp
 from mode_catalog_provider.snapshot.layout import PARTIAL, StoragePath
 from mode_catalog_provider.snapshot.output import create_exclusively, make_directory, remove_file
-from mode_catalog_provider.storage import is_local
+from mode_catalog_provider.storage import is_local, read_record
 
 FOLDER = ".keys"
 
@@ -31,13 +31,13 @@ def first_seen(output_dir: StoragePath, token: str, now: datetime) -> datetime:
     _publish(salt, secrets.token_hex(16).encode("ascii"))
     # Empty only where a crash of an older version, or a disk without hard links, left it so: another writer
     # may still fill it, and a key remembered under an empty salt would never be found again.
-    if not (grains := salt.read_bytes().strip()):
+    if not (grains := read_record(salt).strip()):
         return now
     mark = hashlib.scrypt(token.encode(), salt=grains, n=2**14, r=8, p=1, dklen=16).hex()
     file = folder / f"{mark}.first-seen"
     if _publish(file, stamp(now).encode("ascii")):
         return now
-    return parsed(file.read_bytes().decode("ascii", "replace")) or now
+    return parsed(read_record(file).decode("ascii", "replace")) or now
 
 
 def _publish(path: StoragePath, content: bytes) -> bool:

@@ -106,3 +106,22 @@ def test_a_manifest_that_lists_anything_but_the_six_files_is_refused(
     # with a checksum that fits: not damage, but a manifest that nobody should have written
     with pytest.raises(SnapshotAlteredError):
         Manifest.from_bytes(change(MANIFEST).to_bytes())
+
+
+@pytest.mark.parametrize("asset", [["readings"], {"a": 1}, 1, None, True])
+@pytest.mark.parametrize("name", ["readings", "facts"])
+def test_a_side_file_of_what_is_no_asset_is_refused(name: str, asset: Any) -> None:
+    entry = FileEntry(asset, "1700000000.readings", 10, 2, HASH)
+    changed = replace(MANIFEST, **{name: entry if name == "readings" else (entry,)})
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_bytes(changed.to_bytes())
+
+
+def test_a_manifest_may_be_nested_as_deep_as_it_likes() -> None:
+    # Somewhere in between it is not too deep for the parser, and too deep for what works on its checksum.
+    whole = MANIFEST.to_bytes().decode()
+    for depth in range(700, 1000):
+        nested = whole.replace('"reuse": {}', '"reuse": ' + '{"a":' * depth + "1" + "}" * depth)
+        assert nested != whole
+        with pytest.raises(SnapshotAlteredError):
+            Manifest.from_bytes(nested.encode())
