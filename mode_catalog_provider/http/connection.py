@@ -13,6 +13,8 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import HTTPResponse
 from time import monotonic
 from typing import Any
 
@@ -117,8 +119,25 @@ def _running() -> Exchange | None:
     return exchange
 
 
+class _FinalResponse(HTTPResponse):
+    """The answer to a request, not what a server may say before it (102, 103).
+
+    The library takes the first for the answer, and the answer for that to the next request.
+    """
+
+    def begin(self) -> None:
+        super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.will_close = True
+
+
 class _BreakableConnection(HTTPConnection):
     """Tells the running exchange which socket it uses, and when that took the request."""
+
+    response_class = _FinalResponse
 
     _twin: socket.socket | None = None
 

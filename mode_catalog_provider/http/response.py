@@ -132,7 +132,7 @@ def read_json(answer: Answer, *, let_go: bool = False) -> Any:
             ) from error
         raise MalformedResponseError(
             f"{answer.asked} answered {answer.status} with something that is not JSON "
-            f"({answer.headers.get('Content-Type', 'no content type')}).",
+            f"({visible(answer.headers.get('Content-Type', 'no content type'))}).",
             status=answer.status,
         ) from error
 
@@ -149,7 +149,7 @@ def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
     try:
         said = json.loads(answer.body) if answer.body.strip() else ""
     except UNREADABLE:
-        said = answer.body[: 20 * EXCERPT_CHARACTERS].decode("utf-8", "replace")
+        said = answer.body.decode("utf-8", "replace")
     if isinstance(said, Mapping):
         said = next((said[key] for key in ("message", "errors", "error") if said.get(key)), "")
     if not isinstance(said, str):
@@ -157,7 +157,8 @@ def excerpt(answer: Answer, *, hide: Iterable[str] = ()) -> str:
             said = json.dumps(said, ensure_ascii=False)
         except RecursionError:
             said = ""
-    for text in sorted(filter(None, hide), key=len, reverse=True):
+    hidden = {form for text in hide if text for form in (text, json.dumps(text, ensure_ascii=False)[1:-1])}
+    for text in sorted(hidden, key=len, reverse=True):
         said = said.replace(text, "…")
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", said[: 20 * EXCERPT_CHARACTERS])
     return "" if _is_status(line, answer.status) else visible(line, EXCERPT_CHARACTERS)

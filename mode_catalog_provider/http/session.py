@@ -50,6 +50,9 @@ _HEADERS = {
     "Connection": "keep-alive",
 }
 
+#: Characters of a path that a message shows; a redirect may lead anywhere.
+_LONGEST_PATH = 300
+
 #: What the libraries below raise for what goes wrong on the wire.
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
@@ -241,7 +244,7 @@ class HttpSession:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         route = self._route(origin)
-        asked = f"{self.service} {method} {shown_as or parts.path or '/'}"
+        asked = f"{self.service} {method} {shown_as or visible(parts.path, _LONGEST_PATH) or '/'}"
         if route.proxy is not None and parts.scheme == "http":
             # It sees the request, and whoever reads its answer cannot tell whose that is.
             asked += f" through {route.proxy}"

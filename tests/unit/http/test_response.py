@@ -112,3 +112,27 @@ def test_an_echoed_secret_is_not_quoted_not_even_in_part(secret: str, before: st
     body = json.dumps({"message": f"{before}{secret}{after}"})
     if secret not in before + after:
         assert secret not in excerpt(answer(body), hide=[secret])
+
+
+@pytest.mark.parametrize(
+    ("secret", "body"),
+    [
+        ("0123456789abcdef", " " * 3990 + "0123456789abcdef"),
+        ('a "quoted" \\ phrase', json.dumps({"errors": [{"message": 'a "quoted" \\ phrase'}]})),
+        ("päss wörd", json.dumps({"errors": {"seen": "päss wörd"}}, ensure_ascii=False)),
+    ],
+    ids=["behind so much space that the text is cut within it", "with quotes, in an object", "in an object"],
+)
+def test_a_secret_is_not_quoted_however_it_is_echoed(secret: str, body: str) -> None:
+    said = excerpt(answer(body, status=400), hide=[secret])
+    assert "…" in said
+    assert not any(part in said for part in (secret[:8], "quoted", "wörd"))
+
+
+def test_a_type_that_an_answer_says_is_not_repeated_as_it_stands() -> None:
+    with pytest.raises(MalformedResponseError) as caught:
+        read_json(answer("text", kind="\x9b31m https://evil.example" + "x" * 5000))
+    said = str(caught.value)
+    assert said.isprintable()
+    assert "://" not in said
+    assert len(said) < 300

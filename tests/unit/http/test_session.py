@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -453,3 +453,26 @@ def test_an_odd_head_gives_an_answer_or_an_error_of_ours(server: RawServer, head
     with suppress(ModeCatalogError):
         session().exchange("GET", server.url, deadline=5)
     assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("before", [b"103 Early Hints", b"102 Processing", b"199 Odd"])
+def test_what_a_server_says_before_its_answer_is_passed_over(server: RawServer, before: bytes) -> None:
+    hint = b"HTTP/1.1 %b\r\nLink: </style.css>\r\n\r\n" % before
+    server.answers(hint, hint, whole(b'{"page": 1}'))
+    answer = session().exchange("GET", server.url)
+    assert (answer.status, answer.body) == (200, b'{"page": 1}')
+    assert "Link" not in answer.headers
+
+
+def test_after_a_change_of_protocol_a_connection_carries_no_further_answer(server: RawServer) -> None:
+    server.hangs_after(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\n\r\n")
+    with closing(session()) as kept:
+        assert [kept.exchange("GET", server.url).status for _ in range(2)] == [101, 101]
+    assert len(server.received) == 2
+
+
+def test_a_path_that_a_redirect_gave_is_cleaned_in_messages(server: RawServer) -> None:
+    server.answers(whole(b"{}"))
+    answer = session().exchange("GET", f"{server.url}/api/\x9b31m" + "a" * 60_000)
+    assert answer.asked.isprintable()
+    assert len(answer.asked) < 400
