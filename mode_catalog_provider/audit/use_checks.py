@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.audit.values import sortable
 from mode_catalog_provider.text import first_of, visible
 
 #: Names in one sentence.
@@ -17,7 +18,7 @@ _NAMED = 5
 
 def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -> Iterator[Finding]:
     """Reports that nobody edited, ran, viewed or scheduled since, as far as Mode says."""
-    since = _text(_before(at, stale_after))
+    since = sortable(_before(at, stale_after))
     # "changed" is moved by runs, so it bounds the last run where Mode does not tell it.
     found = facts.ask(
         """
@@ -39,7 +40,7 @@ def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -
 
 def unmaintained(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -> Iterator[Finding]:
     """Reports that are used although nobody has edited them for long: one finding for each collection."""
-    since = _text(_before(at, stale_after))
+    since = sortable(_before(at, stale_after))
     found = facts.ask(
         """
         SELECT collection, coalesce(collection.name, collection), json_group_array(report), sum(is_scheduled),
@@ -78,10 +79,6 @@ def _before(at: datetime, duration: timedelta) -> datetime:
         return at - duration
     except OverflowError:
         return datetime.min.replace(tzinfo=at.tzinfo)
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _counted(reports: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from mode_catalog_provider.moments import parsed
@@ -37,7 +38,12 @@ def count_of(value: Any) -> int | None:
 def moment_of(value: Any) -> str | None:
     """Return a time as a text that sorts as times do, to the second; ``None`` for what is no time."""
     moment = parsed(value)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return sortable(moment) if moment else None
+
+
+def sortable(moment: datetime) -> str:
+    """Return a moment in UTC as :func:`moment_of` does: with four digits of the year, unlike ``strftime``."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def latest(*moments: str | None) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_markdown, as_table, head_line
+from mode_catalog_provider.audit.values import moment_of
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from tests.unit.audit.workspaces import REVENUE
 
@@ -101,3 +102,19 @@ def test_what_is_off_what_differs_what_to_do_and_where_stand_on_lines_of_their_o
         "  do    ",
         "  link  ",
     ]
+
+
+def test_times_of_any_year_sort_as_they_follow_each_other():
+    moments = ["0001-01-01T00:00:00Z", "0999-06-01T12:00:00+05:30", "1970-01-01", "9999-12-31T23:59:59.9Z"]
+    stored = [moment_of(moment) for moment in moments]
+    assert stored == sorted(stored)
+    assert stored[:2] == ["0001-01-01T00:00:00Z", "0999-06-01T06:30:00Z"]
+    assert moment_of("0001-01-01T00:00:00+14:59") is None
+
+
+def test_a_report_of_the_year_one_is_stale_and_its_year_has_four_digits(workspace):
+    workspace.report(
+        "odd", REVENUE, **dict.fromkeys(("created_at", "updated_at", "edited_at"), "0001-01-01T00:00:00Z")
+    )
+    report = audit_snapshot(workspace.snapshot(), AuditOptions(only=("stale",)))
+    assert ["0001-01-01" in finding.what for finding in report.findings] == [True]
