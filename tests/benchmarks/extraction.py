@@ -20,7 +20,7 @@ from tests.benchmarks.subject import measure
 PUBLISHED_RATE = 4.0
 UNLIMITED = 100_000.0
 #: Real seconds after which a measured process is stopped.
-PATIENCE = 1800.0
+PATIENCE = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
