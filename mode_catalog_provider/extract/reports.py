@@ -1,8 +1,7 @@
-"""Which collections, reports and datasets there are: walks over their listings, with nothing missed."""
+"""Which reports and datasets there are in the collections: walks over their listings, with nothing missed."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -11,21 +10,19 @@ from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.extract.batch import BatchListings
 from mode_catalog_provider.extract.bulk_changes import BulkChanges
 from mode_catalog_provider.extract.collection_walk import CollectionWalk
+from mode_catalog_provider.extract.collections import CollectionReading
 from mode_catalog_provider.extract.datasets import DatasetReading
-from mode_catalog_provider.extract.facts import Facts, batch_report_facts, collection_facts, report_facts
+from mode_catalog_provider.extract.facts import Facts, batch_report_facts, report_facts
 from mode_catalog_provider.extract.known import EarlierReadings
 from mode_catalog_provider.extract.left_out import Ledger
 from mode_catalog_provider.extract.listed import Listed
 from mode_catalog_provider.extract.options import ExtractionOptions
 from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.extract.queries import QueryReading
-from mode_catalog_provider.extract.rows import Wire, collection_row, report_row, token_of
+from mode_catalog_provider.extract.rows import Wire, report_row, token_of
 from mode_catalog_provider.extract.unchanged import UnchangedReading
-from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import MOST_PASSES, SHORTEST_FULL_PAGE, PageWalk
-
-log = logging.getLogger(__name__)
 
 #: Keys under which dropped archived reports, and dropped datasets, are counted.
 ARCHIVED = "archived"
@@ -70,13 +67,13 @@ class ReportReading:
         self._batch = batch
         self._include_archived = options.include_archived
         self._include_datasets = options.include_datasets
-        self._filter = CollectionFilter(
-            include=options.include_collections,
-            exclude=options.exclude_collections,
-            include_personal=options.include_personal,
+        self._collections = CollectionReading(
+            pipeline=pipeline,
+            ledger=ledger,
+            facts=facts,
+            options=options,
+            listed=self._collections_listed,
         )
-        self._spaces = PageWalk("spaces", "spaces", params={"filter": "all"})
-        self._wanted: list[dict[str, Any]] = []
         # Collections that are being walked, the list of collections itself, and the batch listing of queries.
         self._under_way = 1 if batch is None else 2
         self._batch_ended = batch is None
@@ -94,12 +91,10 @@ class ReportReading:
             bulk_tokens=self._bulk_tokens,
             absent=changes.no_datasets if changes else lambda: None,
         )
-        # Collections that are or were walked, and of those listed so far how many there are, wanted or not.
-        self._walked = self._wanted_count = 0
-        self._spaces_seen = 0
+        # Collections that are or were walked.
+        self._walked = 0
         # Collections may be read: what bulk shows is there, or there is no bulk.
         self._ready = changes is None
-        self._all_wanted = False
         self._unchanged: UnchangedReading | None = None
         if changes is not None:
             self._unchanged = UnchangedReading(
@@ -119,7 +114,7 @@ class ReportReading:
         if self._changes is not None:
             self._changes.start(self._bulk_is_there, take=self._check)
         if self._changes is None or self._known.earlier_rows is None:
-            self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
+            self._collections.ask()
 
     def _bulk_is_there(self) -> None:
         self._ready = True
@@ -128,15 +123,15 @@ class ReportReading:
         if self._known.earlier_rows is not None:
             unchanged = self._changes.unchanged_collections()
             if unchanged is None:
-                self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
+                self._collections.ask()
                 return
-            self._ledger.filtered.update(self._changes.filtered_collections)
-            for row, facts in unchanged:
-                self._facts("collection", row["token"], facts)
-                self._wanted.append(row)
-            self._wanted_count = len(self._wanted)
-            self._all_wanted = True
-        elif self._all_wanted:
+            self._collections.adopt(unchanged, self._changes.filtered_collections)
+        elif self._collections.complete:
+            self._changes.collections_listed()
+        self._begin_wanted()
+
+    def _collections_listed(self) -> None:
+        if self._changes is not None and self._ready and self._collections.complete:
             self._changes.collections_listed()
         self._begin_wanted()
 
@@ -144,17 +139,16 @@ class ReportReading:
         """Read the collections known so far, as soon as that can be begun."""
         if not self._ready:
             return
-        at_once = not self._filter.needs_all and not (self._changes and self._changes.compares)
-        if self._all_wanted or at_once:
-            wanted, self._wanted = self._wanted, []
+        at_once = not self._collections.needs_all and not (self._changes and self._changes.compares)
+        if self._collections.complete or at_once:
             # A walk goes page by page, so the longest begin first: begun last, it would go on alone.
-            wanted.sort(key=self._pages_ahead, reverse=True)
+            wanted = sorted(self._collections.take(), key=self._pages_ahead, reverse=True)
             if self._unchanged is not None:
                 self._unchanged.begin(wanted, planned=self._datasets.all_planned)
             else:
                 for collection in wanted:
                     self._walk_through(collection)
-        if self._all_wanted:
+        if self._collections.complete:
             self._over()
 
     def _pages_ahead(self, collection: dict[str, Any]) -> int:
@@ -182,12 +176,8 @@ class ReportReading:
         """Return how many collections are listed, and how many are wanted; ``None``: nobody knows yet."""
         if self._unchanged is not None and self._unchanged.planning:
             return None
-        if self._all_wanted:
-            return self._walked, self._wanted_count
-        # Of the others it is known only how many there are; as many of them will be wanted as so far.
-        total = max(self._spaces.claimed or 0, self._spaces_seen)
-        expected = self._wanted_count * total // max(1, self._spaces_seen)
-        return expected, expected
+        expected = self._collections.expected
+        return self._walked if self._collections.complete else expected, expected
 
     def _walk_through(self, collection: dict[str, Any]) -> None:
         self._begun()
@@ -202,32 +192,6 @@ class ReportReading:
         refused: Callable[[Refusal], Iterable[Row]] | None = None,
     ) -> None:
         self._pipeline.ask(lane, walk.path, then, refused, params=walk.params)
-
-    # -- collections ---------------------------------------------------------------------------------------
-
-    def _collections_page(self, answer: Wire) -> Iterable[Row]:
-        for resource in self._spaces.take(answer):
-            self._spaces_seen += 1
-            if (token := token_of(resource)) is None:
-                name = resource.get("name")
-                self._ledger.without_token("collection", name=name, listing="the list of collections")
-            elif reason := self._filter.reason_to_drop(resource):
-                self._ledger.filtered[reason] += 1
-            else:
-                self._facts("collection", token, collection_facts(resource))
-                self._wanted.append(collection_row(resource))
-                self._wanted_count += 1
-        if self._spaces.done:
-            self._filter.check()
-            for pattern in self._filter.idle_exclusions:
-                log.warning("exclude_collections: no collection's name or token matches %r.", pattern)
-            self._all_wanted = True
-            if self._changes is not None and self._ready:
-                self._changes.collections_listed()
-        else:
-            self._ask_page(Lane.COLLECTIONS, self._spaces, self._collections_page)
-        self._begin_wanted()
-        return ()
 
     def batch_ended(self) -> Iterable[Row]:
         """Take note that the batch listing of queries is there, as far as it came."""
