@@ -103,6 +103,15 @@ def test_what_cannot_work_fails_at_once_and_starts_nothing(refresh, sandbox, con
     assert sandbox.mode.runs.started() == []
 
 
+def test_a_private_cache_endpoint_is_called_once_and_nothing_is_run(refresh, sandbox):
+    sandbox.mode.fault("/api/acme/caches", method="POST", body=b"{}")
+    run = refresh(refresh="endpoint", endpoint="/api/acme/caches")
+    assert run.state == "success"
+    posted = [one.path for one in sandbox.mode.requests if one.method == "POST"]
+    assert posted == ["/api/acme/caches"]
+    assert sandbox.mode.runs.started() == []
+
+
 def test_reports_are_run_with_the_parameters(refresh, sandbox, reports):
     assert refresh(reports=[reports[0].token], parameters={"region": "EU"}).state == "success"
     assert [one.parameters for one in sandbox.mode.runs.started()] == [{"region": "EU"}]

@@ -264,3 +264,32 @@ def test_who_names_a_route_has_all_reports_listed_by_rest(
     _, paths = night(sandbox, layout, strategy=strategy)
     assert listings(paths) >= SHAPE.collections
     assert not any("report_stats" in path for path in paths) or strategy == "hybrid"
+
+
+def test_a_collection_whose_listing_has_an_odd_row_is_read_again_and_tells_it_each_night(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    collection = next(one for one in sandbox.mode.world.collections if not one.personal)
+    route = f"spaces/{collection.token}/reports"
+
+    def spoil(body: dict[str, Any]) -> None:
+        if rows := body["_embedded"].get("reports"):
+            rows.append({"name": "odd"})
+
+    sandbox.mode.alter(route, spoil, times=None)
+    for _ in range(3):
+        result, paths = night(sandbox, layout)
+        assert f"/api/acme/{route}" in paths
+        assert result.manifest.left_out_counts["report"] == 1
+
+
+def test_a_change_that_bulk_cannot_know_of_yet_is_counted_as_late_and_not_held_against_it(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    night(sandbox, layout)
+    sandbox.mode.discovery.freeze()
+    for report in shared(sandbox):
+        report.view_count += 1
+    said = night(sandbox, layout)[0].manifest.reuse["bulk"]
+    assert (said["unannounced"], said["fields"], said["fell_back"]) == (0, {}, False)
+    assert said["late"] > 0

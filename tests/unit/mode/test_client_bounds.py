@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import requests_mock
@@ -109,3 +111,25 @@ def test_after_cancelling_nothing_is_asked(sandbox: Sandbox, connect: Connect) -
     with pytest.raises(CancelledError):
         client.get("spaces")
     assert sandbox.mode.requests == []
+
+
+def test_a_closed_client_keeps_no_connection_open(connect: Connect) -> None:
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                with suppress(TimeoutError):
+                    seen.append(connection.recv(1))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = connect(host=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        client.get("x")
+        client.close()
+        thread.join(20)
+    assert seen == [b""]

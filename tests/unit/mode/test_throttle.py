@@ -163,6 +163,25 @@ def test_a_rate_that_is_not_above_zero_is_a_configuration_error(rate: float) -> 
         Pace.of(rate)
 
 
+@pytest.mark.parametrize(
+    ("rate", "requests", "window"),
+    [
+        (4, 40, 10.0),
+        (400, 40, 0.1),
+        (40, 40, 1.0),
+        (1, 10, 10.0),
+        (0.5, 5, 10.0),
+        (0.1, 1, 10.0),
+        (0.05, 1, 20.0),
+    ],
+)
+def test_a_rate_is_kept_in_windows_like_modes_or_shorter_ones_with_as_many_requests(
+    rate: float, requests: int, window: float
+) -> None:
+    pace = Pace.of(rate)
+    assert (pace.requests, pace.window) == (requests, pytest.approx(window))
+
+
 class SimulatedThrottle(Throttle):
     """A throttle used by one thread, whose waits pass at once."""
 
