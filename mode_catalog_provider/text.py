@@ -20,10 +20,20 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 #: separators.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
+#: Invisible as well, though Unicode has them among letters, marks and signs: fillers, and what chooses a
+#: variant of the character before, but for the one of emoji behind an emoji.
+_BLANK = re.compile(
+    "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u3164\\ufe00-\\ufe0e\\uffa0\\U000e0100-\\U000e01ef]"
+    "|(?<![\\xa9\\xae\\u2000-\\u2bff\\u3000-\\u303f\\u3297\\u3299\\U0001f000-\\U0001faff])\\ufe0f(?!\\u20e3)"
+)
+
 #: What makes a terminal, a log page, a mail or a chat draw a link.
 _LINKING = re.compile(
     r"(?i):(?=//)|(?<=\bwww)\.|(?<=\bjavascript):|(?<=\bvbscript):|(?<=\bdata):|(?<=\bmailto):"
 )
+
+#: What makes Markdown draw one of an e-mail address, escaped or not.
+_MAILING = re.compile(r"(?<=[\w.+-])@(?=[\w-])")
 
 #: What Markdown, and HTML inside it, take for more than text.
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$@])")
@@ -53,7 +63,9 @@ def printable(line: str) -> str:
 
     The last guard of a terminal and of a log; strangers' texts in it have passed :func:`visible` before.
     """
-    return line if line.isprintable() else "".join(_seen(character) for character in line)
+    if not line.isprintable():
+        line = "".join(_seen(character) for character in line)
+    return line if line.isascii() else _BLANK.sub(lambda found: _escaped(found[0]), line)
 
 
 def markdown(value: object, limit: int = NAME_LENGTH) -> str:
@@ -61,7 +73,8 @@ def markdown(value: object, limit: int = NAME_LENGTH) -> str:
 
     :param value: as for :func:`visible`, as is ``limit``.
     """
-    text = visible(value, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _MAILING.sub("[@]", visible(value, limit))
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\1", text)
 
 
@@ -101,5 +114,11 @@ def _seen(character: str) -> str:
         unicodedata.category(character) in _UNSEEN or (character.isspace() and character != " ")
     ):
         return character
+    return _ESCAPES.get(character) or _escaped(character)
+
+
+def _escaped(character: str) -> str:
     number = ord(character)
-    return _ESCAPES.get(character) or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}")
+    if number > 0xFFFF:
+        return f"\\U{number:08x}"
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

@@ -34,6 +34,9 @@ KEPT = 16
 
 _FILE = re.compile(r"(\d{12})\.(lease|released)(\.[0-9a-f]{32}\.tmp)?", re.ASCII)
 
+#: The highest generation that has a name: at one a second, there are 31,000 years until then.
+LAST = 10**12 - 1
+
 #: Bytes read of a lease file at most; a real one has a few hundred.
 MAX_BYTES = 65536
 
@@ -271,7 +274,15 @@ class Generations:
         return LeaseRecord.read(generation, file.content, released=released, modified_at=file.modified_at)
 
     def create(self, generation: int, content: bytes) -> bool:
-        """Create a generation unless it exists; return whether this call created it."""
+        """Create a generation unless it exists; return whether this call created it.
+
+        :raises ConfigurationError: its number would have more digits than the names that are looked for.
+        """
+        if generation > LAST:
+            raise ConfigurationError(
+                f"The lock directory holds {_lease(LAST)}, the last lease there can be, which no lock "
+                "comes to by itself. Find out who put it there, remove it, and take the lock again."
+            )
         return self._store.create(_lease(generation), content)
 
     def rewrite(self, generation: int, content: bytes) -> None:

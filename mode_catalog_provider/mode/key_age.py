@@ -74,12 +74,19 @@ def key_age(
     """
     created, expires = _moment(record, _CREATED), _moment(record, _EXPIRES)
     since = created or first_seen
-    until = expires or (since + lifetime if lifetime else None)
+    until = expires or (_later(since, lifetime) if lifetime else None)
     return KeyAge(
         age=max(now - since, timedelta(0)),
         left=until - now if until else None,
         is_told=expires is not None or created is not None,
     )
+
+
+def _later(since: datetime, lifetime: timedelta) -> datetime:
+    try:
+        return since + lifetime
+    except OverflowError:
+        return datetime.max.replace(tzinfo=since.tzinfo)
 
 
 def _moment(record: Mapping[str, Any], names: tuple[str, ...]) -> datetime | None:

@@ -18,6 +18,13 @@ from mode_catalog_provider.text import first_of, markdown, visible
         ("\ud800", "\\ud800"),
         ("https://evil.example www.evil.example", "https[:]//evil.example www[.]evil.example"),
         ("javascript:alert(1)", "javascript[:]alert(1)"),
+        ("\U000e0041\U000e007f", "\\U000e0041\\U000e007f"),
+        ("a\ufe00b\ufe0fc\U000e0100d", "a\\ufe00b\\ufe0fc\\U000e0100d"),
+        ("\u3164\uffa0\u115f\u2800\u034f\u180e", "\\u3164\\uffa0\\u115f\\u2800\\u034f\\u180e"),
+        (
+            "Love \u2764\ufe0f 1\ufe0f\u20e3 \U0001f336\ufe0f",
+            "Love \u2764\ufe0f 1\ufe0f\u20e3 \U0001f336\ufe0f",
+        ),
         (42, "42"),
         ({"html": "x"}, "{'html': 'x'}"),
     ],
@@ -42,6 +49,11 @@ def test_markdown_and_html_see_nothing_but_text() -> None:
     assert markdown("<img src=x> [a](b) `c` & *d*") == (
         "&lt;img src=x&gt; \\[a\\]\\(b\\) \\`c\\` &amp; \\*d\\*"
     )
+
+
+def test_markdown_makes_no_link_of_an_email_address() -> None:
+    # Escaped alone, it would be one: links are looked for in what remains of escapes.
+    assert markdown("pay@evil.example at @home") == "pay\\[\\@\\]evil.example at \\@home"
 
 
 def test_the_first_few_of_many_are_named_and_the_rest_is_counted() -> None:

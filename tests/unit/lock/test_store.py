@@ -339,3 +339,13 @@ def test_whatever_a_library_raises_becomes_one_of_our_errors(operation):
     arguments = {"names": (), "replace": ("x", b"y")}.get(operation, ("x",))
     with pytest.raises(ServiceUnavailableError, match=r"no useful answer \(ConnectionError: refused"):
         getattr(ObjectStore(directory), operation)(*arguments)
+
+
+def test_behind_the_last_number_nobody_takes_the_lock(tmp_path: Path) -> None:
+    # Names of more digits are not looked for, so that a second holder would not see the first.
+    (tmp_path / "999999999999.lease").write_bytes(b"{}")
+    (tmp_path / "999999999999.released").write_bytes(b"x")
+    lock = RunLock(tmp_path, ttl=timedelta(hours=1))
+    with pytest.raises(ConfigurationError, match=r"999999999999\.lease"):
+        lock.try_acquire(HOLDER)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["999999999999.lease", "999999999999.released"]

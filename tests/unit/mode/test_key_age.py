@@ -52,3 +52,14 @@ def test_a_key_past_its_lifetime_may_end_any_moment() -> None:
 @pytest.mark.parametrize(("days", "words"), [(0, "today"), (1, "yesterday"), (2, "2 days ago")])
 def test_a_young_key_is_spoken_of_as_people_do(days: int, words: str) -> None:
     assert age({}, seen_days_ago=days, lifetime=None).describe() == f"was first seen here {words}"
+
+
+@pytest.mark.parametrize("year", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_key_of_any_year_has_an_age(year: str) -> None:
+    assert age({"created_at": year}).describe().startswith("was made ")
+    assert age({"expires_at": year}).is_told
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+14:59"])
+def test_a_time_that_no_calendar_has_in_utc_is_none(moment: str) -> None:
+    assert age({"created_at": moment, "expires_at": moment}) == age({})
