@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--acquisitions", type=int, default=0, help="of the contention test, per store; 0: a few"
     )
+
+
+def pytest_configure() -> None:
+    # A shell ignores SIGINT for what it puts into the background, and so would all that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
