@@ -242,14 +242,14 @@ def test_two_commands_on_one_folder_do_not_overlap(mode_catalog: CommandLine, tm
 def test_an_interrupted_extraction_leaves_no_set_and_no_lock(
     mode_catalog: CommandLine, tmp_path: Path, kill: signal.Signals
 ) -> None:
-    mode_catalog.sandbox.mode.fault("reports/*/queries", nth=3, hang=120.0)
+    hanging = mode_catalog.sandbox.mode.fault("reports/*/queries", nth=3, hang=120.0)
     with subprocess.Popen(
         mode_catalog.command("extract", "-o", tmp_path),
         env=mode_catalog.environment,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        while not any("queries" in request.path for request in mode_catalog.sandbox.mode.requests):
+        while not hanging.fired:
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(kill)
