@@ -19,6 +19,7 @@ from mode_catalog_provider.errors import (
     CatalogAuthenticationError,
     ConfigurationError,
     ModeCatalogError,
+    SnapshotAlteredError,
     UnknownSourceError,
     WrongHostError,
 )
@@ -175,7 +176,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
             since = first_seen(
                 staging_path(self.output_dir, self.output_conn_id or None), client.key.token, now
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SnapshotAlteredError) as error:
             self.log.warning("Since when the key is in use cannot be remembered: %s", error)
             since = now
         return key_age(record, first_seen=since, lifetime=self.key_lifetime or None, now=now)

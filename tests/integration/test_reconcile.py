@@ -121,6 +121,17 @@ def test_what_lies_in_a_listing_that_was_refused_may_be_there_still(catalog, tmp
     assert entry["name"] is None or "'Finance'" in report.not_checked["gone"]
 
 
+@pytest.mark.parametrize(
+    "settings", [{"filtered": {"archived": 2}}, {"options": {"include_collections": ["Finance"]}}]
+)
+def test_what_was_filtered_may_only_have_been_left_out_of_the_snapshot(catalog, tmp_path, settings):
+    arrived(catalog, snapshot_of(tmp_path))
+    later = snapshot_of(tmp_path, at=AT + 86_400, reports=REPORTS[1:], **settings)
+    report = compared(catalog, arrived(catalog, later, dead_dashboards=True))
+    assert report.counts["gone"] == 1
+    assert "was filtered" in report.not_checked["gone"]
+
+
 def test_names_and_folders_that_differ_are_told(catalog, tmp_path):
     snapshot = arrived(
         catalog,

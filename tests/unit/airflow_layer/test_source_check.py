@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
 
+from mode_catalog_provider.errors import (
+    AuthenticationError,
+    CatalogAuthenticationError,
+    ConfigurationError,
+    ModeCatalogError,
+    ServiceUnavailableError,
+)
 from mode_catalog_provider.operators.extract import ModeExtractOperator
-from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
+from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator, _all_of
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.links import ExtractionLink
@@ -72,3 +80,46 @@ def test_the_button_leads_to_the_extraction_from_a_mapped_upload_too(sandbox, tm
     )
     upload._lead_to_extraction({"ti": ti})
     assert pushed == {ExtractionLink().xcom_key: "http://airflow/dags/button/runs/r/tasks/extract"}
+
+
+PASSING, WRONG, REFUSED = (
+    ServiceUnavailableError("down"),
+    ConfigurationError("wrong"),
+    CatalogAuthenticationError("refused"),
+)
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind"),
+    [
+        ([PASSING, PASSING], ModeCatalogError),
+        ([PASSING, WRONG], ConfigurationError),
+        ([WRONG, PASSING], ConfigurationError),
+        ([PASSING, REFUSED], AuthenticationError),
+        ([REFUSED, WRONG], AuthenticationError),
+    ],
+)
+def test_of_several_faults_the_worst_says_whether_another_try_is_worth_while(faults, kind):
+    told = _all_of(faults)
+    assert type(told) is kind
+    assert told.permanent is (kind is not ModeCatalogError)
+    assert str(told) == f"2 things are wrong, each of which stops a run: (1) {faults[0]} (2) {faults[1]}"
+
+
+def test_one_fault_is_told_as_it_is():
+    assert _all_of([PASSING]) is PASSING
+
+
+def test_the_source_is_asked_for_with_the_reading_token_only_where_there_is_another(sandbox, tmp_path):
+    sandbox.catalog.fault(GRAPHQL, times=None, status=404)
+    preflight(tmp_path)
+    assert len([one for one in sandbox.catalog.requests if "graphql" in one.path]) == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_key_that_cannot_be_remembered_fails_no_preflight(tmp_path, make):
+    preflight(tmp_path)
+    (salt,) = tmp_path.rglob("salt")
+    salt.unlink()
+    make(salt)
+    assert preflight(tmp_path)

@@ -320,6 +320,8 @@ def test_sets_of_the_vendors_tool_are_compared_in_whatever_order_their_rows_are(
     assert [(one.asset, one.change, one.after) for one in changes_between(one, two)] == [
         ("report", "renamed", "Renamed")
     ]
+    with SnapshotDiff(one, two) as diff:
+        assert "another tool" not in "\n".join(log_lines(diff))
 
 
 def test_a_set_of_the_vendors_tool_beside_one_of_ours_is_told_with_a_warning(tmp_path: Path) -> None:
