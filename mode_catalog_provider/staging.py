@@ -21,9 +21,10 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     :param conn_id: Airflow connection of the object store, default ``None`` (the store's own default
         credentials); without meaning for a local path.
     :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
-    :raises ConfigurationError: when the location is empty or relative, Airflow has no file system for it, or
-        there is no such connection.
+    :raises ConfigurationError: when the location is empty or relative, has an invisible character or no
+        bucket, Airflow has no file system for it, or there is no such connection.
     """
+    refuse_no_place(location)
     is_file = location.lower().startswith("file://")
     if "://" in location and not is_file:
         # Imported here: it attaches file systems, which a DAG parse must not do.
@@ -48,6 +49,29 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
             "Airflow chooses, so give the whole path, or the URL of an object store."
         )
     return path
+
+
+#: Stores in which everything lies in a bucket or container.
+_IN_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "wasb", "wasbs")
+
+
+def refuse_no_place(location: str) -> None:
+    """Look at a location without touching anything.
+
+    :raises ConfigurationError: it holds an invisible character, or is a URL without a bucket.
+    """
+    if not unquote(location).isprintable():
+        raise ConfigurationError(
+            f"The location '{visible(location, 300)}' has a line break or an invisible character in it. Type "
+            "it again."
+        )
+    scheme, separator, rest = location.partition("://")
+    bucket = rest.partition("/")[0].rpartition("@")[2]
+    if separator and (not scheme or (not bucket and scheme.lower() in _IN_BUCKETS)):
+        raise ConfigurationError(
+            f"The location '{visible(location, 300)}' names no bucket, or no store: it looks like "
+            "s3://bucket/mode."
+        )
 
 
 # Without it Airflow's S3 takes the credentials of the machine, as people who name it expect.

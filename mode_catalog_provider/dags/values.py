@@ -14,7 +14,7 @@ from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import refuse_no_place, staging_path
 from mode_catalog_provider.tasks.rendered import split_words
 from mode_catalog_provider.text import NAME_LENGTH
 from mode_catalog_provider.truth import WORDS, truth
@@ -91,9 +91,11 @@ def one_of(*choices: str) -> Reader:
 def location(option: str, value: Any) -> str:
     """Return an absolute path or a URL, empty for the default place."""
     found = _text_or_none(option, value)
-    if found and ("://" not in found or found.lower().startswith("file:")):
+    if found:
         try:
-            staging_path(found)
+            refuse_no_place(found)
+            if "://" not in found or found.lower().startswith("file:"):
+                staging_path(found)
         except ConfigurationError:
             raise refused(option, found, "an absolute path or the URL of an object store") from None
     return found

@@ -18,7 +18,12 @@ _CURES = {
     "datasource": "grant the key's member View on the connections, or use a workspace key",
     "collection": "grant the key's member View on the collections, or use a workspace key",
     "report": "grant the key's member View on the collections that hold reports, or use a workspace key",
+    "query": "grant the key's member View on the connections, or use a workspace key (no SQL, no lineage)",
+    "member": "let the key's member list members; without them no report has an owner",
 }
+
+#: Of these there may be none in a small workspace: told all the same where there are reports.
+_NEXT_TO_REPORTS = ("query", "member")
 
 #: The options that take in what was filtered.
 _SWITCHES = {
@@ -55,8 +60,17 @@ def warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:
 
 def warn_of_emptiness(manifest: Manifest, log: logging.Logger) -> None:
     """Log loudly of what nothing was found: an empty answer is not an empty world."""
-    for asset in manifest.empty:
-        filtered = manifest.filtered.get("personal", 0) if asset != "datasource" else 0
+    lacking = [
+        asset
+        for asset in _NEXT_TO_REPORTS
+        if manifest.rows.get("report")
+        and not manifest.rows.get(asset)
+        # A refusal was told by itself.
+        and not manifest.left_out_counts[asset]
+    ]
+    for asset in (*manifest.empty, *lacking):
+        hidden = asset in ("collection", "report")
+        filtered = manifest.filtered.get("personal", 0) if hidden else 0
         why = f", and {filtered} personal collections are left out by choice" if filtered else ""
         log.warning(
             "NOTHING FOUND: this key sees no %s in workspace '%s'%s. If there should be some: %s.",

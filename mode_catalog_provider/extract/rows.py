@@ -49,7 +49,7 @@ def report_of(query: Wire) -> str | None:
     for rel in ("self", "report"):
         match = _ENCLOSING_REPORT.search(linked_path(query, rel) or "")
         if match:
-            return match[1]
+            return unquote(match[1])
     return None
 
 
@@ -59,7 +59,7 @@ def collection_of(report: Wire) -> str | None:
         if isinstance(token := report.get(name), str) and token:
             return token
     match = _COLLECTION.search(linked_path(report, "space") or "")
-    return match[1] if match else None
+    return unquote(match[1]) if match else None
 
 
 def datasource_row(resource: Wire) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Holder:
         mine, others = (
             (holder.installation, holder.dag_id, holder.run_id, holder.task_id) for holder in (self, other)
         )
-        return None not in mine and mine == others
+        return all(mine) and mine == others
 
     def describe(self) -> str:
         """Return the holder as part of a sentence."""

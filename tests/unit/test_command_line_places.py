@@ -65,10 +65,17 @@ def test_a_store_without_an_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("location", ["", " "])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_empty_folder_is_not_the_one_that_the_shell_is_in(command: str, location: str) -> None:
-    arguments = parser().parse_args([command, *COMMANDS[command], location])
-    with pytest.raises(UsageError, match=r"is empty|is needed"):
-        module_of(command).run(arguments, Output(quiet=True, as_json=False))
+def test_an_empty_folder_is_not_the_one_that_the_shell_is_in(
+    capsys: pytest.CaptureFixture[str], command: str, location: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args([command, *COMMANDS[command], location])
+    assert "is empty" in capsys.readouterr().err
+
+
+def test_an_empty_folder_of_a_variable_is_none_either() -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        folder_of(" ", "-d/--directory_path")
 
 
 @pytest.mark.parametrize("read", [days, hours])

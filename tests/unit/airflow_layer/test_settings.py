@@ -295,3 +295,10 @@ def test_a_long_value_is_not_repeated_whole(configure):
     with pytest.raises(ConfigurationError) as caught:
         read_settings()
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("value", ["s3://", "s3:///mode", "gs://conn@/x", "/srv/mo\u200bde"])
+@pytest.mark.parametrize("option", ["output_dir", "lock_path"])
+def test_a_location_that_is_no_place_is_refused_when_the_dag_is_parsed(option, value):
+    with pytest.raises(ConfigurationError, match=rf"\[mode_catalog\] {option} is .*object store"):
+        read_settings().but(**{option: value})

@@ -79,3 +79,17 @@ def test_a_file_url_keeps_what_no_url_would(name):
 def test_a_file_url_of_another_host_is_refused():
     with pytest.raises(ConfigurationError, match="names the host 'nas'"):
         staging_path("file://nas/data")
+
+
+@pytest.mark.parametrize("location", ["s3://", "s3:///mode", "S3://conn@/mode", "gs:///x", "abfs://", "://x"])
+def test_a_url_without_a_bucket_is_refused(location):
+    with pytest.raises(ConfigurationError, match="names no bucket"):
+        staging_path(location)
+
+
+@pytest.mark.parametrize(
+    "location", ["/srv/mode\n", "/srv/mo\0de", "file:///srv/mo%00de", "/srv/mode\u200b", "s3://bucket/mo\tde"]
+)
+def test_a_location_with_an_invisible_character_is_refused(location):
+    with pytest.raises(ConfigurationError, match="line break or an invisible character"):
+        staging_path(location)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,32 @@ def test_a_key_that_sees_nothing_is_told_so_for_each_asset_with_the_cure(
         f"NOTHING FOUND: this key sees no {asset}" for asset in ("datasource", "collection", "report")
     ]
     assert all("workspace key" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("route", "key", "asset"),
+    [("reports/*/queries", "queries", "query"), ("memberships*", "memberships", "member")],
+)
+def test_reports_without_any_query_or_any_member_are_told(
+    filled: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, route: str, key: str, asset: str
+) -> None:
+    def empty(body: dict[str, Any]) -> None:
+        body["_embedded"][key] = []
+        body.pop("pagination", None)
+
+    filled.mode.alter(route, empty, times=None)
+    captured(filled, tmp_path)
+    assert any(line.startswith(f"NOTHING FOUND: this key sees no {asset} in") for line in warnings(caplog))
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_members_that_were_refused_are_told_once(
+    filled: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    filled.mode.switches.throw(memberships=status, memberships_lite=status)
+    captured(filled, tmp_path)
+    (line,) = warnings(caplog)
+    assert line.startswith("Left out 1 member")
 
 
 def test_a_workspace_with_something_in_it_is_not_told_to_be_empty(

@@ -72,6 +72,7 @@ def test_the_creator_is_the_username_in_the_link_if_there_is_one(
         (linked(self="/api/acme/reports/abc/queries/q1", report="/api/acme/reports/def"), "abc"),
         (linked(report="https://app.mode.com/api/acme/reports/abc?x=1"), "abc"),
         (linked(report="/api/acme/datasets/abc"), "abc"),
+        (linked(self="/api/acme/reports/a%62c/queries/q1"), "abc"),
         (linked(self="/api/acme/queries/q1"), None),
         ({}, None),
     ],

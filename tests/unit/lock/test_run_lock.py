@@ -9,7 +9,7 @@ from time import time as wall
 import pytest
 
 from mode_catalog_provider.errors import ConfigurationError, LockHeldError, LockLostError, LockTimeoutError
-from mode_catalog_provider.lock import Lease, LeaseRecord, Observation, RunLock, Watch
+from mode_catalog_provider.lock import Holder, Lease, LeaseRecord, Observation, RunLock, Watch
 from mode_catalog_provider.lock.store import open_store
 
 RUN = {"installation": "blue", "dag_id": "sync", "run_id": "r1", "task_id": "acquire_lock"}
@@ -238,6 +238,12 @@ def test_the_same_task_of_an_installation_that_is_not_known_is_another(machine, 
     machine("a").try_acquire(holder(**ids))
     with pytest.raises(LockHeldError):
         machine("b").try_acquire(holder(host="b", **ids))
+
+
+@pytest.mark.parametrize("blank", RUN)
+def test_what_is_empty_on_both_sides_makes_no_two_tasks_the_same(blank):
+    here, there = (Holder(program="airflow", host=host, pid=1, **{**RUN, blank: ""}) for host in "ab")
+    assert not here.same_task(there)
 
 
 def test_two_commands_without_a_run_are_not_the_same_task(machine, holder):
