@@ -51,7 +51,7 @@ def visible(value: object, limit: int = NAME_LENGTH) -> str:
     if value is None:
         return ""
     # Nobody reads on after the limit, so a name of many megabytes costs nothing.
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _spelled(value)
     text = text.strip()[: limit + 1]
     text = printable(text)
     text = _LINKING.sub(lambda found: found.group(0).replace(":", "[:]").replace(".", "[.]"), text)
@@ -107,6 +107,14 @@ def first_of(
     if of is not None:
         rest = max(of - len(shown), 0)
     return separator.join([*shown, f"and {rest} more"] if rest else shown)
+
+
+def _spelled(value: object) -> str:
+    try:
+        return str(value)
+    except (RecursionError, ValueError):
+        # Lists in lists in lists, or an integer of thousands of digits, which Python refuses to write out.
+        return f"({type(value).__name__})"
 
 
 def _seen(character: str) -> str:

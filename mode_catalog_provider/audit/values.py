@@ -21,6 +21,8 @@ def text_of(value: Any) -> str | None:
         except ValueError:
             # An integer of thousands of digits, which Python refuses to write out.
             value = hex(value)
+        except RecursionError:
+            value = "…"
     return str(value.encode("utf-8", "replace").decode("utf-8"))
 
 

@@ -33,6 +33,18 @@ def test_a_strangers_text_is_shown_as_one_printable_line(text: object, shown: st
     assert visible(text) == shown
 
 
+def _nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_what_cannot_be_written_out_is_called_by_its_type() -> None:
+    assert visible(_nested(200_000)) == "(list)"
+    assert visible(10**5000) == "(int)"
+
+
 def test_a_long_name_is_shortened() -> None:
     assert visible("x" * 10_000_000) == "x" * 99 + "…"
 

@@ -10,7 +10,7 @@ import pytest
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_markdown, as_table, head_line
-from mode_catalog_provider.audit.values import moment_of
+from mode_catalog_provider.audit.values import moment_of, text_of
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from tests.unit.audit.workspaces import REVENUE
 
@@ -118,3 +118,10 @@ def test_a_report_of_the_year_one_is_stale_and_its_year_has_four_digits(workspac
     )
     report = audit_snapshot(workspace.snapshot(), AuditOptions(only=("stale",)))
     assert ["0001-01-01" in finding.what for finding in report.findings] == [True]
+
+
+def test_a_value_that_is_nested_too_deep_to_be_written_out_has_a_text():
+    value: list[object] = []
+    for _ in range(200_000):
+        value = [value]
+    assert text_of(value) == "…"
