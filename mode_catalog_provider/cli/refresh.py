@@ -28,6 +28,7 @@ from mode_catalog_provider.refresh.progress import failure_sentence, plan, resul
 from mode_catalog_provider.refresh.refresh import Refresh, goes_on
 from mode_catalog_provider.refresh.schema_updates import update_schemas
 from mode_catalog_provider.refresh.targets import Choice, Selection, find_data_sources, find_targets
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,8 @@ def _update_schemas(
     if arguments.dry_run:
         names = [source["name"] for source in sources]
         output.result(
-            {"data_sources": names}, [f"Would update the schema of connection {name!r}." for name in names]
+            {"data_sources": names},
+            [f"Would update the schema of connection '{visible(name)}'." for name in names],
         )
         return result_of([])
     refuse_more(len(sources), max_runs=arguments.max_runs, what="schema updates")

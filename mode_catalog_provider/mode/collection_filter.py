@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.text import visible
 
 #: Keys under which a dropped collection is counted.
 PERSONAL, NOT_INCLUDED, EXCLUDED = "personal", "not_included", "excluded"
@@ -71,7 +72,8 @@ class CollectionFilter:
 
         :raises ConfigurationError: an include pattern matched nothing, or nothing is left.
         """
-        existing = ", ".join(repr(name) for name in sorted(self._names)) or "none that this API token can see"
+        shown = (f"'{visible(name)}'" for name in sorted(self._names))
+        existing = ", ".join(shown) or "none that this API token can see"
         for pattern in self._include or ():
             if pattern not in self._unmatched:
                 continue

@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import (
     RequestRefusedError,
     UnreachableError,
 )
+from mode_catalog_provider.text import visible
 
 if TYPE_CHECKING:
     from mode_catalog_provider.mode.client import ModeClient
@@ -59,7 +60,8 @@ def update_schemas(
         elif states[token] == ASKED:
             error = _UNCLEAR
         state = states.get(token, REFUSED)
-        log.info("Schema update of connection %r (%s): %s.", source.get("name"), token, error or state)
+        name = visible(source.get("name"))
+        log.info("Schema update of connection '%s' (%s): %s.", name, token, error or state)
         rows.append({"report": token, "run": None, "state": state, "seconds": None, "error": error})
     failed = sum(row["error"] is not None for row in rows)
     return {"runs": rows, "started": started, "joined": 0, "skipped": 0, "failed": failed}

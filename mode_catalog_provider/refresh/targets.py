@@ -243,7 +243,9 @@ class _Search:
                     row for row in self._listed(space, kind) if kind == "dataset" or _kind(row) == kind
                 )
             except RequestRefusedError as refusal:
-                log.warning("Names in collection %r cannot be seen: %s", space.get("name"), refusal)
+                log.warning(
+                    "Names in collection '%s' cannot be seen: %s", visible(space.get("name")), refusal
+                )
 
     @cached_property
     def _spaces(self) -> list[Row]:

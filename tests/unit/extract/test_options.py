@@ -53,6 +53,19 @@ def test_patterns_are_tokens_names_or_globs_without_regard_to_case(
     assert kept(**choice) == tokens
 
 
+@pytest.mark.parametrize("choice", [{"include": ["nothing"]}, {"exclude": ["*"]}])
+def test_names_in_a_refusal_are_short_and_nothing_in_them_is_clickable(choice: dict[str, Any]) -> None:
+    wanted = CollectionFilter(include_personal=False, **{"include": None, "exclude": None, **choice})
+    odd = {"token": "o1", "name": "https://evil.example\x1b[31m\n" + "x" * 5000, "space_type": "custom"}
+    wanted.reason_to_drop(odd)
+    with pytest.raises(ConfigurationError) as caught:
+        wanted.check()
+    said = str(caught.value)
+    assert "https[:]//evil" in said
+    assert len(said) < 500
+    assert said.isprintable()
+
+
 def test_a_glob_is_for_names_and_never_matches_a_token_by_accident() -> None:
     with pytest.raises(ConfigurationError):
         kept(include=["5a*"])

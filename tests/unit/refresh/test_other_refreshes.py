@@ -22,6 +22,14 @@ def test_each_connection_is_asked_for_once(connect, sandbox, sources):
     assert (result["started"], result["failed"]) == (len(sources), 0)
 
 
+def test_a_connections_name_in_the_log_is_one_line_in_which_nothing_is_clickable(connect, sources, caplog):
+    caplog.set_level("INFO")
+    update_schemas(connect(), [{**sources[0], "name": "https://evil.example\n" + "x" * 5000}])
+    (line,) = (one.getMessage() for one in caplog.records if "Schema update" in one.getMessage())
+    assert "https[:]//evil" in line
+    assert len(line) < 300
+
+
 def test_a_repeated_try_asks_for_nothing_that_was_accepted_or_unclear(connect, sandbox, sources):
     sandbox.mode.fault("*/schema_updates", method="POST", nth=2, reset=True, after=True)
     kept: dict[str, Any] = {}
