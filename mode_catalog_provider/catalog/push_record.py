@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 
+#: Rows that nothing can hold; numbers of any length are JSON.
+_TOO_MANY = 2**63
+
 FileState = Literal["attempted", "stored"]
 
 
@@ -205,6 +208,10 @@ def _checked(record: PushRecord) -> PushRecord:
     texts = (record.source_id, record.workspace, record.host, record.refused or "", record.unchecked or "")
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is none")
+    if not all(0 <= count < _TOO_MANY for count in record.rows.values()):
+        raise ValueError("a number of rows is none")
+    if parse_directory_name(str(record.timestamp)) is None:
+        raise ValueError("the timestamp is none")
     return record
 
 

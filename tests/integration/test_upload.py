@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -320,7 +321,15 @@ def test_a_record_that_cannot_be_read_is_not_ignored(catalog, staging, snapshot)
     yesterday(catalog, staging)
     (record,) = staging.rglob("*.pushed")
     whole = record.read_text()
-    for broken in ("", "{", "[]", '{"format_version": 1}'):
+    document = json.loads(whole)
+    odd = (
+        {"timestamp": 10**400},
+        {"timestamp": 0},
+        {"rows": {**document["rows"], "report": 10**400}},
+        {"rows": {**document["rows"], "report": -1}},
+    )
+    strange = [json.dumps({**document, **changed}) for changed in odd]
+    for broken in ("", "{", "[]", '{"format_version": 1}', *strange):
         record.write_text(broken)
         with pytest.raises(SnapshotAlteredError, match="cannot be read"):
             push(catalog, snapshot)

@@ -89,6 +89,8 @@ def _replace_first(**changes: Any) -> Callable[[Manifest], Manifest]:
         _replace_first(name="../../etc/passwd"),
         _replace_first(name="1700000001-datasource.json"),
         _replace_first(bytes=-1),
+        _replace_first(bytes=10**400),
+        _replace_first(rows=10**400),
         _replace_first(rows=None),
         _replace_first(rows=True),
         _replace_first(rows="2"),
