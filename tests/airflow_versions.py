@@ -24,4 +24,6 @@ needs_shared_streams = _needs((3, 3), "event triggers share a stream, and keep s
 needs_trigger_kill = _needs((3, 3), "a trigger is told when a person ends its task")
 needs_questions = _needs((3, 2), "dag.test() lets a task ask whether a person has answered")
 needs_refused_backfills = _needs((3, 2), "a DAG can refuse backfills")
+needs_declared_forms = _needs((3, 2), "connection forms are made of what a provider declares")
+needs_connections_anywhere = _needs((3, 2), "a connection can be looked up outside of a task")
 needs_null_extras = _needs((3, 2), "a connection whose extra is the JSON null can be read")

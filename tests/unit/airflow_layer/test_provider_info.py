@@ -17,6 +17,7 @@ from airflow.triggers.base import BaseTrigger
 
 import mode_catalog_provider
 from mode_catalog_provider.get_provider_info import UUID_PATTERN, get_provider_info
+from tests.airflow_versions import needs_declared_forms
 
 INFO = get_provider_info()
 PACKAGE = Path(mode_catalog_provider.__file__).parent
@@ -137,6 +138,7 @@ def test_reading_it_imports_nothing_of_airflow():
     assert done.stdout.strip() == "[]"
 
 
+@needs_declared_forms
 def test_airflow_shows_the_forms():
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 

@@ -8,6 +8,7 @@ from airflow.sdk import ObjectStoragePath
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
+from tests.airflow_versions import needs_connections_anywhere
 
 
 def connection_of(path):
@@ -44,6 +45,7 @@ def test_any_other_url_is_an_object_store_with_its_connection(conn_id):
     assert connection_of(path) == conn_id
 
 
+@needs_connections_anywhere
 @pytest.mark.parametrize(
     ("location", "conn_id"),
     [("memory://bucket/mode", "typo"), ("memory://typo@bucket/mode", None)],
