@@ -64,7 +64,8 @@ def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "h
     :param what: what it is in a message, such as ``"Mode host"``.
     :param allow_http: accept plain http to any host; without it only to this machine.
     :param example: an address of this service, for messages.
-    :return: scheme and host (port, path) in lower case where case does not matter, no trailing slash.
+    :return: scheme and host (port, path) in lower case where case does not matter, no trailing slash, no port
+        that the scheme implies.
     :raises ConfigurationError: when it cannot be right. The message never repeats user name or password.
     """
     text = url.strip()
@@ -103,7 +104,8 @@ def base_url(url: str, *, what: str, allow_http: bool = False, example: str = "h
             "allow it: --allow-http on the command line, 'allow_http' in a connection of Airflow."
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
+    own = port is not None and port != {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}{f':{port}' if own else ''}{parts.path.rstrip('/')}"
 
 
 def is_loopback(hostname: str) -> bool:
