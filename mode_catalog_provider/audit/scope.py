@@ -32,8 +32,8 @@ def narrowing(snapshot: Snapshot) -> str:
     said = []
     for option, words in _NARROWING.items():
         value = options.get(option)
-        names = [value] if isinstance(value, str) else list(value or ())
-        if names:
+        names = value if isinstance(value, list | tuple) else [value]
+        if value and names:
             said.append(words.format(first_of(names)))
     if any(record.get("refused") and not record.get("accepted") for record in _push_records(snapshot)):
         said.append("its upload was refused because too much was missing")

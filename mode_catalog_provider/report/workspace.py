@@ -279,7 +279,8 @@ def _day(timestamp: int) -> str:
 
 
 def _value(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    is_one = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+    return float(value) if is_one else None
 
 
 #: What the sections are called where checks and kinds are listed.

@@ -99,5 +99,10 @@ def _operations(figures: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         yield str(name), sum(int(_number(count)) for count in (outcomes or {}).values())
 
 
+#: No count of requests or seconds: numbers of any length are JSON.
+_TOO_MANY = 2**63
+
+
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    is_one = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_MANY
+    return float(value) if is_one else 0.0

@@ -217,8 +217,13 @@ def _check_types(manifest: Manifest) -> None:
 def _check_files(manifest: Manifest) -> None:
     expected = (*DATA_ASSETS, SUMMARY)
     for entry in manifest.left_out:
-        # Texts or null, as they were written: what reads them later must not stumble over them.
-        if not isinstance(entry, dict) or not isinstance(entry.get("asset"), str) or "reason" not in entry:
+        # Texts or null, as they were written: what reads them later, and sorts by them, must not stumble.
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("asset"), str)
+            or "reason" not in entry
+            or any(isinstance(entry.get(name), list | dict) for name in ("token", "reason"))
+        ):
             raise SnapshotAlteredError("The manifest's list of what was left out is not valid.")
     if tuple(entry.asset for entry in manifest.files) != expected:
         raise SnapshotAlteredError(f"The manifest must list exactly these files: {', '.join(expected)}.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from mode_catalog_provider.audit.earlier import newest_whole_snapshot
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.record import keep_audit
@@ -48,6 +50,13 @@ def test_the_audit_of_a_part_says_so_first_and_is_compared_with_nothing(workspac
     report = audit_snapshot(workspace.snapshot(AT + DAY), ONLY)
     assert report.compared_with is None
     assert head_line(report).startswith("NOT THE WHOLE WORKSPACE (only collections General)")
+
+
+@pytest.mark.parametrize("odd", [7, 1.5, {"a": 1}, [["a"]]])
+def test_an_option_of_another_type_ends_no_audit(workspace, odd):
+    workspace.report("a", name=None)
+    workspace.options = {"include_collections": odd}
+    assert head_line(audit_snapshot(workspace.snapshot(AT), ONLY)).startswith("NOT THE WHOLE WORKSPACE")
 
 
 def test_what_a_part_did_not_show_is_not_new_afterwards(workspace):

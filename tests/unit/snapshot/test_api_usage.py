@@ -30,3 +30,10 @@ def test_the_figures_of_one_day_are_added_up_and_what_is_no_number_counts_as_non
     assert (first["seconds"], first["throttled_seconds"], first["requests"]) == (10, 1.5, 7)
     assert first["operations"] == {"reports": 7, "spaces": 0, "unknown": 0, "x": 0}
     assert (second["day"], second["refused"], second["requests"]) == ("2026-11-21", 1, 7)
+
+
+def test_a_number_that_nothing_can_hold_counts_as_none(tmp_path: Path) -> None:
+    snapshot = day(tmp_path, 0, [])
+    for odd in (10**400, -(10**400), float("inf"), float("nan")):
+        (one,) = api_usage([made(snapshot, "2026-11-21T00:00:01Z", requests=odd, seconds=odd)])
+        assert (one.to_json()["requests"], one.to_json()["seconds"]) == (0, 0)

@@ -127,3 +127,11 @@ def test_a_manifest_may_be_nested_as_deep_as_it_likes() -> None:
         assert nested != whole
         with pytest.raises(SnapshotAlteredError):
             Manifest.from_bytes(nested.encode())
+
+
+@pytest.mark.parametrize("name", ["token", "reason"])
+@pytest.mark.parametrize("odd", [["r1"], {"r1": 1}])
+def test_an_object_left_out_is_called_by_a_text(name: str, odd: Any) -> None:
+    entry = {**MANIFEST.left_out[0], name: odd}
+    with pytest.raises(SnapshotAlteredError, match="left out"):
+        Manifest.from_bytes(replace(MANIFEST, left_out=(entry,)).to_bytes())
