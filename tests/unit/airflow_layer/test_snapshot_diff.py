@@ -93,6 +93,13 @@ def test_an_earlier_one_may_be_named_in_every_form(tmp_path, named):
     assert result["compared_with"] == AT
 
 
+@pytest.mark.parametrize("before", [None, "", "previous", " previous "])
+def test_without_a_word_the_one_before_is_meant(tmp_path, before):
+    _, after = two_days(tmp_path)
+    result, _ = compare(manifest=str(after.manifest_path), before=before)
+    assert result["compared_with"] == AT
+
+
 def test_sets_of_the_vendors_tool_are_compared(tmp_path):
     one, two = (str(lay(tmp_path / name, vendor_files())) for name in ("one", "two"))
     result, _ = compare(manifest=two, before=one)

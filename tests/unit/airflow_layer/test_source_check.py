@@ -40,6 +40,11 @@ def test_the_preflight_passes_where_the_source_cannot_be_checked(sandbox, tmp_pa
     assert sandbox.catalog.uploads == []
 
 
+def test_the_preflight_asks_about_the_source_that_the_task_names(tmp_path):
+    with pytest.raises(AirflowFailException, match="0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"):
+        preflight(tmp_path, source_id="0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d")
+
+
 def test_a_token_that_both_endpoints_refuse_fails_the_preflight(sandbox, tmp_path):
     sandbox.catalog.rotate()
     with pytest.raises(AirflowFailException, match="Catalog refused the API token"):
