@@ -45,9 +45,6 @@ class Lane(IntEnum):
 #: less can change meanwhile, and the fewer walks are remembered at once.
 _LISTINGS = (Lane.NEXT_PAGES, Lane.PAGES, Lane.COLLECTIONS)
 
-#: As long as more of these wait than can be made at once, no source is asked for more.
-_BOUNDED = (Lane.QUERIES, Lane.PAGES)
-
 #: Answers that may wait for the consumer before further requests are made. When answers come faster than rows
 #: are written, more requests would only pile up answers in memory.
 _MOST_UNREAD = 4
@@ -209,7 +206,7 @@ class Pipeline:
         self._waiting[call.lane].append(call)
 
     def add_source(self, source: Iterator[Iterable[Row]]) -> None:
-        """Take rows from an iterator, and the calls it adds, while few queries and listings wait to be read.
+        """Take rows from an iterator, and the calls it adds, while few queries wait to be read.
 
         For what may be as long as the workspace is large, where ``then`` would give all of it at once.
 
@@ -235,8 +232,7 @@ class Pipeline:
             self._stop()
 
     def _has_room(self) -> bool:
-        waiting = max(len(self._waiting[lane]) for lane in _BOUNDED)
-        return bool(self._sources) and waiting < self._most_in_flight
+        return bool(self._sources) and len(self._waiting[Lane.QUERIES]) < self._most_in_flight
 
     def _from_source(self) -> list[Row]:
         rows: list[Row] = []

@@ -91,7 +91,7 @@ class ReportReading:
             bulk_tokens=self._bulk_tokens,
             absent=changes.no_datasets if changes else lambda: None,
         )
-        # Collections that are, were or will be walked.
+        # Collections that are or were walked.
         self._walked = 0
         # Collections may be read: what bulk shows is there, or there is no bulk.
         self._ready = changes is None
@@ -143,24 +143,13 @@ class ReportReading:
         if self._collections.complete or at_once:
             # A walk goes page by page, so the longest begin first: begun last, it would go on alone.
             wanted = sorted(self._collections.take(), key=self._pages_ahead, reverse=True)
-            if self._unchanged is not None and self._unchanged.possible:
+            if self._unchanged is not None:
                 self._unchanged.begin(wanted, planned=self._datasets.all_planned)
-            elif self._collections.complete:
-                self._begun()
-                self._walked += len(wanted)
-                self._pipeline.add_source(self._walks(wanted))
             else:
-                # A page of them: to be walked before the next page is asked for.
                 for collection in wanted:
                     self._walk_through(collection)
         if self._collections.complete:
             self._over()
-
-    def _walks(self, collections: Iterable[dict[str, Any]]) -> Iterator[Iterable[Row]]:
-        for collection in collections:
-            self._walk(collection)
-            yield ()
-        self._over()
 
     def _pages_ahead(self, collection: dict[str, Any]) -> int:
         """Return how many full pages a collection probably has; 0 where nobody knows."""
@@ -191,11 +180,8 @@ class ReportReading:
         return self._walked if self._collections.complete else expected, expected
 
     def _walk_through(self, collection: dict[str, Any]) -> None:
-        self._walked += 1
-        self._walk(collection)
-
-    def _walk(self, collection: dict[str, Any]) -> None:
         self._begun()
+        self._walked += 1
         self._ask_reports(Lane.PAGES, CollectionWalk(collection, self._walk_of_reports(collection)))
 
     def _ask_page(

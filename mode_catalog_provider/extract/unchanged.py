@@ -67,11 +67,6 @@ class UnchangedReading:
         """Whether collections wait for :meth:`settle`."""
         return bool(self._held)
 
-    @property
-    def possible(self) -> bool:
-        """Whether there is something to compare with."""
-        return self._changes.compares
-
     def begin(self, collections: Iterable[Collection], *, planned: Callable[[], None]) -> None:
         """List what must be listed, read what changed, and hold the rest.
 
@@ -80,6 +75,10 @@ class UnchangedReading:
         :param collections: those that are wanted.
         :param planned: called when it is known which of them must be listed.
         """
+        if not self._changes.compares:
+            for collection in collections:
+                self._walk(collection)
+            return
         self.planning = True
         self._begun()
         self._pipeline.add_source(self._plan(collections, planned))
