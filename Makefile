@@ -51,18 +51,22 @@ $(VENV)/.%: requirements/%.txt $(READY)
 run: $(RUN)
 	@$(BIN)/python -m tests.demo $(if $(ONCE),--once)
 
-# Tests that start no Airflow run side by side, then those that run DAGs, each worker with an Airflow of its own; the
-# others start servers and want the machine, one after another.
-SIDE_BY_SIDE := -n auto --dist loadfile
+# Tests that start no Airflow run side by side, two for each core, for half of the time they wait. Then those that run
+# DAGs, each worker with an Airflow of its own, and beside them those that start servers, one after another.
+TWO_PER_CORE = -n $(shell $(BIN)/python -c 'import os; print(2 * os.cpu_count())') --dist loadfile
+ONE_PER_CORE = -n auto --dist loadfile
 WITHOUT_DAGS := tests/unit tests/integration tests/fuzz
 WITH_DAGS    := tests/airflow tests/object_store
+DAGS_TOLD    := $(VENV)/.dag-tests
 
 test: $(READY)
 	@$(BIN)/python -m tests.machine
 	@failed=0; \
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(WITHOUT_DAGS) $(PYTEST_ARGS) || failed=$$?; \
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(WITH_DAGS) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest $(TWO_PER_CORE) $(WITHOUT_DAGS) $(PYTEST_ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest $(ONE_PER_CORE) $(WITH_DAGS) $(PYTEST_ARGS) > $(DAGS_TOLD) 2>&1 & dags=$$!; \
 	$(BIN)/python -m pytest tests $(patsubst %,--ignore=%,$(WITHOUT_DAGS) $(WITH_DAGS)) $(PYTEST_ARGS) || failed=$$?; \
+	wait $$dags || failed=$$?; \
+	cat $(DAGS_TOLD); \
 	exit $$failed
 
 long: $(READY)
