@@ -47,8 +47,7 @@ def test_it_is_told_kept_and_put_into_xcom(tmp_path, capsys):
     kept = Path(result["changes"])
     assert kept.parent == tmp_path / "acme"
     assert json.loads(kept.read_bytes())["changes"][1]["before"] == SQL
-    # Airflow 3.1 logs to stderr.
-    told = [line.partition("[info     ] ")[2] for line in "".join(capsys.readouterr()).splitlines()]
+    told = [line.partition("[info     ] ")[2] for line in capsys.readouterr().out.splitlines()]
     lines = [line.partition(" [airflow.task")[0].rstrip() for line in told if line]
     assert "report 'New' (r1) renamed: Old -> New" in lines
     assert any("filter" in line and "sent" in line for line in lines)
