@@ -23,6 +23,7 @@ from mode_catalog_provider.snapshot.layout import (
     parse_push_record_name,
     push_record_name,
 )
+from mode_catalog_provider.snapshot.manifest import TOO_MANY
 from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.storage import read_record
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.reader import Snapshot
 
 FORMAT_VERSION = 1
-
-#: Rows that nothing can hold; numbers of any length are JSON.
-_TOO_MANY = 2**63
 
 FileState = Literal["attempted", "stored"]
 
@@ -208,7 +206,7 @@ def _checked(record: PushRecord) -> PushRecord:
     texts = (record.source_id, record.workspace, record.host, record.refused or "", record.unchecked or "")
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a text is none")
-    if not all(0 <= count < _TOO_MANY for count in record.rows.values()):
+    if not all(0 <= count < TOO_MANY for count in record.rows.values()):
         raise ValueError("a number of rows is none")
     if parse_directory_name(str(record.timestamp)) is None:
         raise ValueError("the timestamp is none")

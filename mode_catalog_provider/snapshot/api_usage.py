@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mode_catalog_provider.snapshot.manifest import TOO_MANY
 from mode_catalog_provider.snapshot.reader import Snapshot
 
 #: What Mode allows a workspace: 40 requests in any 10 seconds.
@@ -99,10 +100,6 @@ def _operations(figures: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         yield str(name), sum(int(_number(count)) for count in (outcomes or {}).values())
 
 
-#: No count of requests or seconds: numbers of any length are JSON.
-_TOO_MANY = 2**63
-
-
 def _number(value: Any) -> float:
-    is_one = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TOO_MANY
+    is_one = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < TOO_MANY
     return float(value) if is_one else 0.0

@@ -25,7 +25,7 @@ def facts_asset(asset: str) -> str:
 
 
 #: Bytes or rows that nothing can hold; numbers of any length are JSON.
-_TOO_MANY = 2**63
+TOO_MANY = 2**63
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -235,7 +235,7 @@ def _check_files(manifest: Manifest) -> None:
         if (
             not isinstance(entry.asset, str)
             or entry.name != names.get(entry.asset, readings_name(manifest.timestamp))
-            or not all(type(count) is int and 0 <= count < _TOO_MANY for count in counts)
+            or not all(type(count) is int and 0 <= count < TOO_MANY for count in counts)
             or (entry.asset == SUMMARY and entry.rows is not None)
             or not isinstance(entry.sha256, str)
             or not _SHA256.fullmatch(entry.sha256)
