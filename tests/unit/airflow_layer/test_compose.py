@@ -102,7 +102,8 @@ def test_an_env_file_reaches_neither_git_nor_the_image(tmp_path):
         *("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE"),
         *("mode_catalog_provider", "dags", "tests"),
     }
-    assert {".env", ".env.*", "**/.env", "**/*.env"} <= set((ROOT / ".dockerignore").read_text().splitlines())
+    ignored = set((ROOT / ".dockerignore").read_text().splitlines())
+    assert {"**/.env", "**/.env.*", "**/*.env"} <= ignored
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     shutil.copy(ROOT / ".gitignore", tmp_path)
     names = [".env", ".env.local", "prod.env", "deploy/.env", ".env.example", "tests/sandbox/compose.env"]
@@ -119,8 +120,11 @@ def test_the_example_of_an_env_file_names_every_variable_that_is_asked_for():
     assert named - required == {"AIRFLOW_BASE_URL"}
 
 
-def test_every_action_is_pinned_by_commit_and_leaves_no_credentials_behind():
-    text = (ROOT / ".github" / "workflows" / "ci.yaml").read_text()
+@pytest.mark.parametrize("workflow", ["ci.yaml", "release.yaml"])
+def test_every_action_is_pinned_by_commit_and_leaves_no_credentials_behind(workflow):
+    folder = ROOT / ".github" / "workflows"
+    assert {path.name for path in folder.iterdir()} == {"ci.yaml", "release.yaml"}
+    text = (folder / workflow).read_text()
     used = re.findall(r"uses: (\S+)", text)
     assert used
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one) for one in used), used
