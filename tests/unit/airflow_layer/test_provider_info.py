@@ -99,6 +99,14 @@ def test_a_connection_type_agrees_with_its_hook(declared):
     assert hook(hook.default_conn_name).__dict__[hook.conn_name_attr] == hook.default_conn_name
 
 
+@pytest.mark.parametrize("declared", INFO["connection-types"], ids=lambda one: one["connection-type"])
+def test_airflow_3_1_finds_the_forms_methods_in_the_hook_itself(declared):
+    """It looks into the class only, not into what that inherits from; the fields would be missing."""
+    own = vars(load(declared["hook-class-name"]))
+    for name in ("get_connection_form_widgets", "get_ui_field_behaviour"):
+        assert isinstance(own.get(name), classmethod), name
+
+
 def test_every_class_has_its_integration():
     known = {integration["integration-name"] for integration in INFO["integrations"]}
     assert {entry["integration-name"] for kind in KINDS for entry in INFO[kind]} <= known
