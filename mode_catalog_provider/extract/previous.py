@@ -18,6 +18,7 @@ from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotError, SnapshotStaleError
 from mode_catalog_provider.extract.earlier_rows import EarlierRows
+from mode_catalog_provider.moments import in_words
 from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import FileEntry
@@ -121,7 +122,7 @@ class PreviousSnapshot:
             # What bulk listings said is noted anew each time, and is nothing that was read.
             read = "SELECT 1 FROM reading WHERE asset IN ('report', 'member') LIMIT 1"
             if self._database.execute(read).fetchone() is None:
-                raise SnapshotStaleError(f"nothing in it was read less than {max_age} ago")
+                raise SnapshotStaleError(f"nothing in it was read less than {in_words(max_age)} ago")
             with _private_copy(snapshot, entries["member"]) as members:
                 self._load_members(members)
             with _private_copy(snapshot, entries["report"]) as reports:

@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import ConfigurationError, LockHeldError, Lock
 from mode_catalog_provider.lock.lease import Claim, Holder, Lease, LeaseRecord, lease_seconds
 from mode_catalog_provider.lock.store import Generations, LeaseStore, open_store
 from mode_catalog_provider.lock.takeover import Expiry, Watch, why_over
+from mode_catalog_provider.moments import in_words
 from mode_catalog_provider.storage import StoragePath, location_of, no_exclusive_create
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ class RunLock:
         :param held: how the last try was refused.
         :param timeout: how long was waited.
         """
-        waited = f" It did not become free within {timeout}." if timeout else ""
+        waited = f" It did not become free within {in_words(timeout)}." if timeout else ""
         return f"{held}{waited} {self.how_to_free}"
 
     def state(self) -> LeaseRecord | None:

@@ -27,6 +27,7 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
+from mode_catalog_provider.moments import parsed, spoken
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
@@ -315,9 +316,10 @@ class ModeExtractOperator(BaseOperator):
         covered_by = {"timestamp": covering.timestamp, "lease": lease.get("token")}
         context["ti"].xcom_push(key=COVERED_BY, value=covered_by)
         metrics.count(metrics.EXTRACT_COVERED)
+        begun = spoken(parsed(covering.started_at) or covering.timestamp)
         raise AirflowSkipException(
             f"Snapshot {covering.timestamp} of workspace '{covering.workspace}' covers this run: it was "
-            f"begun at {covering.started_at}, when this run was queued already, and Catalog has it. A Mode "
+            f"begun at {begun}, when this run was queued already, and Catalog has it. A Mode "
             "snapshot is of now, so another would say the same. To extract anyway: on_covered='run'."
         )
 

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 #: Characters of a line that are seen without scrolling.
 WIDTH = 100
 
-#: Where one sentence ends and the next begins.
-_SENTENCE = re.compile(r"(?<=[.!?;:]) (?=[A-Z'\"])")
+#: Where one sentence ends and the next begins, which may be that of the next of several faults.
+_SENTENCE = re.compile(r"(?<=[.!?;:]) (?=[A-Z'\"]|\(\d+\) )")
 
 #: Schedules by name that have no days to bring back; the same kinds as timetables.
 _WITHOUT_DAYS = {"@once", "@continuous"}

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 
 from mode_catalog_provider.errors import ConfigurationError, LockError, LockHeldError, ModeCatalogError
 from mode_catalog_provider.lock import Lease, Observation, RunLock, Watch
+from mode_catalog_provider.moments import in_words
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.deferral import defer_until
 from mode_catalog_provider.tasks.lock_holder import holder_of, run_is_over
@@ -93,9 +94,7 @@ class LockWait:
             raise kind(f"{self._event['message']} {held}") from held
         if self.left <= 0:
             raise AirflowFailException(self._lock.gave_up(held, self._timeout)) from None
-        self._operator.log.info(
-            "%s Waiting for %s at most.", held, timedelta(seconds=max(0, round(self.left)))
-        )
+        self._operator.log.info("%s Waiting for %s at most.", held, in_words(self.left))
 
     def defer(self, held: LockHeldError) -> NoReturn:
         """Leave the worker until the lock may be taken; see :meth:`go_on` for when not."""

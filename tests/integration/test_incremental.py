@@ -238,7 +238,7 @@ def test_the_age_can_be_chosen(sandbox: Sandbox, layout: Layout) -> None:
     assert next_one(sandbox, layout, day=0.9, full_refresh_after=a_day)[1] == []
     result, reports, _ = next_one(sandbox, layout, day=1, full_refresh_after=a_day)
     assert len(reports) == len(shared_reports(sandbox))
-    assert "read less than 1 day" in result.manifest.reuse["full_because"]
+    assert "read less than 1 day ago" in result.manifest.reuse["full_because"]
 
 
 def test_a_reading_that_a_fast_clock_dated_into_the_future_is_not_trusted(

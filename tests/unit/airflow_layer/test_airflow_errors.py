@@ -109,6 +109,17 @@ def test_what_may_pass_is_told_before_it_is_raised_and_comes_without_what_led_to
     assert caught.value.__cause__ is None
 
 
+def test_of_several_faults_each_begins_a_line(caplog):
+    with pytest.raises(AirflowFailException), airflow_errors():
+        raise ConfigurationError("2 things are wrong: (1) There is none. Make it (twice). (2) 'x' is odd.")
+    assert told(caplog) == [
+        "2 things are wrong:",
+        "(1) There is none.",
+        "Make it (twice).",
+        "(2) 'x' is odd.",
+    ]
+
+
 def test_a_skipped_task_says_why(caplog):
     with pytest.raises(AirflowSkipException), airflow_errors():
         raise AirflowSkipException("There is nothing to refresh.")

@@ -53,7 +53,9 @@ def test_it_waits_on_as_long_as_nobody_has_answered(extract):
 
 
 def test_it_is_skipped_when_the_snapshot_was_uploaded(extract):
-    with pytest.raises(AirflowSkipException, match="covers this run"):
+    with pytest.raises(
+        AirflowSkipException, match="covers this run: it was begun at 2026-11-18 11:06:40 UTC"
+    ):
         extract(Coverage(manifest=MANIFEST)).question_looked_at(CONTEXT)
 
 

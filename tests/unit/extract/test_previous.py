@@ -248,7 +248,7 @@ def test_a_slash_at_the_end_does_not_make_another_host(layout: Layout) -> None:
 
 def test_a_snapshot_of_which_all_was_read_too_long_ago_is_not_reused(layout: Layout) -> None:
     write(layout)
-    assert "read less than 7 days" in refusal(layout, after=7 * DAY)
+    assert "read less than 1 week ago" in refusal(layout, after=7 * DAY)
 
 
 def test_a_snapshot_that_another_version_wrote_is_not_reused(
