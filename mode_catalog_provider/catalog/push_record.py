@@ -285,10 +285,13 @@ def _candidates(snapshot: Snapshot, source_id: str) -> Iterator[tuple[int, Stora
         parsed = parse_push_record_name(path.name)
         if parsed is not None and parsed[1] == source_id:
             yield parsed[0], path
-    workspace_directory = snapshot.directory.parent
-    if snapshot.layout.is_flat or workspace_directory.name != snapshot.manifest.workspace:
-        return  # not nested: the folders around are none of ours
-    for workspace in _children(workspace_directory.parent):
+    if snapshot.layout.is_flat:
+        return
+    home, name = snapshot.layout.home, snapshot.manifest.workspace
+    # A second host's workspace of the same name has a folder that names the host, too.
+    is_workspace = home.name == name or home.name.startswith(f"{name}@")
+    # Otherwise the folders around are none of ours.
+    for workspace in _children(home.parent) if is_workspace else (home,):
         for directory in _children(workspace):
             timestamp = parse_directory_name(directory.name)
             if timestamp is not None:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from mode_catalog_provider.errors import SnapshotShrunkError, SnapshotStaleError
 from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import Layout
+from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from tests.integration.upload_cases import AT, ROWS, make_snapshot, push
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
+from tests.unit.catalog.serving import running_catalog
 from tests.unit.snapshot.sets import finish
 
 SHAPE = WorkspaceShape(collections=1, reports=2, members=1, datasets=0, personal_reports=0, nasty=False)
@@ -74,3 +78,16 @@ def test_a_damaged_snapshot_says_nothing_about_whose_folder_it_is(tmp_path):
     stage(tmp_path, CLOUD, 1001)
     (tmp_path / "acme" / "1001" / "1001.manifest").write_text("{")
     assert stage(tmp_path, PRIVATE, 1002) == tmp_path / "acme"
+
+
+@pytest.mark.parametrize("folder", ["acme", "acme@mode.corp.example_8443"])
+def test_a_snapshot_in_a_hosts_own_folder_is_compared_with_the_last_push_as_any_other(tmp_path, folder):
+    for at, rows in [(AT - 60, ROWS), (AT - 30, ROWS), (AT, {**ROWS, "report": 6})]:
+        make_snapshot(tmp_path, at=at, rows=rows, host=PRIVATE)
+    home = (tmp_path / "acme").rename(tmp_path / folder)
+    with running_catalog() as catalog:
+        push(catalog, open_snapshot(home / str(AT - 30)))
+        with pytest.raises(SnapshotShrunkError, match=f"since snapshot {AT - 30}"):
+            push(catalog, open_snapshot(home / str(AT)))
+        with pytest.raises(SnapshotStaleError, match="is older than snapshot"):
+            push(catalog, open_snapshot(home / str(AT - 60)))
