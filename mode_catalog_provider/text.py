@@ -32,6 +32,10 @@ _LINKING = re.compile(
     r"(?i):(?=//)|(?<=\bwww)\.|(?<=\bjavascript):|(?<=\bvbscript):|(?<=\bdata):|(?<=\bmailto):"
 )
 
+#: What a cell of a spreadsheet that is a formula begins with, and what some of them pass over before it.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_LEADING = ("\t", "\r", "\n")
+
 #: What makes Markdown draw one of an e-mail address, escaped or not.
 _MAILING = re.compile(r"(?<=[\w.+-])@(?=[\w-])")
 
@@ -66,6 +70,15 @@ def printable(line: str) -> str:
     if not line.isprintable():
         line = "".join(_seen(character) for character in line)
     return line if line.isascii() else _BLANK.sub(lambda found: _escaped(found[0]), line)
+
+
+def cell(text: str) -> str:
+    """Return a stranger's text for a cell of a CSV file: printable, and no formula to a spreadsheet.
+
+    It keeps its length and its links; what a spreadsheet would compute gets an apostrophe before it.
+    """
+    shown = printable(text)
+    return f"'{shown}" if text.lstrip().startswith(_FORMULA) or text[:1] in _LEADING else shown
 
 
 def markdown(value: object, limit: int = NAME_LENGTH) -> str:

@@ -16,11 +16,9 @@ from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.scratch import database_at
 from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.text import cell
 
 _CHUNK = 1 << 20
-
-#: A cell that begins with one of these is a formula to a spreadsheet, and names are strangers' texts.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Put = Callable[[Row], None]
 
@@ -87,8 +85,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return str(value)
-    text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    return cell("; ".join(value) if isinstance(value, list) else str(value))
 
 
 @contextmanager

@@ -147,7 +147,7 @@ class CatalogApi:
         :param type: only sources of this type, such as ``WAREHOUSE``; ``None`` = all.
         :param with_deleted: include deleted ones; default ``True``.
         :param budget: seconds for all attempts of one request, default ``None``: those of the client.
-        :raises MalformedResponseError: the listing does not end.
+        :raises MalformedResponseError: the listing does not end, or counts sources and gives none.
         """
         scope = f"withDeleted: {'true' if with_deleted else 'false'}"
         if type is not None:
@@ -170,6 +170,10 @@ class CatalogApi:
                     yield source
             # a full page is followed by another, even when the count says that this is all
             if not rows or (total is not None and len(seen) >= total and len(rows) < walk.size):
+                if total and not seen:
+                    raise MalformedResponseError(
+                        f"Catalog's getSources announced {total} sources and gave none."
+                    )
                 return
         raise MalformedResponseError(
             f"Catalog's getSources did not come to an end within {_MOST_PAGES} pages; {len(seen)} different "

@@ -13,6 +13,7 @@ from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Row
 from mode_catalog_provider.extract.rows import Wire, collection_row, token_of
 from mode_catalog_provider.mode.collection_filter import CollectionFilter
 from mode_catalog_provider.mode.pages import PageWalk
+from mode_catalog_provider.text import visible
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,9 @@ class CollectionReading:
         if self._spaces.done:
             self._filter.check()
             for pattern in self._filter.idle_exclusions:
-                log.warning("exclude_collections: no collection's name or token matches %r.", pattern)
+                log.warning(
+                    "exclude_collections: no collection's name or token matches '%s'.", visible(pattern)
+                )
             self.complete = True
         else:
             self.ask()

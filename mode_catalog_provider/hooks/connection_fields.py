@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import get_provider_info
+from mode_catalog_provider.text import first_of, visible
 from mode_catalog_provider.truth import WORDS, truth
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+
+log = logging.getLogger(__name__)
+
+#: The names of the extra fields, by type of connection. ``proxies`` is an object, which no form can show.
+KNOWN: Mapping[str, frozenset[str]] = {
+    declared["connection-type"]: frozenset({*declared["conn-fields"], "proxies"})
+    for declared in get_provider_info()["connection-types"]
+}
+
+#: How much alike two names are when one is the other misspelt; ``next_token`` and ``read_token`` are at 0.8.
+_MISSPELT = 0.85
+#: Longer names are nobody's typing error.
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,9 @@ class ExtraFields:
         Not ``connection.extra_dejson``: that turns a broken extra into an empty one, and everything that
         was configured would silently be the default.
 
-        :raises ConfigurationError: when the extra is not a JSON object.
+        A name that is none of a field's is told in the log.
+
+        :raises ConfigurationError: when the extra is not a JSON object, or a field is misspelt.
         """
         try:
             # Airflow itself writes an extra that was never given as null.
@@ -47,6 +67,7 @@ class ExtraFields:
             fields = None
         if not isinstance(fields, dict):
             raise ConfigurationError(f"The extra of connection '{connection.conn_id}' is not a JSON object.")
+        _judge_names(connection.conn_id, fields, KNOWN.get(connection.conn_type or "", frozenset()))
         return cls(conn_id=connection.conn_id, fields=fields)
 
     def text(self, name: str) -> str | None:
@@ -117,6 +138,38 @@ class ExtraFields:
         return ConfigurationError(
             f"The field '{name}' in the extra of connection '{self.conn_id}' must be {wanted}."
         )
+
+
+def _judge_names(conn_id: str, fields: Mapping[str, Any], known: frozenset[str]) -> None:
+    """Refuse misspelt fields, and tell others that nobody reads; an empty one means nothing anyway.
+
+    :raises ConfigurationError: a field's name is nearly that of another.
+    """
+    # Names with two underscores are Airflow's own. Of a type that is not ours nothing is known.
+    unknown = [
+        name
+        for name, value in fields.items()
+        if known and name not in known and not name.startswith("__") and value not in (None, "")
+    ]
+    for name in unknown:
+        near = get_close_matches(name.lower()[: _LONGEST_NAME + 1], known, n=1, cutoff=_MISSPELT)
+        if near:
+            raise ConfigurationError(
+                f"The extra of connection '{conn_id}' has a field '{visible(name)}' that means nothing here. "
+                f"Did you mean '{near[0]}'?"
+            )
+    if unknown:
+        _tell_once(conn_id, first_of([f"'{name}'" for name in unknown]), ", ".join(sorted(known)))
+
+
+@lru_cache(maxsize=1000)
+def _tell_once(conn_id: str, unknown: str, known: str) -> None:
+    log.warning(
+        "The extra of connection '%s' has fields that mean nothing here: %s. Known are %s.",
+        conn_id,
+        unknown,
+        known,
+    )
 
 
 def wire_settings(extra: ExtraFields) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mode_catalog_provider.rights.store import Grant, RightsStore
 from mode_catalog_provider.snapshot.kept import KeptRecords
 from mode_catalog_provider.snapshot.output import make_directory
 from mode_catalog_provider.storage import StoragePath, open_to_read, read_record
+from mode_catalog_provider.text import cell
 
 #: Sub-folder of a workspace's folder in the staging area; no upload looks into it.
 FOLDER = "permissions"
@@ -83,9 +84,5 @@ def csv_lines(grants: Iterable[Grant]) -> Iterator[bytes]:
     yield (",".join(columns) + "\r\n").encode()
     for grant in grants:
         line = io.StringIO()
-        csv.writer(line).writerow([_harmless(str(getattr(grant, column))) for column in columns])
+        csv.writer(line).writerow([cell(str(getattr(grant, column))) for column in columns])
         yield line.getvalue().encode("utf-8", "replace")
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

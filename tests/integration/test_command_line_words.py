@@ -145,6 +145,15 @@ def test_help_fits_into_a_terminal(command: str, capsys: pytest.CaptureFixture[s
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("module", ["mode_catalog_provider", "mode_catalog_provider.cli"])
+def test_the_package_is_the_command_too(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "extract", "--nope"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: mode-catalog extract ")
+
+
 @pytest.mark.parametrize("typed", [[], ["extract", "--nope"], ["nope"], ["upload", "-t", "x"]])
 def test_a_wrong_call_is_json_too(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

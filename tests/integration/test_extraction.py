@@ -258,6 +258,14 @@ def test_a_member_without_any_token_is_left_out_by_name(clean: Sandbox) -> None:
     assert len(got.rows["member"]) == 4
 
 
+def test_an_exclusion_that_matches_nothing_is_told_and_can_forge_no_line(
+    clean: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    extract(clean, exclude_collections=["typo\n\x1b[31m https://evil.example"])
+    (told,) = [record.message for record in caplog.records if "exclude_collections" in record.message]
+    assert told.endswith("matches 'typo\\n\\x1b[31m https[:]//evil.example'.")
+
+
 # -- datasets ----------------------------------------------------------------------------------------------
 
 

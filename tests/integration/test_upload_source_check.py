@@ -31,6 +31,7 @@ WAYS = {
     "error": {"body": b'{"errors": [{"message": "boom"}], "data": null}'},
     "other shape": {"body": b'{"data": {"getSources": [1, 2]}}'},
     "rows of another shape": {"body": b'{"data": {"getSources": {"totalCount": 1, "data": [{"uuid": 1}]}}}'},
+    "a count and no rows": {"body": b'{"data": {"getSources": {"totalCount": 6, "data": []}}}'},
     "web page": {"html": True},
     "not JSON": {"body": b"\xff\xfe"},
     "reset": {"reset": True},

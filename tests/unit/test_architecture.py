@@ -194,7 +194,7 @@ def _allowed(room: str) -> set[str]:
         return GROUND | ARROWS[room] | {room}
     if room == "report":
         return GROUND | core
-    if room == "cli":
+    if room in ("cli", "__main__"):
         return GROUND | core | {"cli", "staging"}
     return GROUND | core | {"staging"} | AIRFLOW_ARROWS[room] | {room}
 

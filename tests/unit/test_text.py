@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mode_catalog_provider.text import first_of, markdown, visible
+from mode_catalog_provider.text import cell, first_of, markdown, visible
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,26 @@ def test_markdown_and_html_see_nothing_but_text() -> None:
 def test_markdown_makes_no_link_of_an_email_address() -> None:
     # Escaped alone, it would be one: links are looked for in what remains of escapes.
     assert markdown("pay@evil.example at @home") == "pay\\[\\@\\]evil.example at \\@home"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Revenue", "Revenue"),
+        ("", ""),
+        ("=1", "'=1"),
+        ("  +1", "'  +1"),
+        ("\n=1", "'\\n=1"),
+        ("\tx", "'\\tx"),
+        ("-2", "'-2"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a-2", "a-2"),
+        ("a\x1b[31m\x00\u202e", "a\\x1b[31m\\x00\\u202e"),
+        ("x" * 500, "x" * 500),
+    ],
+)
+def test_a_cell_of_a_table_is_printable_and_no_formula(text, shown):
+    assert cell(text) == shown
 
 
 def test_the_first_few_of_many_are_named_and_the_rest_is_counted() -> None:

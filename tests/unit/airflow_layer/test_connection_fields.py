@@ -7,7 +7,7 @@ from airflow.sdk import Connection
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
-from mode_catalog_provider.hooks.connection_fields import ExtraFields
+from mode_catalog_provider.hooks.connection_fields import KNOWN, ExtraFields
 from mode_catalog_provider.hooks.mode import ModeHook
 
 
@@ -52,6 +52,60 @@ def test_proxies_must_map_texts_to_texts():
 def test_an_extra_that_is_no_object_is_an_error_not_an_empty_one(extra):
     with pytest.raises(ConfigurationError, match=r"extra of connection 'c' is not a JSON object"):
         ExtraFields.of(Connection(conn_id="c", conn_type="mode", extra=extra))
+
+
+@pytest.mark.parametrize(
+    ("hook", "typed", "meant"),
+    [
+        (ModeHook, "workspce", "workspace"),
+        (ModeHook, "Workspace", "workspace"),
+        (ModeHook, "alow_http", "allow_http"),
+        (ModeHook, "requestsPerSecond", "requests_per_second"),
+        (ModeHook, "time-out", "timeout"),
+        (ModeHook, "proxie", "proxies"),
+        (CatalogHook, "sourceId", "source_id"),
+        (CatalogHook, "verfy", "verify"),
+        (CatalogHook, "api url", "api_url"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_the_one_that_was_meant(hook, typed, meant):
+    extra = json.dumps({"workspace": "acme", typed: "clsc_secret"})
+    with pytest.raises(ConfigurationError) as caught:
+        ExtraFields.of(Connection(conn_id="c", conn_type=hook.conn_type, extra=extra))
+    said = str(caught.value)
+    assert said.startswith("The extra of connection 'c' has a field ")
+    assert f"'{typed}'" in said
+    assert f"Did you mean '{meant}'?" in said
+    assert "clsc_secret" not in said
+
+
+def test_a_field_that_is_like_none_is_told_once_with_those_there_are(caplog):
+    connection = Connection(conn_id="noted", conn_type="mode", extra='{"team\\n": "data", "source_id": 7}')
+    for _ in range(3):
+        ExtraFields.of(connection)
+    (said,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith("The extra of connection 'noted' has fields that mean nothing here: ")
+    assert "'source_id'" in said
+    assert "\n" not in said
+    assert "allow_http" in said
+    assert "data" not in said
+
+
+@pytest.mark.parametrize("name", [*sorted(KNOWN["mode"]), "__extra__"])
+def test_a_known_field_or_one_of_airflows_own_is_taken_without_a_word(name, caplog):
+    ExtraFields.of(Connection(conn_id="quiet", conn_type="mode", extra=json.dumps({name: "x"})))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_unknown_field_that_is_empty_means_nothing_and_is_passed_over(nothing, caplog):
+    ExtraFields.of(Connection(conn_id="quiet", conn_type="mode", extra=json.dumps({"workspce": nothing})))
+    assert caplog.records == []
+
+
+def test_the_fields_of_another_type_of_connection_are_not_judged(caplog):
+    ExtraFields.of(Connection(conn_id="quiet", conn_type="http", extra='{"workspce": "acme"}'))
+    assert caplog.records == []
 
 
 def test_neither_repr_nor_message_shows_a_value():

@@ -107,6 +107,12 @@ def test_no_name_becomes_a_formula_in_a_spreadsheet(workspace, indexed, name):
     assert row["title"] == f"'{' '.join(name.split())}"
 
 
+def test_a_name_shows_its_control_characters_in_a_table_for_people(workspace, indexed):
+    workspace.report("one", name="a\x1b[31m\x00b\u202ec\x7f")
+    (path,) = indexed(".csv")
+    assert b"a\\x1b[31m\\x00b\\u202ec\\x7f" in path.read_bytes()
+
+
 def test_another_ending_is_refused_before_anything_is_read(indexed):
     with pytest.raises(ConfigurationError, match=r"\.csv, \.json, \.sqlite or \.db"):
         indexed(".xlsx")

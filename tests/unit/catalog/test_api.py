@@ -125,6 +125,13 @@ def test_a_count_that_promises_too_much_ends_at_the_empty_page(requests_mock):
     assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 1
 
 
+@pytest.mark.parametrize("pages", [[{"data": [], "totalCount": 5}], [{"data": [], "totalCount": 1}]])
+def test_a_count_of_which_no_row_is_given_is_never_no_sources(requests_mock, pages):
+    requests_mock.post("https://api.castordoc.com/public/graphql", answers(*pages))
+    with pytest.raises(MalformedResponseError, match=r"announced \d sources and gave none"):
+        list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())
+
+
 @pytest.mark.parametrize("total", [None, "many"])
 def test_without_a_count_the_walk_ends_at_the_empty_page(requests_mock, total):
     requests_mock.post(
