@@ -260,7 +260,8 @@ def embedded_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of a listing; a missing key, or ``null``, is an empty page.
 
-    One odd row among others, ``null`` or a text, does not spoil a listing: it is a row without a token.
+    One odd row, ``null`` or a text, does not spoil a listing, nor is it "nothing there" where it is the only
+    one: it is a row without a token. Several of which none is an object are no listing.
 
     :param body: the answer.
     :param key: name of the rows under ``_embedded``.
@@ -277,7 +278,7 @@ def embedded_rows(
         raise MalformedResponseError(f"Mode answered {what} with JSON that is not a listing.")
     if rows is None:
         return []
-    if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
+    if not isinstance(rows, list) or (len(rows) > 1 and not any(isinstance(row, dict) for row in rows)):
         raise MalformedResponseError(f"Mode answered {what} with '{key}' that are not rows.")
     return [row if isinstance(row, dict) else {"not_an_object": row} for row in rows]
 

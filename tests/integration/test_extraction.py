@@ -426,6 +426,19 @@ def test_a_row_that_is_no_object_is_listed_and_ends_nothing(
     assert as_written(got.rows) == as_written(whole.rows)
 
 
+def test_a_report_whose_only_query_is_an_odd_row_costs_that_query_alone(clean: Sandbox) -> None:
+    whole = extract(clean)
+    spoilt = whole.rows["query"][0]["report_token"]
+    clean.mode.alter(
+        f"reports/{spoilt}/queries", lambda body: body["_embedded"].update(queries=[None]), times=None
+    )
+    got = extract(clean)
+    assert got.left_out == {("query", None, "no_token")}
+    assert as_written(got.rows)["report"] == as_written(whole.rows)["report"]
+    lost = [row for row in whole.rows["query"] if row["report_token"] == spoilt]
+    assert len(got.rows["query"]) == len(whole.rows["query"]) - len(lost)
+
+
 @pytest.mark.parametrize("route", ["data_sources", "spaces", "spaces/*/reports", "reports/*/queries"])
 def test_an_empty_listing_that_says_which_one_it_is_is_empty(clean: Sandbox, route: str) -> None:
     def without_rows(body: dict[str, Any]) -> None:

@@ -345,6 +345,15 @@ def test_one_odd_row_among_others_is_a_row_without_a_token(odd: Any) -> None:
     assert [row.get("token") for row in rows] == ["a", None]
 
 
+@pytest.mark.parametrize("odd", [None, "a", 5, True, [], ["a"]])
+def test_one_odd_row_alone_is_a_row_without_a_token_too(odd: Any) -> None:
+    walk = PageWalk("x", "rows")
+    rows = walk.take({"_embedded": {"rows": [odd]}})
+    assert rows == [{"not_an_object": odd}]
+    assert walk.take({"_embedded": {"rows": []}}) == []
+    assert walk.done
+
+
 def test_rows_without_a_token_are_told_apart_by_what_they_hold() -> None:
     walk = PageWalk("x", "rows")
     rows = [{"name": "a"}, {"name": "b"}, {"name": "a"}]
@@ -357,9 +366,9 @@ def test_rows_without_a_token_are_told_apart_by_what_they_hold() -> None:
         {"message": "something else"},
         {"_embedded": []},
         {"_embedded": {"spaces": {"token": "a"}}},
-        {"_embedded": {"spaces": ["a"]}},
+        {"_embedded": {"spaces": ["a", "b"]}},
         {"_embedded": {"spaces": [1, None]}},
-        {"_embedded": {"spaces": [None]}},
+        {"_embedded": {"spaces": [None] * 30}},
     ],
 )
 def test_what_is_not_a_listing_is_not_read_as_nothing_there(body: dict[str, Any]) -> None:
