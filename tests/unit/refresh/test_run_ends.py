@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from mode_catalog_provider.errors import ModeAuthenticationError
 from mode_catalog_provider.mode.client import ModeClient, ModeCredentials, ModeEndpoint
-from mode_catalog_provider.refresh.progress import plan, result_of
+from mode_catalog_provider.refresh.progress import VISIBLE_WITHIN, plan, result_of
 from mode_catalog_provider.refresh.refresh import Refresh
 from tests.unit.refresh.workspace import end_all, posts, states
 
@@ -156,6 +157,33 @@ def test_a_run_that_mode_does_not_show_yet_is_asked_for_again(mode, refresh, rep
     work.step()
     assert states(work) == {reports[0]: "succeeded"}
     assert posts(mode) == reports[:1]
+
+
+def test_a_run_that_is_looked_at_first_after_the_usual_interval_may_not_be_shown_yet_either(
+    mode, refresh, reports, monkeypatch
+):
+    slept = []
+    work = refresh(reports=reports[:1], sleep=slept.append)
+    work.step()
+    # By default there are 30 seconds between two looks, and a trigger spreads them by a tenth.
+    looked = time.time() + 35
+    monkeypatch.setattr(time, "time", lambda: looked)
+    mode.fault("*/runs*", method="GET", status=404, times=4)
+    work.step()
+    assert states(work) == {reports[0]: "enqueued"}
+    assert sum(slept) > 0
+
+
+def test_a_run_that_is_never_shown_is_gone_in_the_end(mode, refresh, reports, monkeypatch):
+    slept = []
+    work = refresh(reports=reports[:1], sleep=slept.append)
+    work.step()
+    looked = time.time() + VISIBLE_WITHIN
+    monkeypatch.setattr(time, "time", lambda: looked)
+    mode.fault("*/runs*", method="GET", status=404, times=None)
+    work.step()
+    assert states(work) == {reports[0]: "vanished"}
+    assert sum(slept) == 0
 
 
 def test_a_run_that_was_shown_before_and_is_gone_is_gone_at_once(mode, refresh, reports):
