@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.extract.left_out import LeftOut
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.text import first_of, visible
@@ -41,6 +42,17 @@ def tell_filtered(filtered: Mapping[str, int], log: logging.Logger) -> None:
         noun = {"archived": "archived reports", "datasets": "datasets"}.get(what, f"collections ({what})")
         switch = _SWITCHES.get(what)
         log.info("Left out by choice: %d %s%s", count, noun, f"; to take them in: {switch}" if switch else "")
+
+
+def tell_datasets(count: int, log: logging.Logger) -> None:
+    """Log how many of the reports are datasets, which other tools do not write, and what leaves them out."""
+    if count:
+        log.info(
+            "%d of the reports are datasets (%s); to leave them out: include_datasets=False (command line: "
+            "--no-include-datasets)",
+            count,
+            DATASET,
+        )
 
 
 def warn_of_left_out(left_out: Iterable[LeftOut], log: logging.Logger) -> None:

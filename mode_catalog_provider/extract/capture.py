@@ -10,8 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mode_catalog_provider.contract import DATA_ASSETS
-from mode_catalog_provider.extract.account import tell_filtered, warn_of_emptiness, warn_of_left_out
+from mode_catalog_provider.contract import DATA_ASSETS, DATASET
+from mode_catalog_provider.extract.account import (
+    tell_datasets,
+    tell_filtered,
+    warn_of_emptiness,
+    warn_of_left_out,
+)
 from mode_catalog_provider.extract.carried_over import CarriedOver
 from mode_catalog_provider.extract.news import ExtractionNews
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
@@ -155,16 +160,19 @@ def _transfer(
     news: ExtractionNews,
 ) -> None:
     counts: Counter[str] = Counter()
+    datasets = 0
     # Closed here: a row that cannot be written stops the requests under way.
     with closing(extraction.rows(carried, facts=writer.add_facts)) as rows:
         for asset, row in rows:
             if asset not in counts:
                 log.info("Starting extraction for %s...", asset.upper())
             counts[asset] += 1
+            datasets += asset == "report" and row["type"] == DATASET
             writer.add(asset, row)
             news.tell(counts)
     for asset in DATA_ASSETS:
         log.info("%d rows extracted for %s", counts[asset], asset.upper())
+    tell_datasets(datasets, log)
     if extraction.options.incremental:
         log.info(
             "Not read again: %(queries)d queries of %(reports)d reports, %(members)d members",

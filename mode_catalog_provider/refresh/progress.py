@@ -16,8 +16,8 @@ REFUSED = "refused"
 VANISHED = "vanished"
 SKIPPED = "skipped"
 
-#: Seconds after which a run that Mode has accepted must be readable, or it is gone: some more than lie between
-#: two looks (30 by default), for else the first look would be the last.
+#: Seconds after which a run that Mode has accepted must be readable, or it is gone: more than lie between two
+#: looks (30 by default), for else the first look would be the last.
 VISIBLE_WITHIN = 90.0
 
 _MEMORY_VERSION = 1

@@ -392,6 +392,20 @@ def test_where_the_credentials_come_from_is_told_by_the_command_lines_own_names(
     assert "connection" not in said
 
 
+def test_datasets_among_the_reports_are_told_with_the_flag_that_leaves_them_out(
+    mode_catalog: CommandLine, tmp_path: Path
+) -> None:
+    world = mode_catalog.sandbox.mode.world
+    collection = next(one for one in world.collections if not one.personal and not one.refused)
+    dataset = world.add_report(collection, "Orders", type="DatasetReport")
+    told = mode_catalog("extract", "-o", tmp_path / "with").stderr
+    without = mode_catalog("extract", "-o", tmp_path / "without", "--no-include-datasets").stderr
+    world.remove_report(dataset)
+    assert "1 of the reports are datasets (DatasetReport); to leave them out: " in told
+    assert "--no-include-datasets" in told
+    assert "DatasetReport" not in without
+
+
 def test_datasets_are_left_out_when_that_is_asked(mode_catalog: CommandLine, tmp_path: Path) -> None:
     mode_catalog.json("extract", "-o", tmp_path, "--no-include-datasets")
     [file] = tmp_path.glob("*-report.json")
