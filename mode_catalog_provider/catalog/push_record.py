@@ -8,13 +8,19 @@ a 409 is known to be the echo of this package's own upload.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotError
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ModeCatalogError,
+    SnapshotAlteredError,
+    SnapshotError,
+)
 from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.layout import (
     StoragePath,
@@ -238,7 +244,7 @@ def _question(asked: Mapping[str, Any] | None) -> OpenQuestion | None:
 def write(path: StoragePath, record: PushRecord) -> None:
     """Write the record so that a reader finds the old one or the new one, never half of either.
 
-    :raises ModeCatalogError: the place cannot be written to.
+    :raises ConfigurationError: the place may not be written to; another error of ours: it cannot be now.
     """
     text = json.dumps(record.to_json(), indent=2) + "\n"
     try:
@@ -246,10 +252,16 @@ def write(path: StoragePath, record: PushRecord) -> None:
             file.write(text.encode("ascii"))
         file.publish()
     except OSError as error:
-        raise ModeCatalogError(
+        kind = ConfigurationError if _is_forbidden(error) else ModeCatalogError
+        raise kind(
             f"The push record {path} cannot be written ({error}). Nothing is sent without it, for it tells a "
             f"later try what Catalog holds: make the folder writable for the task that uploads."
         ) from error
+
+
+def _is_forbidden(error: OSError) -> bool:
+    wrong = isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError)
+    return wrong or error.errno == errno.EROFS
 
 
 def close_question(path: StoragePath, why: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mode_catalog_provider.errors import ConfigurationError, NewlyForbiddenError, SnapshotError
+from mode_catalog_provider.errors import ConfigurationError, NewlyForbiddenError
 from mode_catalog_provider.mode.hosts import PAGES
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.snapshot.reader import Snapshot, newest_snapshot
+from mode_catalog_provider.snapshot.reader import newest_snapshot
 from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden, out_of_sight
 
 if TYPE_CHECKING:
@@ -40,14 +41,14 @@ def look_at_refusals(
     :return: how many objects are new among what is refused or out of sight.
     :raises NewlyForbiddenError: there are such, and ``react`` is ``fail``.
     """
-    previous = newest_snapshot(layout) if react != "ignore" else None
-    if previous is None:
+    if react == "ignore":
         return 0
-    left_out = [entry.to_json() for entry in extraction.left_out]
-    new = [
-        *newly_forbidden(left_out, previous.manifest),
-        *_out_of_sight(extraction, previous, log),
-    ]
+    new: list[Mapping[str, Any]] = []
+    with _told_if_it_cannot_be(log):
+        if (previous := newest_snapshot(layout)) is not None:
+            new += newly_forbidden([entry.to_json() for entry in extraction.left_out], previous.manifest)
+            options = extraction.options.to_json()
+            new += list(out_of_sight(extraction.shown, options=options, previous=previous))
     if not new:
         return 0
     said = f"Mode refuses what it showed at the last snapshot, or does not show it: {describe_forbidden(new)}"
@@ -62,11 +63,11 @@ def look_at_refusals(
     return len(new)
 
 
-def _out_of_sight(extraction: Extraction, previous: Snapshot, log: logging.Logger) -> list[Mapping[str, Any]]:
+@contextmanager
+def _told_if_it_cannot_be(log: logging.Logger) -> Iterator[None]:
     try:
-        options = extraction.options.to_json()
-        return list(out_of_sight(extraction.shown, options=options, previous=previous))
-    except SnapshotError as error:
-        # The extraction is good whatever became of the earlier files.
+        yield
+    except Exception as error:
+        # The extraction is good whatever became of the earlier files. Any exception: they may be damaged, or
+        # somebody else's, and each object store has errors of its own.
         log.warning("Whether the key sees less than at the last snapshot cannot be told: %s", error)
-        return []

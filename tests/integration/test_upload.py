@@ -12,7 +12,6 @@ from mode_catalog_provider.catalog.push_record import PushRecord, read, record_p
 from mode_catalog_provider.errors import (
     ConfigurationError,
     LockLostError,
-    ModeCatalogError,
     SnapshotAlteredError,
     SnapshotError,
     SnapshotIncompleteError,
@@ -133,7 +132,7 @@ def test_without_a_place_for_the_record_nothing_is_sent(catalog, tmp_path):
     snapshot = make_snapshot(tmp_path)
     in_the_way = snapshot.directory / f"{AT}.{catalog.source_id}.pushed.partial"
     in_the_way.mkdir()
-    with pytest.raises(ModeCatalogError, match=r"cannot be written .* make the folder writable"):
+    with pytest.raises(ConfigurationError, match=r"cannot be written .* make the folder writable"):
         push(catalog, snapshot)
     assert catalog.requests == []
     in_the_way.rmdir()

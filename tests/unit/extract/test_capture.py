@@ -27,6 +27,7 @@ from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
 from mode_catalog_provider.mode.credentials import ModeCredentials
 from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name, readings_name
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
+from mode_catalog_provider.storage import read_record
 from mode_catalog_provider.text import visible
 from tests.sandbox import Sandbox, WorkspaceShape
 
@@ -256,3 +257,18 @@ def test_earlier_files_that_were_altered_do_not_end_the_comparison_of_sight(
     (first.directory / entry.name).write_text("[{")
     assert _capture(sandbox, layout).newly_hidden == 0
     assert "cannot be told" in caplog.text
+
+
+def test_an_earlier_manifest_that_this_user_may_not_read_does_not_end_an_extraction(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = _capture(sandbox, Layout.flat(tmp_path)).manifest_path
+
+    def refuse(path: Path) -> bytes:
+        if path == old:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_record(path)
+
+    monkeypatch.setattr("mode_catalog_provider.snapshot.reader.read_record", refuse)
+    verify(open_snapshot(_capture(sandbox, Layout.flat(tmp_path), on_forbidden="fail").manifest_path))
+    assert f"cannot be told: [Errno 13] Permission denied: '{old}'" in caplog.text
