@@ -103,8 +103,10 @@ def _any_of(known: list[CatalogSource], since: datetime, type: str) -> Ingestion
         )
     latest = max(living, key=lambda source: source.last_refreshed_at or _NEVER)
     ready = _is_fresh(latest, since)
-    verb = "Ingested since" if ready else f"None of {len(living)} {type} sources ingested since"
-    led = ": " if ready else ". The newest: "
+    if ready or len(living) == 1:
+        verb, led = "Ingested since" if ready else "Not ingested since", ": "
+    else:
+        verb, led = f"None of {len(living)} {type} sources was ingested since", ". The newest: "
     return IngestionState(
         ready=ready, message=f"{verb} {spoken(since)}{led}{_state(latest)}.", sources=tuple(living)
     )
@@ -164,8 +166,9 @@ def _is_fresh(source: CatalogSource, since: datetime) -> bool:
 
 
 def _state(source: CatalogSource) -> str:
-    when = spoken(source.last_refreshed_at) if source.last_refreshed_at else "never"
-    return f"{source} was last ingested {when}"
+    if source.last_refreshed_at is None:
+        return f"{source} was never ingested"
+    return f"{source} was last ingested {spoken(source.last_refreshed_at)}"
 
 
 def moment_or_ingestion(

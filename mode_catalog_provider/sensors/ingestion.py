@@ -32,6 +32,8 @@ class SourceIngestedSensor(BaseSensorOperator):
     """Waits for sources of one type; see the two sensors for users."""
 
     source_type: ClassVar[str]
+    #: What to do when the wait is over, as sentences.
+    when_late: ClassVar[str] = "Look at the source in Catalog."
     max_age = timedelta(hours=24)
 
     template_fields: Sequence[str] = (
@@ -106,7 +108,9 @@ class SourceIngestedSensor(BaseSensorOperator):
                 self.log.info("%s", message)
                 return {"message": message, "sources": sources}
             case {"status": "timeout", "message": message}:
-                raise AirflowSensorTimeout(f"The wait of {in_words(self.timeout)} is over. {message}")
+                raise AirflowSensorTimeout(
+                    f"The wait of {in_words(self.timeout)} is over. {message} {self.when_late}"
+                )
             case {"status": "failed", "message": message, "permanent": True}:
                 raise AirflowFailException(message)
             case {"status": "failed", "message": message}:

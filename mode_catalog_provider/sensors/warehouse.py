@@ -35,6 +35,11 @@ class WarehouseIngestedSensor(SourceIngestedSensor):
     """
 
     source_type = WAREHOUSE
+    when_late = (
+        "Look at the source in Catalog, or name the one that is meant (source_id or source_name; "
+        "warehouse_sources of the ready DAGs). To go on without it: skip_when, in the form 'Do not wait for "
+        "the warehouse'."
+    )
 
     def __init__(self, *, max_age: timedelta = timedelta(hours=24), **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -110,8 +110,10 @@ def test_the_events_of_the_trigger_become_results_and_errors(warehouse, context)
     sensor = warehouse()
     done = sensor.execute_complete(context, {"status": "ingested", "message": "m", "sources": []})
     assert done == {"message": "m", "sources": []}
-    with pytest.raises(AirflowSensorTimeout, match=r"The wait of 1 day is over\. late"):
-        sensor.execute_complete(context, {"status": "timeout", "message": "late"})
+    with pytest.raises(AirflowSensorTimeout, match=r"The wait of 1 day is over\. late\. ") as late:
+        sensor.execute_complete(context, {"status": "timeout", "message": "late."})
+    assert "warehouse_sources" in str(late.value)
+    assert "'Do not wait for the warehouse'" in str(late.value)
     with pytest.raises(AirflowFailException, match="gone"):
         sensor.execute_complete(context, {"status": "failed", "message": "gone", "permanent": True})
     with pytest.raises(ServiceUnavailableError, match="away"):

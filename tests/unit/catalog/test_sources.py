@@ -199,7 +199,7 @@ def test_a_source_named_twice_counts_once():
 def test_never_ingested_is_not_ready():
     state = ingested_since([replace(SNOWFLAKE, last_refreshed_at=None)], since=NOON, source_id=SNOWFLAKE_ID)
     assert not state.ready
-    assert "last ingested never" in state.message
+    assert state.message.endswith(f"'Snowflake' ({SNOWFLAKE_ID}) was never ingested.")
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])
@@ -207,7 +207,15 @@ def test_with_none_named_any_one_warehouse_is_enough(nothing):
     assert ingested_since(ALL, since=NOON, source_id=nothing).ready
     later = ingested_since(ALL, since=NOON + timedelta(hours=1), source_id=nothing)
     assert not later.ready
+    assert later.message.startswith(
+        "None of 2 WAREHOUSE sources was ingested since 2026-11-20 13:00:00 UTC. "
+    )
     assert "The newest: 'Snowflake'" in later.message
+
+
+def test_of_a_single_source_it_is_told_as_of_one():
+    state = ingested_since([BIGQUERY], since=NOON)
+    assert state.message.startswith("Not ingested since 2026-11-20 12:00:00 UTC: 'BigQuery' (")
 
 
 def test_with_none_named_other_types_and_deleted_sources_do_not_count():
