@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from mode_catalog_provider.operators.snapshot_diff import SHOWN, ModeSnapshotDiffOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
@@ -38,17 +39,17 @@ def two_days(home):
     return before, after
 
 
-def test_it_is_told_kept_and_put_into_xcom(tmp_path, capsys):
+def test_it_is_told_kept_and_put_into_xcom(tmp_path):
     _, after = two_days(tmp_path)
-    result, pushed = compare(manifest={"manifest": str(after.manifest_path)})
+    with capture_logs() as told:
+        result, pushed = compare(manifest={"manifest": str(after.manifest_path)})
     assert result["counts"] == {"report": {"renamed": 1}, "query": {"sql_changed": 1}}
     assert (result["compared_with"], result["timestamp"]) == (AT, AT + DAY)
     assert json.loads(json.dumps(result)) == result
     kept = Path(result["changes"])
     assert kept.parent == tmp_path / "acme"
     assert json.loads(kept.read_bytes())["changes"][1]["before"] == SQL
-    told = [line.partition("[info     ] ")[2] for line in capsys.readouterr().out.splitlines()]
-    lines = [line.partition(" [airflow.task")[0].rstrip() for line in told if line]
+    lines = [line["event"] for line in told]
     assert "report 'New' (r1) renamed: Old -> New" in lines
     assert any("filter" in line and "sent" in line for line in lines)
     assert max(map(len, lines)) <= WIDTH
