@@ -136,6 +136,9 @@ def test_the_values_for_the_chart_are_yaml_and_set_what_exists() -> None:
     assert ours
     assert ours <= set(OPTIONS)
     assert yaml.safe_load(values["extraEnvFrom"])
+    # Tasks keep the snapshot in the bucket, the triggerer waits for the lock there, the page reads it.
+    roles = [values[pods]["serviceAccount"]["annotations"] for pods in ("workers", "triggerer", "apiServer")]
+    assert roles[0] == roles[1] == roles[2] != {}
 
 
 # -- names ------------------------------------------------------------
