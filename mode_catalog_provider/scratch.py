@@ -11,8 +11,8 @@ from typing import Any
 
 from mode_catalog_provider.errors import SnapshotError
 
-#: Pages kept in memory, in KiB. Four times as much makes it no faster: the system caches the file as well.
-_CACHE = 8 * 1024
+#: Pages kept in memory, in KiB. Eight times as much makes it no faster: the system caches the file as well.
+_CACHE = 4 * 1024
 
 
 #: What SQLite says of a disk that is full, broken, or not there.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from mode_catalog_provider.scratch import packed, private_database, token_bytes, unpacked
 
 #: Pages of the database kept in memory, in KiB.
-_CACHE = 6 * 1024
+_CACHE = 3 * 1024
 
 #: Waiting reports taken out at once.
 _AT_ONCE = 200

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 
 #: Pages of the database kept in memory, in KiB; a reading takes about 50 bytes.
-_CACHE = 4 * 1024
+_CACHE = 2 * 1024
 
 #: Queries that are looked up at once.
 _AT_ONCE = 100
