@@ -103,7 +103,7 @@ def location(option: str, value: Any) -> str:
 
 def number(least: float, most: float, *, above: bool = False) -> Reader:
     """Return a reader of a number from ``least`` (with ``above``: from more than that) to ``most``."""
-    bounds = f"a number {f'above {least:g}' if above else f'from {least:g}'} to {most:g}"
+    bounds = f"a number {f'above {least:.15g}' if above else f'from {least:.15g}'} to {most:.15g}"
 
     def read(option: str, value: Any) -> float:
         found = _number(option, value)
@@ -137,8 +137,8 @@ def duration(
     :param most: the longest, default ten years.
     """
     one = timedelta(**{unit: 1})
-    bound = f"more than {above / one:g}" if above is not None else f"{least / one:g} or more"
-    wanted = f"a number of {unit}, {bound} and at most {most / one:g}"
+    bound = f"more than {above / one:.15g}" if above is not None else f"{least / one:.15g} or more"
+    wanted = f"a number of {unit}, {bound} and at most {most / one:.15g}"
 
     def read(option: str, value: Any) -> timedelta:
         units = value / one if isinstance(value, timedelta) else _number(option, value)

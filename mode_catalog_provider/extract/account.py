@@ -48,10 +48,10 @@ def tell_datasets(count: int, log: logging.Logger) -> None:
     """Log how many of the reports are datasets, which other tools do not write, and what leaves them out."""
     if count:
         log.info(
-            "%d of the reports are datasets (%s); to leave them out: include_datasets=False (command line: "
+            "Datasets among the reports (%s): %d; to leave them out: include_datasets=False (command line: "
             "--no-include-datasets)",
-            count,
             DATASET,
+            count,
         )
 
 

@@ -401,7 +401,7 @@ def test_datasets_among_the_reports_are_told_with_the_flag_that_leaves_them_out(
     told = mode_catalog("extract", "-o", tmp_path / "with").stderr
     without = mode_catalog("extract", "-o", tmp_path / "without", "--no-include-datasets").stderr
     world.remove_report(dataset)
-    assert "1 of the reports are datasets (DatasetReport); to leave them out: " in told
+    assert "Datasets among the reports (DatasetReport): 1; to leave them out: " in told
     assert "--no-include-datasets" in told
     assert "DatasetReport" not in without
 

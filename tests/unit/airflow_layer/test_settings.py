@@ -177,6 +177,12 @@ def test_a_closed_set_is_told_with_its_words(configure):
         read_settings()
 
 
+def test_a_bound_is_told_in_plain_digits(configure):
+    configure("lock_ttl_minutes", "0")
+    with pytest.raises(ConfigurationError, match=r"more than 10 and at most 5270400\."):
+        read_settings()
+
+
 @pytest.mark.parametrize("text", ["Ingestion", '"ingestion"', "'INGESTION'"])
 def test_the_schedule_by_ingestion_is_known_however_it_is_written(configure, text):
     configure("schedule", text)
