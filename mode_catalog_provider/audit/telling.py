@@ -30,31 +30,37 @@ def head_line(report: AuditReport) -> str:
     return f"Workspace '{visible(report.workspace)}', snapshot {report.timestamp}, compared with {since}"
 
 
-def as_table(report: AuditReport) -> list[str]:
-    """Return the numbers of each check and in all, then the checks that were not made."""
+def as_table(report: AuditReport, *, width: int = WIDTH) -> list[str]:
+    """Return the numbers of each check and in all, then the checks that were not made.
+
+    :param width: most characters of a line, default those that a log page shows.
+    """
     found, new = report.counts, report.new_counts
     lines = [f"{'check':<18}{'found':>7}{'new':>7}"]
-    lines += [f"{check:<18}{found[check]:>7}{new[check]:>7}  {CHECKS[check]}" for check in found]
+    for check in found:
+        lines += _wrapped(f"{check:<18}{found[check]:>7}{new[check]:>7}  ", CHECKS[check], width)
     lines.append(f"{'total':<18}{sum(found.values()):>7}{sum(new.values()):>7}")
     for check, why in report.not_checked.items():
-        lines += _wrapped(f"{check:<18}not checked: ", why)
+        lines += _wrapped(f"{check:<18}not checked: ", why, width)
     return lines
 
 
-def as_lines(finding: Finding, *, mark: str = "") -> Iterator[str]:
+def as_lines(finding: Finding, *, mark: str = "", width: int = WIDTH) -> Iterator[str]:
     """Yield a finding as short lines: the check and the name, then what is off, what to do, and where.
 
     :param mark: said behind the check, such as ``new``.
+    :param width: most characters of a line, but for the link's; default those that a log page shows.
     """
-    yield f"{finding.check}{f' ({mark})' if mark else ''}: {visible(finding.name, 70)}"
-    yield from _wrapped("  what  ", finding.what)
+    check = f"{finding.check}{f' ({mark})' if mark else ''}: "
+    yield f"{check}{visible(finding.name, min(70, width - len(check)))}"
+    yield from _wrapped("  what  ", finding.what, width)
     shown = finding.difference.splitlines()
     for at, line in enumerate(shown[:_DIFFERENCE]):
-        yield _cut(f"{'        ' if at else '  diff  '}{line}")
+        yield _cut(f"{'        ' if at else '  diff  '}{line}", width)
     if len(shown) > _DIFFERENCE:
         yield f"        and {len(shown) - _DIFFERENCE} more lines"
     if finding.advice:
-        yield from _wrapped("  do    ", finding.advice)
+        yield from _wrapped("  do    ", finding.advice, width)
     if finding.url:
         yield f"  link  {finding.url}"
 
@@ -91,11 +97,11 @@ def new_first(findings: Iterable[Finding], most: int) -> list[Finding]:
     return [finding for *_, finding in sorted(ranked, key=lambda one: one[:3])[:most]]
 
 
-def _wrapped(first: str, text: str) -> list[str]:
+def _wrapped(first: str, text: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=True
+        text, width, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=True
     )
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -9,7 +9,7 @@ from mode_catalog_provider.audit.finding import CHECKS, AuditReport
 from mode_catalog_provider.audit.options import AuditOptions, read_patterns
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.search import search
-from mode_catalog_provider.audit.telling import as_lines, as_table, head_line
+from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_table, head_line
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
 from mode_catalog_provider.cli.places import existing
@@ -18,6 +18,9 @@ from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.text import first_of, visible
 
 LEFT_BEHIND = "Nothing was changed."
+
+#: Characters of the narrowest terminal that findings are fitted to.
+_NARROWEST = 60
 
 
 def add_looking_arguments(command: argparse.ArgumentParser) -> None:
@@ -104,7 +107,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         "findings": [finding.to_json() for finding in report.findings],
         "families": [family.to_json() for family in report.families],
     }
-    output.result(result, [*_lines(report), *([f"Wrote {kept}"] if kept else [])])
+    output.result(
+        result,
+        [
+            *_lines(report, min(WIDTH, max(_NARROWEST, output.width or WIDTH))),
+            *([f"Wrote {kept}"] if kept else []),
+        ],
+    )
     new = report.new_counts
     return REFUSED if any(new.get(check) for check in arguments.fail_on or ()) else DONE
 
@@ -121,11 +130,11 @@ def options_of(arguments: argparse.Namespace) -> AuditOptions:
     )
 
 
-def _lines(report: AuditReport) -> list[str]:
-    lines = [head_line(report), *as_table(report)]
+def _lines(report: AuditReport, width: int) -> list[str]:
+    lines = [head_line(report), *as_table(report, width=width)]
     for finding in report.findings:
         mark = "new" if finding.is_new and report.compared_with is not None else ""
-        lines += ["", *as_lines(finding, mark=mark)]
+        lines += ["", *as_lines(finding, mark=mark, width=width)]
     return lines if report.findings else [*lines, "", "Nothing was found."]
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,11 @@ class Output:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+    @property
+    def width(self) -> int | None:
+        """Characters of a line of the terminal that shows the result, ``None`` where none does."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, int], None] | None]:

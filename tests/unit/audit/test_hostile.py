@@ -88,6 +88,17 @@ def test_lines_for_a_log_are_short_but_for_the_link(workspace):
     assert first in report.counts
 
 
+@pytest.mark.parametrize("width", [60, 80, WIDTH])
+def test_table_and_findings_fit_the_width_that_there_is(workspace, width):
+    workspace.report("a", REVENUE, name="x" * 200, creator="bob")
+    workspace.report("b", REVENUE.replace("paid", "open " * 30), name="y " * 100)
+    report = audit_snapshot(workspace.snapshot())
+    lines = as_table(report, width=width)
+    for finding in report.findings:
+        lines += as_lines(finding, width=width)
+    assert max(len(line) for line in lines if "link  " not in line) <= width
+
+
 def test_what_is_off_what_differs_what_to_do_and_where_stand_on_lines_of_their_own(workspace):
     workspace.report("original", ("Q", REVENUE), created_at="2026-01-01T00:00:00Z")
     workspace.report(
