@@ -308,6 +308,13 @@ def test_a_secret_as_an_argument_works_and_warns(mode_catalog: CommandLine, tmp_
     assert secret not in done.stderr
 
 
+def test_a_token_that_two_clients_use_is_warned_of_once(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    mode_catalog("extract", "-o", tmp_path)
+    done = mode_catalog("upload", "-d", tmp_path, "-k", mode_catalog.environment.pop("CASTOR_UPLOADER_TOKEN"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("process list") == 1
+
+
 def test_a_secret_is_read_from_a_file(mode_catalog: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(mode_catalog.environment.pop(MODE_SECRET) + "\n")
     done = mode_catalog("extract", "-o", tmp_path / "out", "--secret-file", tmp_path / "secret")

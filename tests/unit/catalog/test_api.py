@@ -21,6 +21,7 @@ from mode_catalog_provider.errors import (
     RateLimitedError,
     RequestRefusedError,
     ServiceUnavailableError,
+    UnreachableError,
     WrongHostError,
 )
 from tests.sandbox import Source
@@ -244,6 +245,20 @@ def test_an_internal_error_of_catalog_passes_and_is_tried_again(catalog, new_api
     catalog.fault(GRAPHQL, body=json.dumps({"errors": [error], "data": None}).encode(), times=None)
     with pytest.raises(ServiceUnavailableError, match=r"failed at getSources \(200\): database gone"):
         list(new_api(retry_budget=10).sources())
+
+
+def test_each_retry_of_a_question_is_announced_once(catalog, new_api, caplog):
+    catalog.fault(GRAPHQL, status=503)
+    list(new_api().sources())
+    (said,) = [record for record in caplog.records if record.levelname in ("INFO", "WARNING")]
+    assert "failed (503). Trying again in" in said.message
+
+
+def test_a_host_whose_name_nobody_knows_is_given_up_after_few_attempts(new_api):
+    api = new_api(api_url="https://catalog.invalid/public/graphql")
+    with pytest.raises(UnreachableError, match="its name cannot be resolved"):
+        list(api.sources())
+    assert api.statistics.requests <= 4
 
 
 def test_a_document_that_does_not_validate_gets_the_message_of_its_400(new_api):

@@ -65,6 +65,13 @@ def test_a_host_that_cannot_be_right_is_a_configuration_error(configured: str) -
         address(configured)
 
 
+def test_a_host_without_a_scheme_is_told_with_an_address_of_mode() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"needs a scheme and a host, such as https://app\.mode\.com\.$"
+    ):
+        address("app.mode.com")
+
+
 def test_plain_http_is_accepted_where_it_is_allowed() -> None:
     assert address("http://mode.internal", allow_http=True).configured == "http://mode.internal"
 
