@@ -210,15 +210,15 @@ class CatalogApi:
         if answer.status == 401 and self._credential.renew():
             answer = self._send(document, variables, field, deadline)
         raise_passing(answer)
-        raise_redirect(answer, setting="api_url")
+        raise_redirect(answer, setting="api_url", connection=self.connection)
         if answer.status == 401:
             raise self._credential.refused(f"for {field}")
         if answer.status == 403:
             raise self._forbidden(answer, field)
         if answer.status == 404:
             raise WrongHostError(
-                f"There is no GraphQL API at {self._url} (404). Check 'api_url' and 'zone' of connection "
-                f"'{self.connection}'."
+                f"There is no GraphQL API at {self._url} (404). Check 'api_url' and 'zone' of "
+                f"{place(self.connection)}."
             )
         if not (200 <= answer.status < 300 or answer.status == 400):
             raise RequestRefusedError(

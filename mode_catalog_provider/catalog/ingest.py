@@ -198,7 +198,7 @@ class CatalogIngest:
         if answer.status == 409 and file.maybe_stored:
             return "already_there"
         raise_passing(answer)
-        raise_redirect(answer, setting="ingest_url")
+        raise_redirect(answer, setting="ingest_url", connection=self.connection)
         if answer.status == 401:
             error = self._credential.refused(f"for the upload of {file.name}")
             # What a Read Only token is answered with here is not documented; it reads, and looks refused.

@@ -9,6 +9,7 @@ from mode_catalog_provider.errors import (
     ServiceUnavailableError,
     WrongHostError,
 )
+from mode_catalog_provider.http.endpoint import place
 from mode_catalog_provider.http.response import Answer, excerpt
 from mode_catalog_provider.http.retry import parse_http_date, parse_retry_after
 
@@ -27,15 +28,17 @@ def raise_passing(answer: Answer) -> None:
         )
 
 
-def raise_redirect(answer: Answer, *, setting: str) -> None:
+def raise_redirect(answer: Answer, *, setting: str, connection: str) -> None:
     """Raise when the answer is a redirect: the token goes nowhere else than to the configured address.
 
     :param setting: the connection field that holds the address, such as ``ingest_url``.
+    :param connection: as for :func:`~mode_catalog_provider.http.endpoint.place`.
     """
     if 300 <= answer.status < 400:
         raise WrongHostError(
             f"{answer.asked} answered with a redirect ({answer.status}). Catalog does not redirect its "
-            f"callers, and the token is never sent after one: check '{setting}' and 'zone' of the connection."
+            f"callers, and the token is never sent after one: check '{setting}' and 'zone' of "
+            f"{place(connection)}."
         )
 
 

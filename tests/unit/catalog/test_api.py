@@ -318,6 +318,17 @@ def test_the_read_only_token_is_enough(catalog, new_api):
     assert list(new_api(token=lambda: catalog.read_token).sources())
 
 
+@pytest.mark.parametrize("answer", [{"status": 404}, {"status": 302, "headers": {"Location": "https://x/"}}])
+@pytest.mark.parametrize(
+    ("connection", "kept_in"),
+    [("catalog_prod", "connection 'catalog_prod'"), ("the command line", "the command line")],
+)
+def test_a_wrong_address_names_where_it_is_kept(catalog, new_api, answer, connection, kept_in):
+    catalog.fault(GRAPHQL, **answer)
+    with pytest.raises(WrongHostError, match=rf"'api_url' and 'zone' of {kept_in}\.$"):
+        list(new_api(connection=connection).sources())
+
+
 def test_404_says_that_there_is_no_api(catalog, new_api):
     with pytest.raises(WrongHostError, match=r"no GraphQL API at .*/elsewhere"):
         new_api(api_url=f"{catalog.url}/elsewhere").query(QUERY, field="getSources")
