@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,12 +11,16 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseHook, Connection
 
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.text import visible
+from mode_catalog_provider.text import first_of, visible
 
 try:  # Airflow 3.2+
     from airflow.sdk.exceptions import AirflowNotFoundException
 except ImportError:
     from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined]
+
+
+#: The fields of every connection in JSON.
+_FIELDS = {"conn_id", "conn_type", "description", "host", "schema", "login", "password", "port", "extra"}
 
 
 def connection_of(hook: BaseHook, conn_id: str) -> Connection:
@@ -36,8 +41,8 @@ def connection_of(hook: BaseHook, conn_id: str) -> Connection:
         # Airflow takes a variable that it cannot read for one that is not there; its own log says more.
         if os.environ.get(variable):
             raise ConfigurationError(
-                f"The Airflow connection '{conn_id}' cannot be read: {variable} is neither a URL nor JSON, "
-                "or its extra is no JSON object."
+                f"The Airflow connection '{conn_id}' cannot be read: {variable} "
+                f"{_what_is_wrong(os.environ[variable])}."
             ) from None
         raise ConfigurationError(
             f"There is no Airflow connection '{conn_id}'. Create one of type {kind.hook_name} "
@@ -45,6 +50,21 @@ def connection_of(hook: BaseHook, conn_id: str) -> Connection:
             f"{variable} for every worker and the triggerer."
         ) from None
     return connection
+
+
+def _what_is_wrong(text: str) -> str:
+    """Return why Airflow makes no connection of a text, as the end of a sentence that shows no value."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        return "is neither a URL nor JSON, or its extra is no JSON object"
+    unknown = [f"'{name}'" for name in fields if name not in _FIELDS]
+    if unknown:
+        named = f"a field {unknown[0]}" if len(unknown) == 1 else f"fields {first_of(unknown)}"
+        return f"has {named} that no connection has; what is special to its type belongs into its extra"
+    return "has a field of another kind, such as a port that is no number or a login that is no text"
 
 
 def address_of(connection: Connection) -> str:

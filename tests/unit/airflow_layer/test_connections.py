@@ -202,6 +202,26 @@ def test_a_connection_that_cannot_be_read_is_told_without_its_text(mode: Any) ->
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"workspace": "s3cret"}, r"has a field 'workspace' that no connection has.*belongs into its extra"),
+        ({"pasword": "s3cret", "a": 1}, r"has fields 'pasword', 'a' that no connection has"),
+        ({"port": "s3cret"}, r"has a field of another kind, such as a port that is no number"),
+        ({"login": 5}, r"has a field of another kind"),
+    ],
+)
+def test_a_connection_in_json_says_what_is_wrong_with_it(
+    mode: Any, changes: dict[str, Any], said: str
+) -> None:
+    hook = mode(**changes)
+    with pytest.raises(
+        ConfigurationError, match=f"cannot be read: AIRFLOW_CONN_MODE_DEFAULT {said}"
+    ) as caught:
+        hook.get_client()
+    assert "s3cret" not in str(caught.value)
+
+
 # -- credentials -------------------------------------------------------------------------------------------
 
 ODD = {
