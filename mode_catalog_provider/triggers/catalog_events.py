@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,9 @@ from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
 
 log = logging.getLogger(__name__)
+
+#: Stands for the ingestion of a source that had none so far: its first one is news.
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
     written at once: a triggerer that dies in the second between them tells of one ingestion twice, with the
     same payload. Give each asset a watcher of its own. Below 3.3 each watcher polls for itself, and an
     ingestion while no triggerer runs goes unnoticed. The ingestion that Catalog shows at the very first look
-    is where counting begins; it fires nothing. What cannot be looked at is looked at again.
+    is where counting begins; it fires nothing. When there is none yet, the first one fires. What cannot be
+    looked at is looked at again.
 
     The event's payload is ``{"source": {"id", "name", "technology", "type", "last_refreshed_at"}}``.
 
@@ -138,7 +142,7 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
         async for look in shared_stream:
             try:
                 source = self._watched(look.sources)
-                news = source is not None and await self._is_news(source)
+                news = await self._is_news(source)
             except Exception as error:
                 self.log.warning("Not known whether Catalog ingested %s: %s", self.source or "any", error)
                 continue
@@ -164,16 +168,16 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
         ingested = [one for one in living if one.last_refreshed_at is not None]
         return max(ingested, key=lambda one: str(one.to_json()["last_refreshed_at"]), default=None)
 
-    async def _is_news(self, source: CatalogSource) -> bool:
-        if source.last_refreshed_at is None:
-            return False
+    async def _is_news(self, source: CatalogSource | None) -> bool:
+        at = None if source is None else source.last_refreshed_at
+        seen = _NEVER if at is None else at
         if self._to_keep is not None:
             await self._keep(self._to_keep)
         if self._told is None:
             self._told = await self._recall()
-        if self._told is not None and source.last_refreshed_at <= datetime.fromisoformat(self._told):
+        if self._told is not None and seen <= datetime.fromisoformat(self._told):
             return False
-        first, self._told = self._told is None, source.last_refreshed_at.isoformat()
+        first, self._told = self._told is None, seen.isoformat()
         if first:
             await self._keep(self._told)
         return not first

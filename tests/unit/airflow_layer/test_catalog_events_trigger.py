@@ -77,6 +77,20 @@ def test_each_ingestion_fires_once_and_the_one_before_the_first_look_does_not(sa
     assert json.loads(json.dumps(events)) == events
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_the_first_ingestion_that_a_source_ever_has_is_told_also_after_a_restart(sandbox, named):
+    store, chosen = Store(), {"source_type": "VISUALIZATION"}
+    if named:
+        chosen["source"] = sandbox.catalog.source_id
+    then = [(3, sandbox.catalog.ingest_mode)]
+    assert len(watch(watcher(**chosen), sandbox, looks=5, then=then)) == 1
+    sandbox.catalog.source(sandbox.catalog.source_id).last_refreshed_at = None
+    assert watch(watcher(store, **chosen), sandbox, looks=2) == []
+    sandbox.catalog.ingest_mode()
+    assert len(watch(watcher(store, **chosen), sandbox, looks=3)) == 1
+    assert watch(watcher(store, **chosen), sandbox, looks=3) == []
+
+
 def test_after_a_restart_what_was_missed_is_told_and_nothing_twice(sandbox):
     now, store = datetime.now(UTC), Store()
     sandbox.catalog.ingest_warehouse(now - 5 * HOUR)
