@@ -132,13 +132,18 @@ def _recovery(context: Context) -> list[tuple[str, str]]:
     if succeeded is not None and succeeded.logical_date is not None:
         first = succeeded.logical_date
     backfill = (
-        f"airflow backfill create --dag-id {dag_run.dag_id} --from-date {first:%Y-%m-%d} "
-        f"--to-date {datetime.now(UTC):%Y-%m-%d} --reprocess-behavior failed"
+        f"airflow backfill create --dag-id {dag_run.dag_id} --from-date {_minute(first)} "
+        f"--to-date {_minute(datetime.now(UTC) + timedelta(minutes=1))} --reprocess-behavior failed"
     )
     return [
         ("Then bring back the days that were missed (one snapshot serves them all)", backfill),
         ("Or start one run of now", trigger),
     ]
+
+
+def _minute(moment: datetime) -> str:
+    """Return a time for Airflow's command: of a date alone it takes the midnight, in a zone of its own."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _has_days(schedule: object) -> bool:
