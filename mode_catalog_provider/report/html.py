@@ -11,7 +11,7 @@ from mode_catalog_provider.moments import spoken
 from mode_catalog_provider.report import plots
 from mode_catalog_provider.report.workspace import DIFFERENCE_LINES, LEGENDS, WorkspaceReport
 from mode_catalog_provider.rights.findings import RIGHTS_CHECKS
-from mode_catalog_provider.text import visible
+from mode_catalog_provider.text import printable, visible
 
 
 @cache
@@ -24,7 +24,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(visible=visible, spoken=spoken)
+    made.filters.update(visible=visible, printable=printable, spoken=spoken)
     made.globals.update(
         plot_size=(plots.WIDTH, plots.HEIGHT),
         legends={**LEGENDS, **RIGHTS_CHECKS},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from jinja2 import PackageLoader
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.page.places import Place
 from mode_catalog_provider.page.workspaces import open_workspace
+from mode_catalog_provider.report.html import environment
 
 pytestmark = pytest.mark.usefixtures("connect")
 
@@ -24,3 +26,14 @@ def test_a_bucket_that_does_not_exist_is_not_taken_for_an_empty_one(s3, monkeypa
 def test_a_bucket_with_nothing_in_it_is_a_workspace_without_snapshots(s3, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_STAGING", s3.connection())
     assert open_workspace(place(f"s3://{s3.bucket}/nothing-yet")).records.timestamps == []
+
+
+def test_the_place_of_a_workspace_is_shown_as_it_is_written():
+    places = [(place("s3://bucket/<b>mode"), "/here")]
+    template = (
+        environment()
+        .overlay(loader=PackageLoader("mode_catalog_provider.page"))
+        .get_template("workspaces.html")
+    )
+    context = template.new_context({"places": places, "dag": None, "airflow": "", "quote": str})
+    assert "s3://bucket/&lt;b&gt;mode</td>" in "".join(template.blocks["main"](context))
