@@ -13,8 +13,10 @@ from threading import Thread
 
 import pytest
 
+from tests.airflow.answers import person
 from tests.airflow.conftest import parse_dag
 from tests.airflow.mail_server import mail_server
+from tests.airflow_versions import needs_questions
 
 RECIPES = (Path(__file__).parents[2] / "docs/how-to/notify.md").read_text()
 
@@ -116,6 +118,20 @@ def test_an_upload_is_told_with_its_figures(sync, mail):
     (message,) = mail.received
     assert message["Subject"].endswith(": uploaded")
     assert "| report |" in text_of(message)
+
+
+@needs_questions
+def test_a_mail_brings_the_question_to_the_person_who_is_asked(sync, sandbox, mail):
+    assert sync().state == "success"
+    world = sandbox.mode.world
+    for report in list(world.reports)[: len(world.reports) // 2]:
+        world.remove_report(report)
+    policy = policy_of(recipe("python", "asked = SmtpNotifier"))
+    with person("Reject"):
+        assert sync({"approve_shrink": "ask"}, adjust=policy).state == "failed"
+    (message,) = mail.received
+    assert "smaller snapshot" in message["Subject"]
+    assert "report" in text_of(message)
 
 
 def test_there_is_no_deadline_unless_it_is_asked_for():
