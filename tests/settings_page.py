@@ -10,7 +10,8 @@ HEAD = """# Settings of the ready DAGs
 
 In `airflow.cfg`, section `[mode_catalog]`, or as variables `AIRFLOW__MODE_CATALOG__<OPTION>` (upper case);
 for one DAG of several, [in the call that builds it](../how-to/several-workspaces.md). They are read when a
-DAG file is parsed, never from the database. This prints them with their descriptions:
+DAG file is parsed, never from the database; Airflow itself reads `airflow.cfg` and its environment when its
+processes start, so restart them after a change. This prints them with their descriptions:
 
 ```
 airflow config list --section mode_catalog --include-descriptions --show-values

@@ -145,7 +145,9 @@ class Demo:
         dag_ids = [AUDIT]
         if self.sandbox:
             workspace.ingest(self.sandbox)
-            self.told.say("\nCatalog has ingested it, one report excepted, and one without lineage.")
+            self.told.say(
+                "\nCatalog has ingested it, but for one report, and without the lineage of another."
+            )
             dag_ids.append(ARRIVAL)
         runs = dict(zip(dag_ids, self._run(airflow, *dag_ids), strict=True))
         if (run_id := runs[AUDIT]) is not None:
