@@ -52,6 +52,10 @@ def test_the_trigger_form_shows_each_field_with_what_it_means(visitor: Visitor, 
         for field in fields:
             # Airflow puts a star behind what must not be empty.
             expect(form.get_by_text(re.compile(rf"^{field['title']}\s*\*?$"))).to_be_visible()
+    if screen == "desk":
+        visitor.page.set_viewport_size({"width": SCREENS["desk"][0], "height": 1400})
+        unfold(form, next(iter(sections)))
+        visitor.shot("trigger-form")
     visitor.refuse_trouble(accessible=False)
     assert sum(map(len, sections.values())) > 15
 
@@ -104,6 +108,9 @@ def test_the_connection_form_has_the_fields_of_the_service_and_no_other(
     unfold(form, "Extra Fields")
     for field in declared["conn-fields"].values():
         expect(form.get_by_text(field["label"], exact=True)).to_be_visible()
+    if screen == "desk":
+        visitor.page.set_viewport_size({"width": SCREENS["desk"][0], "height": 1400})
+        visitor.shot(f"connection-form-{declared['connection-type'].replace('_', '-')}")
     visitor.refuse_trouble(accessible=False)
 
 
