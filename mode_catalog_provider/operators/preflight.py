@@ -19,7 +19,6 @@ from mode_catalog_provider.errors import (
     CatalogAuthenticationError,
     ConfigurationError,
     ModeCatalogError,
-    SnapshotAlteredError,
     UnknownSourceError,
     WrongHostError,
 )
@@ -176,7 +175,10 @@ class ModeCatalogPreflightOperator(BaseOperator):
             since = first_seen(
                 staging_path(self.output_dir, self.output_conn_id or None), client.key.token, now
             )
-        except (OSError, ValueError, SnapshotAlteredError) as error:
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            # Any exception: a disk may be full, and each object store has errors of its own.
             self.log.warning("Since when the key is in use cannot be remembered: %s", error)
             since = now
         return key_age(record, first_seen=since, lifetime=self.key_lifetime or None, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from types import SimpleNamespace
 
@@ -127,4 +128,12 @@ def test_a_key_that_cannot_be_remembered_fails_no_preflight(tmp_path, make):
     (salt,) = tmp_path.rglob("salt")
     salt.unlink()
     make(salt)
+    assert preflight(tmp_path)
+
+
+def test_nor_does_a_disk_that_is_full(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("mode_catalog_provider.snapshot.output.create_private", full)
     assert preflight(tmp_path)
