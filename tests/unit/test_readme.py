@@ -25,3 +25,9 @@ def test_the_pictures_that_it_shows_are_there() -> None:
     assert [
         name for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README) if not (ROOT / name).exists()
     ] == []
+
+
+def test_who_installs_it_is_told_to_keep_the_versions_of_their_airflow() -> None:
+    """Without its constraints, what is newest today breaks an Airflow of yesterday."""
+    (command,) = re.findall(r"^ *pip install mode-catalog-provider.*$", README, re.MULTILINE)
+    assert re.search(r'--constraint "https://\S+/constraints-3\.\d+\.\d+/constraints-3\.\d+\.txt"', command)

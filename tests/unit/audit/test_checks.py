@@ -177,6 +177,16 @@ def test_default_names_are_not_told_as_shared_ones(workspace):
     assert found(workspace, "same_name") == []
 
 
+def test_one_more_report_of_a_name_makes_no_new_finding(workspace):
+    for number in range(10):
+        workspace.report(f"r{number}", name="Overview")
+    (before,) = audit(workspace, "same_name").findings
+    workspace.report("newest", name="Overview", view_count=99)
+    (after,) = audit(workspace, "same_name").findings
+    assert before.token != after.token == "newest"
+    assert before.identity == after.identity
+
+
 def test_many_reports_of_one_name_cost_as_much_as_there_are(workspace):
     for number in range(2000):
         workspace.report(f"r{number}", name="Overview")

@@ -74,7 +74,10 @@ def test_text_that_breaks_off_is_truncated(cut: int) -> None:
         read_json(answer(whole[:cut]))
 
 
-@pytest.mark.parametrize("body", ["Bad gateway", b"\xff\xfe\x00", "{]", "'a'"])
+_DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize("body", ["Bad gateway", b"\xff\xfe\x00", "{]", "'a'", _DEEP])
 def test_what_is_not_json_is_malformed(body: bytes | str) -> None:
     with pytest.raises(MalformedResponseError, match="not JSON"):
         read_json(answer(body))
@@ -94,7 +97,10 @@ def test_what_is_not_json_is_malformed(body: bytes | str) -> None:
         ("Error 404: not found.", ""),
         ('{"errors": "status 500"}', "status 500"),
         ("<html><body>Sign in</body></html>", "a web page, not an answer of the API"),
+        (_DEEP, f"{'[' * 199}…"),
+        (f'{{"message": {_DEEP}}}', f'{{"message": {"[" * 187}…'),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_a_refusal_is_quoted_by_its_message(body: str, said: str) -> None:
     assert excerpt(answer(body, status=404)) == said

@@ -24,7 +24,7 @@ from mode_catalog_provider.snapshot.layout import Layout, data_file, facts_name,
 from mode_catalog_provider.snapshot.reader import newest_snapshot, open_snapshot, verify
 from mode_catalog_provider.snapshot.retention import prune
 from mode_catalog_provider.snapshot.rows import rows_of
-from mode_catalog_provider.storage import open_to_read, read_record
+from mode_catalog_provider.storage import create_private, open_to_read, read_record
 from tests.unit.snapshot.sets import AT, write_set
 
 SOURCE = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
@@ -147,3 +147,10 @@ def test_no_more_of_a_record_is_read_than_one_can_have(tmp_path: Path) -> None:
     assert read_record(path, most=5) == b"12345"
     with pytest.raises(SnapshotAlteredError, match="longer than any such file"):
         read_record(path, most=4)
+
+
+def test_nothing_is_created_through_a_link_even_one_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "new").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        create_private(tmp_path / "new")
+    assert not (tmp_path / "elsewhere").exists()
