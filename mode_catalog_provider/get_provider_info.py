@@ -166,8 +166,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     ),
     "timezone": _option(
         "",
-        "Time zone of schedule and audit_schedule; 05:30 stays 05:30 when summer time begins. Empty: that of "
-        "[core] default_timezone.",
+        "Time zone of schedule, audit_schedule and permission_schedule; 05:30 stays 05:30 when summer time "
+        "begins. Empty: that of [core] default_timezone.",
         example="Europe/Berlin",
     ),
     "mode_conn_id": _option("mode_default", "Connection of type mode that the DAGs use."),
