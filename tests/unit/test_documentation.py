@@ -217,3 +217,31 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_a_page_that_is_named_is_there(page: str) -> None:
     named = set(re.findall(r"`(docs/[\w./-]+)`", (ROOT / page).read_text()))
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+#: In what Airflow says, not this package.
+AIRFLOWS = ("Skipping masking", "XCom not found", "airflow dags test")
+
+
+def _said() -> str:
+    """Return every text in the package, with ``…`` where a value is put in."""
+    texts = []
+    for path in (ROOT / PACKAGE).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (str(one.value) if isinstance(one, ast.Constant) else "…" for one in node.values)
+                texts.append("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_a_symptom_that_is_quoted_is_worded_so() -> None:
+    rows = re.findall(r"^\| (.*?) \|", (DOCS / "troubleshooting.md").read_text(), flags=re.M)
+    quoted = [quote for symptom in rows for quote in re.findall(r"`([^`]+)`", symptom)]
+    ours = [quote for quote in quoted if not any(words in quote for words in AIRFLOWS)]
+    pieces = {piece.strip() for quote in ours for piece in re.split(r"…(?:4f2a)?|\.\.\.|: ", quote)}
+    worded = sorted(piece for piece in pieces if " " in piece)
+    assert len(worded) > 3
+    said = _said()
+    assert [piece for piece in worded if piece not in said] == []
