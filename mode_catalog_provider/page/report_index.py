@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mode_catalog_provider.audit.values import count_of, moment_of, text_of
+from mode_catalog_provider.scratch import database_at
 from mode_catalog_provider.snapshot.change_words import name_of
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import rows_with_facts, sorted_rows
@@ -79,7 +80,7 @@ class ReportIndexes:
         :param descending: the largest first; what is unknown comes last in either direction.
         :param page: from 1.
         :param rows: of one page.
-        :raises SnapshotError: a file of the snapshot is gone or altered.
+        :raises SnapshotError: a file of the snapshot is gone or altered, or the temporary disk is full.
         """
         path = self._index_of(snapshot)
         wanted = [f"%{_literal(word)}%" for word in words.casefold().split()[:20]]
@@ -120,7 +121,7 @@ class ReportIndexes:
 
 
 def _write(path: Path, snapshot: Snapshot) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+    with closing(database_at(path)) as database:
         for pragma in ("journal_mode=OFF", "synchronous=OFF"):
             database.execute(f"PRAGMA {pragma}")
         database.execute(f"CREATE TABLE report ({_FIELDS})")

@@ -282,6 +282,19 @@ def test_what_is_missing_is_said_with_what_to_do(
     assert "There is no Airflow connection &#39;mode_default&#39;" in admin.get(home).text
 
 
+def test_files_that_the_api_server_may_not_read_are_told_in_a_sentence(
+    site: Site, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("mode_catalog_provider.snapshot.reader.read_record", refuse)
+    for view in ("", "/reports", "/findings", "/compare"):
+        answer = site("admin").get(f"{home}{view}")
+        assert answer.status_code == 200, view
+        assert "this user may not read or write there" in answer.text, view
+
+
 def test_a_dag_of_something_else_says_so(site: Site, home: str) -> None:
     answer = site("admin").get("/mode-catalog/dags/mode_cache_refresh")
     assert "there is nothing to show here" in answer.text

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from jinja2 import PackageLoader
 
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.page.places import Place
+from mode_catalog_provider.page.report_index import ReportIndexes
 from mode_catalog_provider.page.workspaces import open_workspace
 from mode_catalog_provider.report.html import environment
+from tests.integration.upload_cases import make_snapshot
 
 pytestmark = pytest.mark.usefixtures("connect")
 
@@ -37,3 +41,25 @@ def test_the_place_of_a_workspace_is_shown_as_it_is_written():
     )
     context = template.new_context({"places": places, "dag": None, "airflow": "", "quote": str})
     assert "s3://bucket/&lt;b&gt;mode</td>" in "".join(template.blocks["main"](context))
+
+
+def test_a_full_temporary_disk_is_told_in_a_sentence(tmp_path, monkeypatch):
+    class Full(sqlite3.Connection):
+        def execute(self, *arguments):
+            done = super().execute(*arguments)
+            if "CREATE TABLE report" in arguments[0]:
+                super().execute("PRAGMA max_page_count = 2")
+            return done
+
+    connect = sqlite3.connect
+
+    def opened(path, *, factory=sqlite3.Connection, **options):
+        bases = (Full,) if factory is sqlite3.Connection else (factory, Full)
+        return connect(path, factory=type("Database", bases, {}), **options)
+
+    monkeypatch.setattr(sqlite3, "connect", opened)
+    rows = {"datasource": 1, "collection": 1, "report": 200}
+    with pytest.raises(SnapshotError, match="temporary disk"):
+        ReportIndexes().search(
+            make_snapshot(tmp_path, rows=rows), words="", sort="name", descending=False, page=1, rows=10
+        )
