@@ -170,7 +170,7 @@ class CatalogApi:
                     yield source
             # a full page is followed by another, even when the count says that this is all
             if not rows or (total is not None and len(seen) >= total and len(rows) < walk.size):
-                if total and not seen:
+                if not seen and (total or 0) > 0:
                     raise MalformedResponseError(
                         f"Catalog's getSources announced {total} sources and gave none."
                     )
