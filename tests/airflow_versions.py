@@ -22,7 +22,7 @@ def _needs(newer: tuple[int, int], what: str) -> pytest.MarkDecorator:
 needs_task_memory = _needs((3, 3), "a task's state is kept across its tries")
 needs_shared_streams = _needs((3, 3), "event triggers share a stream, and keep state with their asset")
 needs_trigger_kill = _needs((3, 3), "a trigger is told when a person ends its task")
-needs_questions = _needs((3, 2), "dag.test() lets a task ask whether a person has answered")
+needs_questions = _needs((3, 3), "dag.test() lets a task ask whether a person has answered")
 needs_refused_backfills = _needs((3, 2), "a DAG can refuse backfills")
 needs_declared_forms = _needs((3, 2), "connection forms are made of what a provider declares")
 needs_connections_anywhere = _needs((3, 2), "a connection can be looked up outside of a task")
