@@ -128,7 +128,7 @@ def catalog_answers(chance: random.Random) -> None:
     with suppress(ModeCatalogError):
         raise_passing(answer)
     with suppress(ModeCatalogError):
-        raise_redirect(answer, setting="ingest_url")
+        raise_redirect(answer, setting="ingest_url", connection="catalog")
     said(answer, ("clsc_x",))
 
 

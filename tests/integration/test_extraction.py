@@ -356,10 +356,10 @@ KEY_RECORD = {"workspace": "acme", "_links": {"self": {"href": "/api/acme/api_ke
         ("memberships/lite", KEY_RECORD),
         ("spaces", {"_links": {}}),
         ("spaces", {"_links": {"self": {"href": ["x"]}}}),
-        ("spaces", {"_embedded": {"spaces": ["x"]}}),
+        ("spaces", {"_embedded": {"spaces": ["x", "y"]}}),
         ("spaces/*/reports", {"_embedded": {"reports": {"token": "x"}}}),
         ("reports/*/queries", {"_embedded": []}),
-        ("memberships/lite", {"_embedded": {"memberships": [None]}}),
+        ("memberships/lite", {"_embedded": {"memberships": [None, None]}}),
     ],
 )
 def test_an_answer_of_another_shape_fails_the_extraction_and_is_named(
