@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
 
 from mode_catalog_provider.catalog.push import PushResult
+from mode_catalog_provider.tasks import compat
 
 #: Reports that an event names, at most.
 NAMED = 200
@@ -26,7 +28,8 @@ def announce(operator: BaseOperator, context: Context, extra: Mapping[str, Any],
 
     :param operator: the task's operator.
     :param context: of the running task.
-    :param extra: small; Airflow keeps it in its database for each event.
+    :param extra: small; Airflow keeps it in its database for each event. Below Airflow 3.1.8 lists and
+        mappings in it become their JSON text where an alias emits the asset.
     :param true: whether what the assets stand for has happened. If not, an outlet of
         :func:`~mode_catalog_provider.assets.when_true` emits nothing; an asset itself is emitted by Airflow.
     """
@@ -36,9 +39,15 @@ def announce(operator: BaseOperator, context: Context, extra: Mapping[str, Any],
     for outlet in operator.outlets:
         if isinstance(outlet, AssetAlias):
             if true:
-                events[outlet].add(event_asset(outlet.name), extra=dict(extra))
+                events[outlet].add(event_asset(outlet.name), extra=_by_alias(extra))
         elif isinstance(outlet, Asset):
             events[outlet].extra = dict(extra)
+
+
+def _by_alias(extra: Mapping[str, Any]) -> dict[str, Any]:
+    if compat.NESTED_EXTRAS:
+        return dict(extra)
+    return {key: json.dumps(of) if isinstance(of, dict | list) else of for key, of in extra.items()}
 
 
 def fed(result: PushResult, summary: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
+from airflow import __version__ as airflow_version
 from airflow.sdk import DAG, BaseOperator, Context
 
 # All three are in airflow.sdk itself only since 3.2.
@@ -49,7 +51,12 @@ except ImportError:
 #: Whether a task has a store that outlives its try (Airflow 3.3+).
 REMEMBERS_TRIES = TaskAwaitingInput is not None
 
+#: Whether an event that comes by way of an alias may hold lists and mappings. Airflow 3.1.0 fails the task
+#: that emits one, after all its work is done; 3.1.8 takes it.
+NESTED_EXTRAS = tuple(int(part) for part in re.findall(r"\d+", airflow_version)[:3]) >= (3, 1, 8)
+
 __all__ = [
+    "NESTED_EXTRAS",
     "REMEMBERS_TRIES",
     "AirflowFailException",
     "AirflowSensorTimeout",

@@ -13,11 +13,18 @@ from mode_catalog_provider.assets import catalog_fed, mode_fresh, when_true
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.tasks import compat
 from mode_catalog_provider.tasks.announcement import announce
 
 pytestmark = pytest.mark.usefixtures("connect")
 
 SOURCE = "0a1b2c3d-0000-4000-8000-00000000000f"
+
+
+@pytest.fixture(autouse=True)
+def nested_extras(monkeypatch):
+    """As every Airflow but the oldest ones takes them."""
+    monkeypatch.setattr(compat, "NESTED_EXTRAS", True)
 
 
 class TaskInstance:
@@ -124,6 +131,19 @@ def test_what_is_emitted_when_it_is_true_is_the_asset_that_others_wait_for():
     announce(BaseOperator(task_id="any", outlets=[outlet]), given, {}, true=True)
     (event,) = given["outlet_events"][outlet].asset_alias_events
     assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (asset.name, asset.uri)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_what_an_alias_emits_is_what_airflow_can_keep(monkeypatch, nested):
+    """Airflow 3.1.0 puts the values into a set: one that has no hash fails the task after its work."""
+    monkeypatch.setattr(compat, "NESTED_EXTRAS", nested)
+    extra = {"rows": {"report": 3}, "reports": ["a"], "change": None, "bytes": 5, "dry_run": False}
+    outlet, given = when_true(catalog_fed()), context()
+    announce(BaseOperator(task_id="any", outlets=[outlet]), given, extra, true=True)
+    ((_, told),) = emitted(given, outlet)
+    assert told == (extra if nested else {**extra, "rows": '{"report": 3}', "reports": '["a"]'})
+    if not nested:
+        assert frozenset(told.items())
 
 
 @pytest.mark.parametrize(

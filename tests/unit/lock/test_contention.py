@@ -26,7 +26,7 @@ from tests.unit.lock.contender import Contest, contend
 PROCESSES = 8
 KILLS = {"local": 8, "s3": 2}
 #: Without ``--acquisitions``. On S3 each takes some twenty requests.
-ACQUISITIONS = {"local": 2000, "s3": 40}
+ACQUISITIONS = {"local": 1000, "s3": 25}
 #: Seconds. A stopped holder must lose its lease, and a living one seldom does.
 TTL = {"local": 0.3, "s3": 6.0}
 #: Seven waiters must not keep the S3 server so busy that the holder has no time to hold.
