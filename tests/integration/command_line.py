@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,28 @@ class CommandLine:
         done = self(*arguments, "--json", **environment)
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
+
+    def on_terminal(self, *arguments: str | Path, shows: str, **environment: str) -> bytes:
+        """Run the command with a terminal for one of its outputs; returns what that showed.
+
+        :param shows: ``stdout`` or ``stderr``; the other goes nowhere.
+        """
+        terminal, child = pty.openpty()
+        outputs = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, shows: child}
+        with subprocess.Popen(
+            self.command(*arguments), env={**self.environment, **environment}, **outputs
+        ) as process:
+            os.close(child)
+            shown = b""
+            try:
+                while chunk := os.read(terminal, 65536):
+                    shown += chunk
+            except OSError:
+                pass  # how a terminal reports that the other side is gone
+            finally:
+                os.close(terminal)
+            assert process.wait(timeout=240) == 0
+        return shown
 
     def command(self, command: str | Path, *arguments: str | Path) -> list[str]:
         more: list[str] = []

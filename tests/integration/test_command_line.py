@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import time
@@ -101,23 +99,7 @@ def test_plain_lines_say_what_happens_when_nobody_watches(mode_catalog: CommandL
 
 def test_a_terminal_gets_a_progress_display(mode_catalog: CommandLine, tmp_path: Path) -> None:
     mode_catalog.sandbox.mode.switches.throw(latency=20.0)
-    terminal, child = pty.openpty()
-    with subprocess.Popen(
-        mode_catalog.command("extract", "-o", tmp_path),
-        env={**mode_catalog.environment, "TERM": "xterm", "COLUMNS": "120"},
-        stdout=subprocess.DEVNULL,
-        stderr=child,
-    ) as process:
-        os.close(child)
-        shown = b""
-        try:
-            while chunk := os.read(terminal, 65536):
-                shown += chunk
-        except OSError:
-            pass  # how a terminal reports that the other side is gone
-        finally:
-            os.close(terminal)
-        assert process.wait(timeout=240) == 0
+    shown = mode_catalog.on_terminal("extract", "-o", tmp_path, shows="stderr", TERM="xterm", COLUMNS="120")
     assert b"rows" in shown
     assert b"query" in shown
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,23 +29,7 @@ def test_what_was_found_is_told_counted_and_kept(mode_catalog: CommandLine, tmp_
 
 def test_what_a_terminal_shows_fits_its_width(mode_catalog: CommandLine, tmp_path: Path) -> None:
     mode_catalog.json("extract", "-o", tmp_path)
-    terminal, child = pty.openpty()
-    with subprocess.Popen(
-        mode_catalog.command("audit", "-d", tmp_path),
-        env={**mode_catalog.environment, "COLUMNS": "80"},
-        stdout=child,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        os.close(child)
-        shown = b""
-        try:
-            while chunk := os.read(terminal, 65536):
-                shown += chunk
-        except OSError:
-            pass  # how a terminal reports that the other side is gone
-        finally:
-            os.close(terminal)
-        assert process.wait(timeout=240) == 0
+    shown = mode_catalog.on_terminal("audit", "-d", tmp_path, shows="stdout", COLUMNS="80")
     lines = shown.decode().splitlines()
     assert len(lines) > 20
     assert not [line for line in lines if len(line) > 80 and not line.startswith(("  link", "Wrote "))]
