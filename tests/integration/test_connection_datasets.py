@@ -15,7 +15,7 @@ from tests.sandbox import Sandbox, WorkspaceShape
 from tests.sandbox.objects import Report
 
 #: Forty datasets of three connections, so that a connection's listing has more than a page if one has most.
-SHAPE = WorkspaceShape(collections=12, reports=60, members=3, datasets=40, nasty=False, sql_bytes=40)
+SHAPE = WorkspaceShape(collections=12, reports=24, members=3, datasets=40, nasty=False, sql_bytes=40)
 
 
 @pytest.fixture

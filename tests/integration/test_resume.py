@@ -33,12 +33,12 @@ from tests.integration.incremental_cases import Editing, asked, contents, runnin
 from tests.sandbox import Sandbox, WorkspaceShape
 from tests.sandbox.objects import Report
 
-SHAPE = WorkspaceShape(collections=4, reports=70, members=20, datasets=4, nasty=False, sql_bytes=80)
-LARGE = WorkspaceShape(collections=6, reports=330, queries=700, members=20, nasty=False, sql_bytes=80)
+SHAPE = WorkspaceShape(collections=4, reports=24, members=8, datasets=4, nasty=False, sql_bytes=80)
+LARGE = WorkspaceShape(collections=6, reports=280, queries=300, members=20, nasty=False, sql_bytes=80)
 QUERIES = "*/reports/*/queries"
 
 #: Reports that are read before an extraction dies.
-READ = 50
+READ = 16
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def few_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of this process; a command that runs by itself gathers as many as always."""
-    monkeypatch.setattr(unfinished, "TOGETHER", 20)
+    monkeypatch.setattr(unfinished, "TOGETHER", 6)
 
 
 @pytest.fixture
@@ -134,24 +134,24 @@ def test_a_whole_snapshot_leaves_nothing_to_go_on_from(sandbox: Sandbox, layout:
 
 def test_an_extraction_may_die_many_times(sandbox: Sandbox, layout: Layout, tmp_path: Path) -> None:
     first = die(sandbox, layout)
-    sandbox.mode.fault(QUERIES, status=400, nth=10)
+    sandbox.mode.fault(QUERIES, status=400, nth=5)
     with pytest.raises(ModeCatalogError):
         whole(sandbox, layout, max_in_flight=1)
     result, reports = go_on(sandbox, layout)
-    assert len(reports) == len(reports_of(sandbox)) - len(first) - 9
+    assert len(reports) == len(reports_of(sandbox)) - len(first) - 4
     assert contents(result) == contents(from_zero(sandbox, tmp_path))
 
 
 def test_profiles_that_were_read_are_not_asked_for_again(
     sandbox: Sandbox, layout: Layout, tmp_path: Path
 ) -> None:
-    sandbox.mode.fault("/api/person*", status=400, nth=16)
+    sandbox.mode.fault("/api/person*", status=400, nth=7)
     with pytest.raises(ModeCatalogError):
         whole(sandbox, layout, max_in_flight=1)
     before = len(asked(sandbox, "/api/person"))
     result, reports = go_on(sandbox, layout)
-    assert (len(asked(sandbox, "/api/person")) - before, reports) == (5, [])
-    assert result.manifest.reuse["resumed"]["members"] == 15
+    assert (len(asked(sandbox, "/api/person")) - before, reports) == (2, [])
+    assert result.manifest.reuse["resumed"]["members"] == 6
     assert contents(result) == contents(from_zero(sandbox, tmp_path))
 
 
@@ -159,7 +159,7 @@ def test_profiles_that_were_read_are_not_asked_for_again(
 def test_where_bulk_is_open_only_what_rest_was_asked_for_is_taken(
     sandbox: Sandbox, layout: Layout, tmp_path: Path, strategy: str
 ) -> None:
-    sandbox.mode.fault("/api/person*", status=400, nth=16)
+    sandbox.mode.fault("/api/person*", status=400, nth=7)
     with pytest.raises(ModeCatalogError):
         whole(sandbox, layout, max_in_flight=1, strategy=strategy)
     before = len(asked(sandbox, "/batch/"))
@@ -167,7 +167,7 @@ def test_where_bulk_is_open_only_what_rest_was_asked_for_is_taken(
     assert result.manifest.strategy == "hybrid"
     assert len(asked(sandbox, "/batch/")) > before
     taken = result.manifest.reuse["resumed"]
-    assert taken["members"] == 15
+    assert taken["members"] == 6
     assert taken["reports"] < len(reports_of(sandbox)) / 4
     assert contents(result) == contents(from_zero(sandbox, tmp_path, strategy="rest"))
 
@@ -176,7 +176,7 @@ def test_an_incremental_extraction_goes_on_as_well_and_notes_when_each_was_read(
     sandbox: Sandbox, layout: Layout, tmp_path: Path
 ) -> None:
     first = whole(sandbox, layout)
-    edited = reports_of(sandbox)[:65]
+    edited = reports_of(sandbox)[:22]
     for report in edited:
         Editing(sandbox).saved(report)
     read = die(sandbox, layout, incremental=True)
@@ -199,7 +199,7 @@ def test_whatever_changed_meanwhile_shows_as_it_is_now(
 ) -> None:
     read = die(sandbox, layout)
     editing = Editing(sandbox)
-    for token in (read[0], read[25], read[-1]):
+    for token in (read[0], read[8], read[-1]):
         report = sandbox.mode.world.report(token)
         if report is not None:
             getattr(editing, change)(report)
@@ -229,7 +229,7 @@ def test_of_a_report_that_changed_between_two_deaths_of_one_second_the_later_rea
     read = die(sandbox, layout)
     report = sandbox.mode.world.report(read[0])
     Editing(sandbox).edit_sql(report)
-    sandbox.mode.fault(QUERIES, status=400, nth=10)
+    sandbox.mode.fault(QUERIES, status=400, nth=5)
     with pytest.raises(ModeCatalogError):
         whole(sandbox, layout, max_in_flight=1)
     result, reports = go_on(sandbox, layout)
@@ -242,7 +242,7 @@ def test_a_definition_that_changed_makes_all_be_read_again(
     sandbox: Sandbox, layout: Layout, tmp_path: Path
 ) -> None:
     definition = sandbox.mode.world.add_definition("paid_orders", "select * from orders where paid")
-    for report in reports_of(sandbox)[:20]:
+    for report in reports_of(sandbox)[:8]:
         sandbox.mode.world.add_query(report, "select * from {{ @paid_orders as p }}")
     die(sandbox, layout, definitions="expand")
     result, reports = go_on(sandbox, layout, definitions="expand")
@@ -332,7 +332,7 @@ def test_another_key_takes_nothing(sandbox: Sandbox, layout: Layout) -> None:
 def test_after_a_rotation_midway_nothing_more_is_kept(
     sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.mode.when(QUERIES, nth=30, do=sandbox.mode.rotate)
+    sandbox.mode.when(QUERIES, nth=10, do=sandbox.mode.rotate)
     die(sandbox, layout)
     assert "rotated meanwhile" in caplog.text
     assert_from_zero(sandbox, layout)
@@ -467,7 +467,7 @@ def test_what_is_damaged_is_passed_over_and_the_rest_is_taken(
     assert len(others) == 2
     damage(first)
     result, _ = go_on(sandbox, layout)
-    assert result.manifest.reuse["resumed"]["reports"] in (READ - 20, READ - 10)
+    assert result.manifest.reuse["resumed"]["reports"] in (READ - 6, READ - 4)
     assert contents(result) == contents(from_zero(sandbox, tmp_path))
     assert len([line for line in caplog.messages if "some is not used" in line]) == 1
 
@@ -545,7 +545,7 @@ def test_a_file_of_somebody_else_in_the_folder_stays(sandbox: Sandbox, layout: L
 def test_two_at_once_disturb_neither(sandbox: Sandbox, layout: Layout, tmp_path: Path) -> None:
     done: list[CaptureResult] = []
     # Without a lock: the second runs from end to end while the first is under way.
-    sandbox.mode.when(QUERIES, nth=45, do=lambda: done.append(whole(sandbox, layout)))
+    sandbox.mode.when(QUERIES, nth=15, do=lambda: done.append(whole(sandbox, layout)))
     result = whole(sandbox, layout)
     assert len(done) == 1
     expected = contents(from_zero(sandbox, tmp_path))
