@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from botocore.session import get_session
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.server import create_backend_app
 from upath import UPath
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 KEY, SECRET, REGION = "test", "testtest", "us-east-1"
 
@@ -22,11 +24,62 @@ KEY, SECRET, REGION = "test", "testtest", "us-east-1"
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
-class _Quiet(WSGIRequestHandler):
+class _Exchange(WSGIRequestHandler):
+    """One connection for many requests; werkzeug's own handler would end it after each."""
+
     protocol_version = "HTTP/1.1"
+    # Header and body leave together.
+    wbufsize = 65536
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.connections.discard(self.connection)
+        super().finish()
+
+    def handle_expect_100(self) -> bool:
+        self.send_response_only(100)
+        self.end_headers()
+        self.wfile.flush()
+        return True
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        # All of it, so that the next request begins where this one ends.
+        length = None if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        status, headers, body = self.server.answer(environ)
+        number, _, reason = status.partition(" ")
+        self.send_response(int(number), reason)
+        for name, value in headers:
+            if name.lower() not in ("content-length", "connection") or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_request(self, *args: Any, **kwargs: Any) -> None:
         """Say nothing."""
+
+
+class _Server(ThreadedWSGIServer):
+    daemon_threads = True
+
+    def __init__(self, port: int, answer: Callable[[dict[str, Any]], Answer]) -> None:
+        self.answer = answer
+        self.connections: set[socket.socket] = set()
+        super().__init__("127.0.0.1", port, lambda *_: [], handler=_Exchange)
+
+    def drop_connections(self) -> None:
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class S3Server:
@@ -50,17 +103,14 @@ class S3Server:
         self._to_lose: list[str] = []
         self._to_refuse: list[tuple[int, str]] = []
         self._listings: dict[str, Answer] | None = None
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._app = create_backend_app("s3")
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> Self:
-        self._server = make_server(
-            "127.0.0.1", self._port, self._answer, threaded=True, request_handler=_Quiet
-        )
-        self._server.daemon_threads = True
+        self._server = _Server(self._port, self._answer)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="s3-server")
         self._thread.start()
         client = get_session().create_client(
@@ -77,6 +127,7 @@ class S3Server:
         self._server.shutdown()
         self._thread.join(timeout=10)
         self._server.server_close()
+        self._server.drop_connections()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -142,11 +193,9 @@ class S3Server:
 
     # -- inside ---------------------------------------------------------------------------------------------
 
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _answer(self, environ: dict[str, Any]) -> Answer:
         with self._one_at_a_time:
-            status, headers, body = self._carry_out(environ)
-        start_response(status, headers)
-        return [body]
+            return self._carry_out(environ)
 
     def _carry_out(self, environ: dict[str, Any]) -> Answer:
         method, key, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]
