@@ -28,10 +28,10 @@ from tests.integration.upload_cases import (
     NOW,
     ORDER,
     ROWS,
-    make_snapshot,
     new_api,
     new_ingest,
     on_disk,
+    planted_snapshot,
     push,
     stored,
 )
@@ -50,7 +50,7 @@ def catalog():
 
 @pytest.fixture
 def snapshot(staging):
-    return make_snapshot(staging)
+    return planted_snapshot(staging)
 
 
 def names(catalog):
@@ -116,9 +116,9 @@ def test_a_dry_run_is_refused_like_a_real_one(catalog, snapshot):
 
 def test_the_log_names_each_file_and_the_change_since_the_last_push(catalog, staging, caplog):
     caplog.set_level(logging.INFO)
-    push(catalog, make_snapshot(staging, at=AT - DAY), now=lambda: NOW - timedelta(days=1))
+    push(catalog, planted_snapshot(staging, at=AT - DAY), now=lambda: NOW - timedelta(days=1))
     caplog.clear()
-    push(catalog, make_snapshot(staging, rows={**ROWS, "report": 12, "query": 19}))
+    push(catalog, planted_snapshot(staging, rows={**ROWS, "report": 12, "query": 19}))
     lines = [record.getMessage() for record in caplog.records if record.name == "push"]
     assert [line.split()[1] for line in lines[:6]] == ORDER
     assert lines[2].endswith("12 rows)")
@@ -129,7 +129,7 @@ def test_the_log_names_each_file_and_the_change_since_the_last_push(catalog, sta
 
 
 def test_without_a_place_for_the_record_nothing_is_sent(catalog, tmp_path):
-    snapshot = make_snapshot(tmp_path)
+    snapshot = planted_snapshot(tmp_path)
     in_the_way = snapshot.directory / f"{AT}.{catalog.source_id}.pushed.partial"
     in_the_way.mkdir()
     with pytest.raises(ConfigurationError, match=r"cannot be written .* make the folder writable"):
@@ -189,7 +189,7 @@ def test_a_file_that_changes_after_the_check_is_not_stored_and_not_remembered(ca
 def test_other_bytes_under_a_name_that_was_sent_before_are_refused(catalog, staging, snapshot):
     push(catalog, snapshot)
     record = record_path(snapshot, catalog.source_id)
-    other = make_snapshot(staging / "other", rows={**ROWS, "report": 11})
+    other = planted_snapshot(staging / "other", rows={**ROWS, "report": 11})
     (other.directory / record.name).write_bytes(record.read_bytes())
     with pytest.raises(SnapshotAlteredError, match=r"report\.json is not the file that was uploaded"):
         push(catalog, other)
@@ -210,8 +210,8 @@ def test_a_share_that_is_none_is_refused(catalog, snapshot, wrong):
 
 
 def test_a_snapshot_older_than_the_last_pushed_one_is_refused(catalog, staging):
-    older = make_snapshot(staging, at=AT - 60)
-    push(catalog, make_snapshot(staging))
+    older = planted_snapshot(staging, at=AT - 60)
+    push(catalog, planted_snapshot(staging))
     sent = len(catalog.requests)
     with pytest.raises(SnapshotStaleError, match=rf"{AT - 60} .* is older than snapshot {AT}"):
         push(catalog, older)
@@ -240,7 +240,7 @@ def test_a_folder_of_the_vendors_tool_is_pushed_at_any_age(catalog, tmp_path):
 
 
 def yesterday(catalog, staging, **changes):
-    push(catalog, make_snapshot(staging, at=AT - DAY, **changes), now=lambda: NOW - timedelta(days=1))
+    push(catalog, planted_snapshot(staging, at=AT - DAY, **changes), now=lambda: NOW - timedelta(days=1))
     catalog.forget_uploads()
 
 
@@ -248,18 +248,18 @@ def yesterday(catalog, staging, **changes):
 def test_a_source_that_was_fed_from_elsewhere_is_refused_with_what_to_do(catalog, staging, other):
     yesterday(catalog, staging, **other)
     with pytest.raises(SnapshotMismatchError, match=r"check the source id and the Mode connection") as caught:
-        push(catalog, make_snapshot(staging))
+        push(catalog, planted_snapshot(staging))
     assert catalog.uploads == []
     for record in staging.rglob("*.pushed"):
         assert str(record) in str(caught.value)
         record.unlink()
-    assert push(catalog, make_snapshot(staging, at=AT + 1)).pushed != []
+    assert push(catalog, planted_snapshot(staging, at=AT + 1)).pushed != []
 
 
 def test_rows_that_disappeared_are_refused_asset_by_asset(catalog, staging):
     yesterday(catalog, staging)
     left_out = [{"asset": "report", "token": "r", "name": None, "reason": "forbidden", "detail": ""}]
-    small = make_snapshot(staging, rows={**ROWS, "report": 6, "member": 0}, left_out=left_out)
+    small = planted_snapshot(staging, rows={**ROWS, "report": 6, "member": 0}, left_out=left_out)
     with pytest.raises(
         SnapshotShrunkError, match=r"report: 10 -> 6 \(1 left out\), member: 4 -> 0\."
     ) as caught:
@@ -274,33 +274,33 @@ def test_a_share_of_exactly_the_limit_may_disappear_and_not_a_row_more(catalog, 
     yesterday(catalog, staging)
     allowed = round(limit * 10)
     if allowed < 10:
-        one_more = make_snapshot(staging, at=AT - 1, rows={**ROWS, "report": 10 - allowed - 1})
+        one_more = planted_snapshot(staging, at=AT - 1, rows={**ROWS, "report": 10 - allowed - 1})
         with pytest.raises(SnapshotShrunkError):
             push(catalog, one_more, max_shrink=limit)
-    just = make_snapshot(staging, rows={**ROWS, "report": 10 - allowed})
+    just = planted_snapshot(staging, rows={**ROWS, "report": 10 - allowed})
     assert push(catalog, just, max_shrink=limit).pushed == ORDER
 
 
 def test_the_last_finished_push_decides_and_not_one_that_was_broken_off(catalog, staging):
     yesterday(catalog, staging)
-    broken_off = make_snapshot(staging, at=AT - 60, rows={**ROWS, "report": 8})
+    broken_off = planted_snapshot(staging, at=AT - 60, rows={**ROWS, "report": 8})
     catalog.fault("*-query.json", status=422, body=b"{}")
     with pytest.raises(Exception, match="422"):
         push(catalog, broken_off)
     with pytest.raises(SnapshotShrunkError, match="report: 10 -> 6"):
-        push(catalog, make_snapshot(staging, rows={**ROWS, "report": 6}))
+        push(catalog, planted_snapshot(staging, rows={**ROWS, "report": 6}))
 
 
 def test_in_the_flat_layout_the_earlier_record_in_the_same_folder_decides(catalog, tmp_path):
-    push(catalog, make_snapshot(tmp_path, at=AT - DAY, flat=True), now=lambda: NOW - timedelta(days=1))
+    push(catalog, planted_snapshot(tmp_path, at=AT - DAY, flat=True), now=lambda: NOW - timedelta(days=1))
     with pytest.raises(SnapshotShrunkError, match="report: 10 -> 1"):
-        push(catalog, make_snapshot(tmp_path, flat=True, rows={**ROWS, "report": 1}))
+        push(catalog, planted_snapshot(tmp_path, flat=True, rows={**ROWS, "report": 1}))
 
 
 def test_folders_around_a_flat_snapshot_are_not_looked_into(catalog, tmp_path):
     yesterday(catalog, tmp_path)
     assert (
-        push(catalog, make_snapshot(tmp_path / "flat", rows={**LEAST, "report": 1}, flat=True)).pushed
+        push(catalog, planted_snapshot(tmp_path / "flat", rows={**LEAST, "report": 1}, flat=True)).pushed
         == ORDER
     )
 
@@ -309,11 +309,11 @@ def test_the_record_of_another_source_does_not_count(catalog, staging):
     looker = next(source.id for source in catalog.sources if source.technology == "LOOKER")
     push(
         catalog,
-        make_snapshot(staging, at=AT - DAY, workspace="globex"),
+        planted_snapshot(staging, at=AT - DAY, workspace="globex"),
         ingest=new_ingest(catalog, source_id=looker),
         now=lambda: NOW - timedelta(days=1),
     )
-    assert push(catalog, make_snapshot(staging)).pushed == ORDER
+    assert push(catalog, planted_snapshot(staging)).pushed == ORDER
 
 
 def test_a_record_that_cannot_be_read_is_not_ignored(catalog, staging, snapshot):
@@ -371,7 +371,7 @@ def test_the_fence_is_passed_before_every_file_and_before_the_end(catalog, snaps
 
 
 def test_a_conflict_with_somebody_elses_file_is_surfaced(catalog, staging, snapshot):
-    push(catalog, make_snapshot(staging / "elsewhere"))
+    push(catalog, planted_snapshot(staging / "elsewhere"))
     with pytest.raises(UploadConflictError, match=r"datasource\.json"):
         push(catalog, snapshot)
     assert read(record_path(snapshot, catalog.source_id)).files == {}

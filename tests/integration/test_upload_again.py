@@ -19,9 +19,9 @@ from tests.integration.upload_cases import (
     AT,
     LEAST,
     ORDER,
-    make_snapshot,
     new_ingest,
     on_disk,
+    planted_snapshot,
     push,
     stored,
 )
@@ -53,7 +53,7 @@ def catalog():
 
 @pytest.fixture
 def snapshot(staging):
-    return make_snapshot(staging, rows={**LEAST, "report": 2})
+    return planted_snapshot(staging, rows={**LEAST, "report": 2})
 
 
 def start_task(catalog, snapshot):
@@ -130,7 +130,7 @@ def test_a_file_that_was_only_ever_refused_is_not_taken_for_ours_later(catalog, 
     catalog.fault(f"*/{ORDER[0]}", status=422)
     with pytest.raises(ModeCatalogError, match="422"):
         push(catalog, snapshot)
-    push(catalog, make_snapshot(staging / "elsewhere", rows={**LEAST, "report": 9}))
+    push(catalog, planted_snapshot(staging / "elsewhere", rows={**LEAST, "report": 9}))
     with pytest.raises(UploadConflictError, match=ORDER[0]):
         push(catalog, snapshot)
 
@@ -171,7 +171,7 @@ def lasting_catalog():
 
 @pytest.fixture(scope="module")
 def lasting_snapshot(tmp_path_factory):
-    return make_snapshot(tmp_path_factory.mktemp("lasting"), rows={**LEAST, "report": 1})
+    return planted_snapshot(tmp_path_factory.mktemp("lasting"), rows={**LEAST, "report": 1})
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,11 +12,12 @@ from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.ingest import CatalogIngest
 from mode_catalog_provider.catalog.push import PushResult, push_snapshot
 from mode_catalog_provider.contract import DATA_ASSETS, contract_row
-from mode_catalog_provider.snapshot.layout import Layout, StoragePath
+from mode_catalog_provider.snapshot.layout import Layout, StoragePath, manifest_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 from tests.sandbox import CatalogSandbox
 from tests.unit.catalog.serving import QuickStop
+from tests.unit.snapshot.planting import write_or_plant
 
 HOST = "https://modeanalytics.com"
 AT = 1_795_000_000
@@ -51,6 +52,14 @@ def make_snapshot(
             figures={"requests": 1},
         )
     return open_snapshot(path)
+
+
+def planted_snapshot(output: StoragePath, *, at: int = AT, flat: bool = False, **changes: Any) -> Snapshot:
+    """The same where it is no matter how the snapshot got there: into S3 it is not written, it lies there."""
+    workspace = changes.get("workspace", "acme")
+    write_or_plant(output, lambda folder: make_snapshot(folder, at=at, flat=flat, **changes))
+    layout = Layout.flat(output) if flat else Layout.nested(output, workspace)
+    return open_snapshot(layout.directory(at) / manifest_name(at))
 
 
 def new_ingest(catalog: CatalogSandbox, **changes: Any) -> CatalogIngest:

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.reader import adopt_directory, open_snapshot, verify
 from mode_catalog_provider.snapshot.retention import DEAD_AFTER, prune
+from tests.unit.snapshot.planting import write_or_plant
 from tests.unit.snapshot.sets import AT, lay, vendor_files, write_set
 
 SOURCE = "0b5dd3a6-9a33-4d8e-a27c-6d6a0f7f1f4e"
@@ -28,8 +30,11 @@ FIVE = [AT + number for number in range(5)]
 
 
 def _write_five(layout: Layout) -> None:
-    for timestamp in FIVE:
-        write_set(layout, timestamp)
+    def write(home: StoragePath) -> None:
+        for timestamp in FIVE:
+            write_set(replace(layout, home=home), timestamp)
+
+    write_or_plant(layout.home, write)
 
 
 def _push(
