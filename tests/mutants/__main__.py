@@ -67,6 +67,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--skip", type=int, default=0, help="leave the first ones out; default 0")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at the same time; default 2")
     parser.add_argument("--survivors", type=float, default=5, help="per cent that may survive; default 5")
+    parser.add_argument(
+        "--quick", action="store_true", help="unit tests only: what survives them, slower tests may notice"
+    )
     return parser.parse_args()
 
 
@@ -92,7 +95,7 @@ def _try_all(
 ) -> list[Verdict]:
     trees: Queue[Tree] = Queue()
     for number in range(arguments.jobs):
-        trees.put(Tree(_copy(folder / f"tree-{number}")))
+        trees.put(Tree(_copy(folder / f"tree-{number}"), quick=arguments.quick))
 
     def attempt(mutation: Mutation) -> Verdict:
         tree = trees.get()
@@ -116,10 +119,12 @@ class Tree:
     """A copy of the tree with a warm process in it, for one mutant after the other.
 
     :param folder: the copy.
+    :param quick: run unit tests only.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quick: bool) -> None:
         self._folder = folder
+        self._quick = quick
         # The hash in each file of bytecode tells a mutant from the line that it took the place of.
         compiled = [
             "-m",
@@ -155,7 +160,7 @@ class Tree:
 
     def _judged(self, mutation: Mutation) -> Verdict:
         files = 0
-        for stage in stages(mutation.path, self._folder):
+        for stage in stages(mutation.path, self._folder, quick=self._quick):
             output = self._folder / "output.txt"
             arguments = [*OPTIONS, "-x", "--basetemp=pytest", *stage]
             code = self._ordered({"arguments": arguments, "output": str(output), "seconds": PATIENCE})

@@ -31,11 +31,12 @@ _SLOW = {
 }
 
 
-def stages(path: str, root: Path) -> list[list[str]]:
+def stages(path: str, root: Path, *, quick: bool = False) -> list[list[str]]:
     """Return the test files that could notice, those first that are quick and near.
 
     :param path: the changed file, relative to the tree.
     :param root: the tree.
+    :param quick: leave the slow tests out.
     :return: unit tests that import it; unit tests of its room, or of what imports it; the room's slow tests.
     """
     module = _module(path)
@@ -53,8 +54,10 @@ def stages(path: str, root: Path) -> list[list[str]]:
                 near.append(name)
             elif name.startswith(own) or users & reached:
                 further.append(name)
-        elif name.startswith(("tests/integration/", "tests/airflow/")) and any(
-            word in name for word in (*_SLOW.get(room, ()), stem)
+        elif (
+            not quick
+            and name.startswith(("tests/integration/", "tests/airflow/"))
+            and any(word in name for word in (*_SLOW.get(room, ()), stem))
         ):
             slow.append(name)
 
