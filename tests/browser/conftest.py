@@ -48,7 +48,7 @@ sync_dag("{ON_S3}", mode_conn_id="{ON_S3}", output_dir="s3://staging/mode", outp
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
@@ -61,24 +61,24 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(shape=SHAPE, time_scale=0.01) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def staging(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("staging") / "mode"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def store() -> Iterator[S3Server]:
     with S3Server() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(
     browser: Browser,
     sandbox: Sandbox,
@@ -149,7 +149,7 @@ def _environment(sandbox: Sandbox, staging: Path, store: S3Server) -> dict[str, 
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitor(browser: Browser, airflow: StandaloneAirflow) -> Iterator[Visitor]:
     width, height = SCREENS["desk"]
     with browser.new_context(viewport={"width": width, "height": height}) as context:
@@ -158,7 +158,7 @@ def visitor(browser: Browser, airflow: StandaloneAirflow) -> Iterator[Visitor]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(visitor: Visitor) -> str:
     """The path of the workspace on the page."""
     page = visitor.open(f"/mode-catalog/dags/{SYNC}")
