@@ -18,6 +18,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutants.mutations import Mutation, mutations
+from tests.mutants.reached import Reached, record
 from tests.mutants.related import stages
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("lock", "snapshot", "catalog", "extract", "refresh", "operators")
 #: Seconds that the tests of one stage may take: a mutant that takes longer hangs.
 PATIENCE = 1_200
+#: Seconds of tests that a mutant's first stage has, and both: of those that reach the line, the quickest.
+QUICK, LONGEST = 5.0, 180.0
+#: What pytest ends with then.
+NOTHING_TO_RUN = 5
 OPTIONS = ("-q", "-p", "no:cacheprovider", "--tb=no", "-W", "ignore")
 
 
@@ -49,7 +54,10 @@ def main() -> int:
         }
         chosen = _chosen(sources, arguments.count, arguments.seed)[arguments.skip :]
         print(f"{len(chosen)} mutants of {len(sources)} files", flush=True)
-        verdicts = _try_all(chosen, sources, folder, arguments)
+        (folder / "reached").mkdir()
+        recorded = _copy(folder / "recorded")
+        reached = record(chosen, sources, recorded, folder / "reached", _environment(recorded))
+        verdicts = _try_all(chosen, sources, reached, folder, arguments)
     survivors = [verdict for verdict in verdicts if verdict.state == "survived"]
     print(f"\n{len(verdicts)} mutants, {len(survivors)} survived:")
     for verdict in survivors:
@@ -67,9 +75,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--skip", type=int, default=0, help="leave the first ones out; default 0")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at the same time; default 2")
     parser.add_argument("--survivors", type=float, default=5, help="per cent that may survive; default 5")
-    parser.add_argument(
-        "--quick", action="store_true", help="unit tests only: what survives them, slower tests may notice"
-    )
     return parser.parse_args()
 
 
@@ -90,17 +95,18 @@ def _chosen(sources: dict[str, bytes], count: int, seed: int) -> list[Mutation]:
 def _try_all(
     chosen: list[Mutation],
     sources: dict[str, bytes],
+    reached: Reached,
     folder: Path,
     arguments: argparse.Namespace,
 ) -> list[Verdict]:
     trees: Queue[Tree] = Queue()
     for number in range(arguments.jobs):
-        trees.put(Tree(_copy(folder / f"tree-{number}"), quick=arguments.quick))
+        trees.put(Tree(_copy(folder / f"tree-{number}")))
 
-    def attempt(mutation: Mutation) -> Verdict:
+    def attempt(number: int, mutation: Mutation) -> Verdict:
         tree = trees.get()
         try:
-            verdict = tree.attempt(mutation, sources[mutation.path])
+            verdict = tree.attempt(mutation, sources[mutation.path], _stages(number, mutation, reached))
         finally:
             trees.put(tree)
         told = f"{mutation.path}:{mutation.first} {mutation.kind} ({verdict.reason})"
@@ -109,22 +115,27 @@ def _try_all(
 
     try:
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            return list(pool.map(attempt, chosen))
+            return list(pool.map(attempt, range(len(chosen)), chosen))
     finally:
         while not trees.empty():
             trees.get().close()
+
+
+def _stages(number: int, mutation: Mutation, reached: Reached) -> list[list[str]]:
+    """What runs when it is imported every test reaches, so there what the tests import tells."""
+    if not mutation.in_function:
+        return stages(mutation.path, ROOT)
+    return reached.stages(number, mutation.path.split("/")[1], quick=QUICK, longest=LONGEST)
 
 
 class Tree:
     """A copy of the tree with a warm process in it, for one mutant after the other.
 
     :param folder: the copy.
-    :param quick: run unit tests only.
     """
 
-    def __init__(self, folder: Path, *, quick: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._quick = quick
         # The hash in each file of bytecode tells a mutant from the line that it took the place of.
         compiled = [
             "-m",
@@ -149,29 +160,33 @@ class Tree:
         """End the process."""
         self._warm.communicate()
 
-    def attempt(self, mutation: Mutation, source: bytes) -> Verdict:
-        """Run the tests that could notice, the quick ones first, with the fault in it."""
+    def attempt(self, mutation: Mutation, source: bytes, stages: list[list[str]]) -> Verdict:
+        """Run the tests of each stage, with the fault in it, until one fails."""
         file = self._folder / mutation.path
         file.write_bytes(mutation.apply(source))
         try:
-            return self._judged(mutation)
+            return self._judged(mutation, stages)
         finally:
             file.write_bytes(source)
 
-    def _judged(self, mutation: Mutation) -> Verdict:
-        files = 0
-        for stage in stages(mutation.path, self._folder, quick=self._quick):
+    def _judged(self, mutation: Mutation, stages: list[list[str]]) -> Verdict:
+        for stage in stages:
             output = self._folder / "output.txt"
-            arguments = [*OPTIONS, "-x", "--basetemp=pytest", *stage]
-            code = self._ordered({"arguments": arguments, "output": str(output), "seconds": PATIENCE})
+            files = sorted({test.partition("::")[0] for test in stage})
+            order = {
+                "arguments": [*OPTIONS, "-x", "--basetemp=pytest", *files],
+                "tests": stage,
+                "output": str(output),
+                "seconds": PATIENCE,
+            }
+            code = self._ordered(order)
             if code is None:
-                return Verdict(mutation, "hung", f"{len(stage)} files")
-            if code != 0:
+                return Verdict(mutation, "hung", f"{len(stage)} tests")
+            if code not in (0, NOTHING_TO_RUN):
                 told = output.read_text().splitlines()
                 failed = [line for line in told if line.startswith(("FAILED", "ERROR"))]
                 return Verdict(mutation, "killed", failed[0][:200] if failed else f"pytest ended with {code}")
-            files += len(stage)
-        return Verdict(mutation, "survived", f"{files} files passed")
+        return Verdict(mutation, "survived", f"{sum(map(len, stages))} tests passed")
 
     def _ordered(self, order: dict[str, Any]) -> int | None:
         assert self._warm.stdin is not None

@@ -31,17 +31,21 @@ _SLOW = {
 }
 
 
-def stages(path: str, root: Path, *, quick: bool = False) -> list[list[str]]:
+def own_tests(room: str) -> str:
+    """Return the folder of a room's unit tests."""
+    return f"tests/unit/{_UNIT.get(room, room)}/"
+
+
+def stages(path: str, root: Path) -> list[list[str]]:
     """Return the test files that could notice, those first that are quick and near.
 
     :param path: the changed file, relative to the tree.
     :param root: the tree.
-    :param quick: leave the slow tests out.
     :return: unit tests that import it; unit tests of its room, or of what imports it; the room's slow tests.
     """
     module = _module(path)
     room, stem = path.split("/")[1], Path(path).stem
-    own = f"tests/unit/{_UNIT.get(room, room)}/"
+    own = own_tests(room)
     users = {other for other in _modules(root) if module in _imports(root, other)}
     near: list[str] = []
     further: list[str] = []
@@ -54,10 +58,8 @@ def stages(path: str, root: Path, *, quick: bool = False) -> list[list[str]]:
                 near.append(name)
             elif name.startswith(own) or users & reached:
                 further.append(name)
-        elif (
-            not quick
-            and name.startswith(("tests/integration/", "tests/airflow/"))
-            and any(word in name for word in (*_SLOW.get(room, ()), stem))
+        elif name.startswith(("tests/integration/", "tests/airflow/")) and any(
+            word in name for word in (*_SLOW.get(room, ()), stem)
         ):
             slow.append(name)
 

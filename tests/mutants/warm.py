@@ -55,11 +55,28 @@ def main() -> None:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(order["arguments"], Path(order["output"]))
+            _run(order["arguments"], frozenset(order["tests"]), Path(order["output"]))
         print(json.dumps(_wait(child, order["seconds"])), flush=True)
 
 
-def _run(arguments: list[str], output: Path) -> None:
+class _Chosen:
+    """Leaves out what was not asked for.
+
+    :param tests: node ids, or whole files.
+    """
+
+    def __init__(self, tests: frozenset[str]) -> None:
+        self._tests = tests
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [
+            item
+            for item in items
+            if item.nodeid in self._tests or item.nodeid.partition("::")[0] in self._tests
+        ]
+
+
+def _run(arguments: list[str], tests: frozenset[str], output: Path) -> None:
     os.setsid()  # so that what the tests start ends with them
     # A shell that starts something in the background has it ignore Ctrl-C, and tests send that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -69,7 +86,7 @@ def _run(arguments: list[str], output: Path) -> None:
     os.dup2(file, 2)
     code = 70  # what a child ends with that pytest did not bring to its end
     try:
-        code = int(pytest.main(arguments))
+        code = int(pytest.main(arguments, plugins=[_Chosen(tests)]))
         sys.stdout.flush()
     finally:
         os._exit(code)
