@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.catalog import lineage_reasons
+from mode_catalog_provider.catalog.arrival_report import MISSING
 from mode_catalog_provider.catalog.arrival_texts import ArrivalTexts
-from mode_catalog_provider.catalog.lineage_reasons import LineageReasons, Query
+from mode_catalog_provider.catalog.lineage_reasons import REASONS, LineageReasons, Query, Reason
 from mode_catalog_provider.errors import CancelledError
 from mode_catalog_provider.sql.tables import TableName
 
@@ -96,3 +97,22 @@ def test_another_name_and_another_folder_are_both_said(
     assert entry.items() <= item.entry.items()
     assert item.entry["dashboard"] == "d1"
     assert item.entry["url"] == "https://catalog.example/d1"
+
+
+TEXTS = ArrivalTexts("https://app.mode.com", "acme")
+
+
+@pytest.mark.parametrize("reason", MISSING)
+def test_every_reason_for_a_report_that_is_missing_is_said_with_what_to_do(reason: str) -> None:
+    item = TEXTS.missing("r1", "Revenue", reason)
+    assert MISSING[reason] in item.finding.what
+    assert item.finding.advice
+    assert item.entry["reason"] == reason
+
+
+@pytest.mark.parametrize("word", REASONS)
+def test_every_reason_for_missing_lineage_is_said_with_what_to_do(word: str) -> None:
+    item = TEXTS.without_lineage("r1", "Revenue", "https://catalog.example/d1", Reason(word=word, detail="the detail"))
+    assert f"{REASONS[word]} (the detail)" in item.finding.what
+    assert item.finding.advice
+    assert (item.entry["reason"], item.entry["detail"]) == (word, "the detail")
