@@ -98,10 +98,8 @@ class Holder:
     def from_json(cls, stored: Mapping[str, Any]) -> Holder:
         """Read what :func:`dataclasses.asdict` made of a holder, of an older or newer version too.
 
-        :raises KeyError, TypeError, ValueError, OverflowError: when it is something else.
+        :raises KeyError, TypeError, ValueError, AttributeError, OverflowError: when it is something else.
         """
-        if not isinstance(stored, Mapping):
-            raise TypeError("a holder is a mapping")
         text = {
             name: _text(stored.get(name))
             for name in ("process", "installation", "dag_id", "run_id", "task_id")

@@ -236,6 +236,15 @@ def test_a_batch_listing_of_reports_that_breaks_has_the_long_listings_read_again
     assert pages_read(big) == [1, 2, 3, 4] * 2
 
 
+def test_a_batch_listing_that_came_whole_when_asked_again_proves_that_the_long_listings_were(
+    big: Sandbox,
+) -> None:
+    big.mode.fault("/batch/*/reports", status=400, times=1)
+    assert reports_found(big, NothingKnown(), strategy="hybrid") == tokens(big)
+    assert batch_read(big, "reports") == 2
+    assert pages_read(big) == [1, 2, 3, 4]
+
+
 def test_archived_reports_that_batch_does_not_list_have_their_collection_read_again(big: Sandbox) -> None:
     big.mode.switches.batch_archived = False
     big.mode.world.reports[50].archived = True

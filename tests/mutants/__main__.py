@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 #: What is changed when nothing else is asked for.
 ROOMS = ("lock", "snapshot", "catalog", "extract", "refresh", "operators")
 #: Seconds that the tests of one stage may take: a mutant that takes longer hangs.
-PATIENCE = 1_200
+PATIENCE = 600
 #: Seconds of tests that a mutant's first stage has, and both: of those that reach the line, the quickest.
 QUICK, LONGEST = 5.0, 180.0
 #: What pytest ends with then.

@@ -122,6 +122,14 @@ def test_the_source_is_asked_for_with_the_reading_token_only_where_there_is_anot
     assert len([one for one in sandbox.catalog.requests if "graphql" in one.path]) == 1
 
 
+def test_what_the_uploading_token_may_not_ask_the_reading_one_is_asked(sandbox, tmp_path, connect):
+    unknown = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+    connect("coalesce_catalog_default", extra={"read_token": sandbox.catalog.read_token})
+    sandbox.catalog.fault(GRAPHQL, status=401)
+    with pytest.raises(AirflowFailException, match=unknown):
+        preflight(tmp_path, source_id=unknown)
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_a_key_that_cannot_be_remembered_fails_no_preflight(tmp_path, make):
     preflight(tmp_path)

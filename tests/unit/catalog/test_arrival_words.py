@@ -112,7 +112,9 @@ def test_every_reason_for_a_report_that_is_missing_is_said_with_what_to_do(reaso
 
 @pytest.mark.parametrize("word", REASONS)
 def test_every_reason_for_missing_lineage_is_said_with_what_to_do(word: str) -> None:
-    item = TEXTS.without_lineage("r1", "Revenue", "https://catalog.example/d1", Reason(word=word, detail="the detail"))
+    item = TEXTS.without_lineage(
+        "r1", "Revenue", "https://catalog.example/d1", Reason(word=word, detail="the detail")
+    )
     assert f"{REASONS[word]} (the detail)" in item.finding.what
     assert item.finding.advice
     assert (item.entry["reason"], item.entry["detail"]) == (word, "the detail")
