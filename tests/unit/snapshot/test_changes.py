@@ -250,6 +250,16 @@ def test_what_the_side_files_of_one_day_do_not_say_is_no_change(tmp_path: Path) 
     assert told(before, after) == []
 
 
+def test_a_collection_that_is_refused_and_lost_its_row_is_told_once(tmp_path: Path) -> None:
+    rows: list[Object] = [("collection", "c1", {"name": "Locked"}), ("collection", "c2", {"name": "Old"})]
+    before = day(tmp_path, 0, rows)
+    after = day(tmp_path, 1, [], left_out=[refused("collection", "c1", "Locked")])
+    assert told(before, after) == [
+        ("collection", "c1", "access_lost", None, None),
+        ("collection", "c2", "deleted", None, None),
+    ]
+
+
 def test_a_listing_of_members_that_is_refused_deletes_nobody(tmp_path: Path) -> None:
     before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
     after = day(tmp_path, 1, [], left_out=[refused("member", None, None)])
