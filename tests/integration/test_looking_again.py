@@ -76,7 +76,7 @@ def batch_read(sandbox: Sandbox, listing: str) -> int:
 
 # -- whatever happens ----------------------------------------------------------------------------------------
 
-TWO = WorkspaceShape(collections=2, reports=130, queries=60, datasets=0, members=0, nasty=False, sql_bytes=20)
+TWO = WorkspaceShape(collections=2, reports=130, queries=6, datasets=0, members=0, nasty=False, sql_bytes=20)
 
 
 @dataclass(frozen=True)
