@@ -13,6 +13,9 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FOLDERS = {"dags": REPOSITORY / "dags", "tests": REPOSITORY / "tests" / "airflow" / "dags"}
@@ -29,6 +32,7 @@ def prepare() -> Path:
 
     :return: the home folder.
     """
+    _check_each_schema_once()
     if _INHERITED in os.environ:
         return Path(os.environ[_INHERITED])
     home = Path(tempfile.mkdtemp(prefix="mode-catalog-airflow-"))
@@ -59,6 +63,19 @@ def prepare() -> Path:
         }
     )
     return home
+
+
+def _check_each_schema_once() -> None:
+    """Airflow checks the schema of each param again at each look at it: a tenth of what a DAG run costs."""
+    check, sound = Draft202012Validator.check_schema, set[str]()
+
+    def check_once(schema: Any, **options: Any) -> None:
+        text = json.dumps([schema, options], default=repr)
+        if text not in sound:
+            check(schema, **options)
+            sound.add(text)
+
+    Draft202012Validator.check_schema = staticmethod(check_once)  # type: ignore[method-assign]
 
 
 def _remove(home: Path, owner: int) -> None:
