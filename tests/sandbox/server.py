@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import responses
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -118,14 +119,12 @@ class SandboxServer:
 
     def start(self) -> None:
         self._http = _ThreadedServer((self._host, self._port), self)
-        threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.005}, name="sandbox", daemon=True
-        ).start()
+        threading.Thread(target=self._http.serve, name="sandbox", daemon=True).start()
 
     def stop(self) -> None:
         self.stopping.set()
         if self._http is not None:
-            self._http.shutdown()
+            self._http.end()
             self._http.server_close()
             self._http.drop_connections()
 
@@ -143,6 +142,7 @@ class _ThreadedServer(ThreadingHTTPServer):
         self.service = service
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._ended = threading.Event()
         super().__init__(address, Exchange)
 
     def server_bind(self) -> None:
@@ -151,6 +151,23 @@ class _ThreadedServer(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def serve(self) -> None:
+        """Wait for connections until the end; serve_forever would look 200 times a second, to end as soon."""
+        try:
+            while not self.service.stopping.is_set():
+                self._handle_request_noblock()
+        finally:
+            self._ended.set()
+
+    def end(self) -> None:
+        """Wake :meth:`serve`, which sees that it is the end."""
+        while not self._ended.is_set():
+            with suppress(OSError), socket.create_connection(self.server_address[:2], timeout=1):
+                self._ended.wait(1)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return not self.service.stopping.is_set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:
