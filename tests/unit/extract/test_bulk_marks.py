@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,10 @@ def test_a_mark_comes_back_as_it_was_kept_and_one_of_another_version_does_not() 
     mark = mark_of({**ROW, "last_viewed_at": "2026-01-03"}, stat={"view_count": 7}, queries=QUERIES)
     text = mark.to_text()
     assert BulkMark.from_text(text) == mark
+    # As it lies in the snapshots that are there.
+    assert BulkMark.from_text('[2, "e", "1", "2", "r", false, 7, "q"]') == BulkMark(
+        edited="e", edited_at="1", updated_at="2", ran="r", viewed=False, views=7, queries="q"
+    )
     version, *values = json.loads(text)
     assert BulkMark.from_text(json.dumps([version + 1, *values])) is None
 
@@ -194,8 +199,8 @@ def test_a_report_that_was_viewed_is_read_again_where_bulk_counts_otherwise(
 
 
 def test_where_bulk_never_says_when_a_report_was_viewed_it_is_read_again() -> None:
-    silent = replace(BEFORE, viewed=False)
-    row = {"updated_at": BEFORE.updated_at, "view_count": 5}
+    silent = mark_of(ROW)
+    row = {"updated_at": ROW["updated_at"], "view_count": 5}
     assert moved_columns(silent, silent, row, RAN, trust_views=False) is None
 
 
@@ -224,6 +229,16 @@ def facts_without(facts: dict[str, Any], name: str) -> dict[str, Any]:
 )
 def test_a_moment_is_one_or_none(stamp: str | None, seconds: float | None) -> None:
     assert moment_of(stamp) == seconds
+
+
+def test_a_moment_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert moment_of("1970-01-01T00:01:00") == 60
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 SPACES = [

@@ -65,6 +65,10 @@ def test_what_bulk_says_now_is_what_it_said_before_the_next_night(bulk: Bulk) ->
     assert bulk.next_night().marks.before("r1") == said
 
 
+def test_the_numbers_of_views_are_not_trusted_before_they_were_compared(bulk: Bulk) -> None:
+    assert bulk.marks.trust_views is False
+
+
 def test_nothing_is_noted_of_a_report_of_which_bulk_says_too_little(bulk: Bulk) -> None:
     bulk.shows("r2", updated_at=None)
     bulk.marks.note(["nowhere", "r2", "r1"])
@@ -121,6 +125,8 @@ def test_a_collection_that_was_listed_whole_is_known_with_what_was_not_wanted(bu
     bulk.marks.note_listing("c1", {"archived": 2})
     assert bulk.marks.listing("c1") == {"archived": 2}
     assert bulk.marks.listing("c2") is None
+    # As it lies in the snapshots that are there.
+    assert bulk.notes.noted["listing", "c1"][0] == '[1, {"archived": 2}]'
     version, counts = json.loads(bulk.notes.noted["listing", "c1"][0])
     bulk.notes.note("listing", "c1", json.dumps([version + 1, counts]))
     assert bulk.marks.listing("c1") is None
