@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mode_catalog_provider.catalog import push_record
-from mode_catalog_provider.catalog.coverage import RunRequest, covering_snapshot
-from mode_catalog_provider.catalog.push_record import PushRecord
+from mode_catalog_provider.catalog.coverage import CONTENT_OPTIONS, RunRequest, covering_snapshot
+from mode_catalog_provider.catalog.push_record import OpenQuestion, PushRecord
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
@@ -34,7 +34,11 @@ def layout(tmp_path):
 
 @pytest.fixture
 def push(layout):
-    def push(*waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None):
+    def push(
+        *waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None, until=None
+    ):
+        *waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None, until=None
+    ):
         with SnapshotWriter(layout=layout, workspace="acme", host=host) as writer:
             _, path = writer.finish(
                 strategy="rest",
@@ -45,7 +49,8 @@ def push(layout):
                 answers=[run.to_json() for run in waiting],
             )
         snapshot = open_snapshot(path)
-        record = replace(PushRecord.of(snapshot, source_id), refused=refused)
+        asked = OpenQuestion(why="It shrank.", until=until.isoformat()) if until else None
+        record = replace(PushRecord.of(snapshot, source_id), refused=refused, asked=asked)
         if completed:
             record = record.completed(datetime.now(UTC))
         push_record.write(push_record.record_path(snapshot, source_id), record)
@@ -54,9 +59,9 @@ def push(layout):
     return push
 
 
-def answer(layout, run=RUN, *, started_at=None, options=OPTIONS):
+def answer(layout, run=RUN, *, started_at=None, options=OPTIONS, now=None):
     return covering_snapshot(
-        run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at
+        run, layout=layout, source_id=SOURCE, host=HOST, options=options, started_at=started_at, now=now
     )
 
 
@@ -100,6 +105,13 @@ def test_a_snapshot_that_is_not_what_the_run_would_bring_covers_nothing(layout, 
     assert covering(layout) is None
 
 
+@pytest.mark.parametrize("option", CONTENT_OPTIONS)
+def test_each_option_that_changes_what_is_read_makes_another_snapshot(layout, push, option):
+    push(RUN, options={**OPTIONS, option: "otherwise"})
+    assert answer(layout) is None
+    assert answer(layout, options={**OPTIONS, option: "otherwise"}) is not None
+
+
 def test_how_mode_was_read_does_not_matter(layout, push):
     push(RUN, options={**OPTIONS, "strategy": "hybrid"})
     assert covering(layout) is not None
@@ -111,7 +123,7 @@ def test_an_older_snapshot_counts_when_a_newer_one_did_not_see_the_run(layout, p
     assert covering(layout) == older
 
 
-@pytest.mark.parametrize(("minutes", "covered"), [(-5, True), (5, False)])
+@pytest.mark.parametrize(("minutes", "covered"), [(-5, True), (0, True), (5, False)])
 def test_where_clearings_are_not_counted_only_a_run_that_was_started_before_is_covered(
     layout, push, minutes, covered
 ):
@@ -138,6 +150,30 @@ def test_a_pushed_snapshot_goes_before_a_refused_one(layout, push, refused_first
     push(RUN, completed=False, refused="It shrank.")
     pushed = pushed or push(RUN)
     assert covering(layout) == pushed
+
+
+UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_a_question_is_open_until_its_end(layout, push):
+    push(RUN, completed=False, until=UNTIL)
+    assert answer(layout, now=UNTIL) is None
+    assert answer(layout, now=UNTIL - timedelta(seconds=1)).asked.until == UNTIL.isoformat()
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_a_snapshot_that_is_asked_about_goes_before_a_refused_one(layout, push, asked_first):
+    ways = [{"until": UNTIL}, {"refused": "It shrank."}]
+    for way in ways if asked_first else ways[::-1]:
+        push(RUN, completed=False, **way)
+    assert (answer(layout).refused, answer(layout).asked.why) == (None, "It shrank.")
+
+
+@pytest.mark.parametrize("way", [{"until": UNTIL}, {"refused": "It shrank."}], ids=["asked", "refused"])
+def test_of_several_the_newest_is_told(layout, push, way):
+    push(RUN, completed=False, **way)
+    newest = push(RUN, completed=False, **way)
+    assert answer(layout).manifest == newest
 
 
 def test_a_refusal_that_was_lifted_answers_nobody_until_the_push_is_done(layout, push):

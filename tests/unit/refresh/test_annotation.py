@@ -135,6 +135,16 @@ def test_an_unclear_answer_is_looked_after_and_not_repeated(mode):
     assert [method for method, _ in written(mode)].count("PATCH") == 1
 
 
+@pytest.mark.parametrize("fault", [{"reset": True}, {"status": 504}])
+def test_a_note_that_was_written_though_the_answer_was_lost_is_found(mode, fault):
+    mode.fault("reports/*", method="PATCH", after=True, **fault)
+    report = report_of(mode)
+    (note,) = refreshed(mode, report)
+    assert (note.state, note.reason) == ("written", None)
+    assert report.description == f"About revenue\n\n{note.line}"
+    assert [method for method, _ in written(mode)].count("PATCH") == 1
+
+
 def test_a_note_that_mode_took_and_never_shows_is_told(mode):
     mode.switches.description_conflict = "lost"
     (note,) = refreshed(mode, report_of(mode))
