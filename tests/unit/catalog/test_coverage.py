@@ -37,8 +37,6 @@ def push(layout):
     def push(
         *waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None, until=None
     ):
-        *waiting, options=OPTIONS, source_id=SOURCE, host=HOST, completed=True, refused=None, until=None
-    ):
         with SnapshotWriter(layout=layout, workspace="acme", host=host) as writer:
             _, path = writer.finish(
                 strategy="rest",
