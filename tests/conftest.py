@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import uuid
@@ -25,6 +26,11 @@ def pytest_configure() -> None:
     # A shell ignores SIGINT for what it puts into the background, and so would all that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests and what they import stay to the end: nobody need look through them for garbage.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
