@@ -60,16 +60,16 @@ class MemberReading:
         # A whole list comes in one answer, so all must wait here; as bare tuples they are small.
         self._incomplete: deque[tuple[tuple[Any, ...], dict[str, Any]]] = deque()
         self._seen: set[str] = set()
-        self._lists_read = 0
+        self._read_a_list = False
         self._profiles_under_way = 0
 
     def start(self) -> None:
         """Queue the call for the first list; the other follows from its answer."""
         self._ask_list(0)
 
-    def _ask_list(self, number: int) -> Iterable[Row]:
+    def _ask_list(self, number: int) -> None:
         if number == len(LISTS):
-            return ()
+            return
         refused = partial(self._list_refused, number)
 
         def failed(error: ServiceError) -> Iterable[Row]:
@@ -80,10 +80,9 @@ class MemberReading:
         then = partial(self._listed, number)
         # Early: the user records that it leads to fill what would lie idle while the last walks end.
         self._pipeline.ask(Lane.NEXT_PAGES, LISTS[number], then, refused, failed=failed)
-        return ()
 
     def _listed(self, number: int, answer: Wire) -> Iterator[Row]:
-        self._lists_read += 1
+        self._read_a_list = True
         self._ask_list(number + 1)
         return self._take(
             embedded_rows(answer, "memberships", what="the list of members", required=LISTS[number])
@@ -91,8 +90,9 @@ class MemberReading:
 
     def _list_refused(self, number: int, refusal: RequestRefusedError) -> Iterable[Row]:
         if number + 1 < len(LISTS):
-            return self._ask_list(number + 1)
-        if self._lists_read:
+            self._ask_list(number + 1)
+            return ()
+        if self._read_a_list:
             return ()
         if self._discovery is not None:
             return self._ask_batch(self._discovery, 1, lambda _: self._listed_nowhere(refusal))
