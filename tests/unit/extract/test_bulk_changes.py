@@ -1,0 +1,530 @@
+"""What to read again, as bulk listings tell: collection by collection, report by report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.extract.bulk_changes import BulkChanges, Plan
+from mode_catalog_provider.extract.known import NothingKnown
+from mode_catalog_provider.extract.listed import Listed
+from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.moments import stamp
+
+AT = "2026-01-01T00:00:00Z"
+RAN = "2026-02-01T00:00:00Z"
+
+
+class Notes(NothingKnown):
+    """The readings and rows of the last night; what this one notes, the next one reads."""
+
+    def __init__(self) -> None:
+        self.readings: dict[tuple[str, str], tuple[str, int]] = {}
+        self.noted: dict[tuple[str, str], str] = {}
+        self.again: list[tuple[str, str]] = []
+        self.carried: list[str] = []
+        self.earlier_rows: Any = None
+
+    def reading(self, asset: str, token: str) -> Any:
+        return self.readings.get((asset, token))
+
+    def note(self, asset: str, token: str, mark: str | None, **_: Any) -> None:
+        assert mark is not None
+        self.noted[asset, token] = mark
+
+    def note_again(self, asset: str, token: str, mark: str, read_at: int) -> None:
+        assert (mark, read_at) == self.readings[asset, token]
+        self.again.append((asset, token))
+
+    def carry_queries(self, report_token: str) -> None:
+        self.carried.append(report_token)
+
+
+class Rows:
+    """The rows of the last snapshot."""
+
+    def __init__(self, *rows: dict[str, Any], reuse: Any = None, same_options: bool = True) -> None:
+        self.rows = {row["token"]: row for row in rows}
+        filtered = {"personal": 2, "archived": 3, "datasets": 4, "excluded": 5}
+        self.manifest = SimpleNamespace(reuse=reuse or {}, filtered=filtered, timestamp=7)
+        self._same_options = same_options
+
+    def has_selection_of(self, options: Any) -> bool:
+        return self._same_options
+
+    def collections(self) -> Any:
+        return [
+            ({"token": token}, {}) for token in sorted({row["space_token"] for row in self.rows.values()})
+        ]
+
+    def reports_in(self, collection: str) -> Any:
+        return [(row, {"runs_count": 1}) for row in self.rows.values() if row["space_token"] == collection]
+
+    def report(self, token: str) -> Any:
+        return self.rows.get(token)
+
+    def datasets_in(self, collection: str) -> set[str]:
+        return {row["token"] for row, _ in self.reports_in(collection) if row["type"] == "DatasetReport"}
+
+
+class Batch:
+    """Bulk listings: what each shows, and which come whole."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, bool | None] = {}
+        self.pages: dict[str, list[Any]] = {"reports": [], "report_stats": [], "spaces": []}
+        self.broken: set[str] = set()
+        self._ends: list[Callable[[], Any]] = []
+
+    def read(self, listing: str, take: Any, ended: Any, *, everywhere: bool | None = None) -> None:
+        self.asked[listing] = everywhere
+
+        def come() -> None:
+            take(self.pages[listing])
+            assert list(ended(listing not in self.broken)) == []
+
+        self._ends.append(come)
+
+    def come(self) -> None:
+        for end in self._ends:
+            end()
+
+
+class Night:
+    """One extraction's look at bulk."""
+
+    def __init__(self, before: Night | None = None, rows: Rows | None = None, **options: Any) -> None:
+        self.known, self.batch, self.listed = Notes(), Batch(), Listed()
+        if before is not None:
+            noted = {**{key: mark for key, (mark, _) in before.known.readings.items()}, **before.known.noted}
+            self.known.readings = {key: (mark, 5) for key, mark in noted.items()}
+            self.batch.pages = {
+                name: [dict(one) for one in page] for name, page in before.batch.pages.items()
+            }
+        self.known.earlier_rows = rows
+        self.ready: list[bool] = []
+        self.taken: list[Any] = []
+        chosen = {"incremental": True, "strategy": "auto", "include_datasets": False, **options}
+        any_batch: Any = self.batch
+        self.changes = BulkChanges(
+            batch=any_batch,
+            listed=self.listed,
+            known=self.known,
+            options=ExtractionOptions(**chosen),
+            definitions="d",
+        )
+
+    def shows(self, token: str, *, collection: str = "c1", views: int = 5, **says: Any) -> Night:
+        row = {"token": token, "space_token": collection, "name": token, "edited_at": AT, "updated_at": AT}
+        self.batch.pages["reports"].append({**row, "last_viewed_at": "1", **says})
+        self.batch.pages["report_stats"].append({"report_token": token, "view_count": views})
+        return self
+
+    def of(self, token: str) -> dict[str, Any]:
+        """The bulk row of a report, to be altered."""
+        row: dict[str, Any] = next(row for row in self.batch.pages["reports"] if row["token"] == token)
+        return row
+
+    def read(self, *, queries: bool = True) -> Night:
+        self.changes.start(lambda: self.ready.append(True), take=self.taken.extend)
+        self.batch.come()
+        assert list(self.changes.queries_ended(queries)) == []
+        return self
+
+    def close(self) -> None:
+        self.changes.close()
+        self.listed.close()
+
+
+def row_of(token: str, *, collection: str = "c1", **more: Any) -> dict[str, Any]:
+    row = {"token": token, "space_token": collection, "name": token, "type": "Report"}
+    return {**row, "updated_at": AT, "view_count": 5, **more}
+
+
+def first_night(*tokens: str, **options: Any) -> Night:
+    """Bulk shows the reports of c1, and REST listed them whole."""
+    night = Night(**options)
+    for token in tokens:
+        night.shows(token)
+        night.known.note("report", token, "queries")
+    night.read()
+    night.changes.listed("c1", seen=set(tokens), counts={"archived": 2})
+    night.changes.collections_listed()
+    return night
+
+
+@pytest.fixture
+def nights() -> Iterator[Callable[..., Night]]:
+    """The second night after a first one with reports r1 and r2, both in c1; bulk is still to be read."""
+    made: list[Night] = []
+
+    def second(*, rows: Any = None, **options: Any) -> Night:
+        before = first_night("r1", "r2")
+        night = Night(before, rows or Rows(row_of("r1"), row_of("r2")), **options)
+        made.extend((before, night))
+        return night
+
+    yield second
+    for night in made:
+        night.close()
+
+
+# -- the listings --------------------------------------------------------------------------------------------
+
+
+def test_all_bulk_listings_are_read_where_marks_are_kept_and_the_reports_alone_otherwise() -> None:
+    night = Night().shows("r1")
+    night.read()
+    assert night.batch.asked == {"reports": None, "report_stats": None, "spaces": False}
+    assert night.ready == [True]
+    assert night.taken == night.batch.pages["reports"]
+    for options in ({"incremental": False}, {"strategy": "hybrid"}):
+        night = Night(**options).shows("r1")
+        night.read()
+        assert night.batch.asked == {"reports": None}
+        assert night.ready == [True]
+        assert night.changes.size_of("c1") == 1
+
+
+def test_nothing_begins_before_the_last_listing_is_there(nights: Callable[..., Night]) -> None:
+    night = nights()
+    night.changes.start(lambda: night.ready.append(True), take=night.taken.extend)
+    night.batch.come()
+    assert (night.ready, night.changes.compares) == ([], False)
+    night.changes.queries_ended(True)
+    assert (night.ready, night.changes.compares) == ([True], True)
+
+
+@pytest.mark.parametrize(
+    ("broken", "complete"), [("reports", False), ("spaces", False), ("report_stats", True), ("", True)]
+)
+def test_without_a_page_nothing_is_compared_unless_it_is_of_views(
+    nights: Callable[..., Night], broken: str, complete: bool
+) -> None:
+    night = nights()
+    night.batch.broken = {broken}
+    night.read()
+    assert night.changes.complete is night.changes.compares is complete
+    assert (night.changes.bulk_tokens("c1") is not None) is complete
+    assert night.ready == [True]
+    assert nights().read(queries=False).changes.compares is False
+
+
+def test_there_is_nothing_to_compare_without_the_same_selection(nights: Callable[..., Night]) -> None:
+    assert first_night("r1").changes.compares is False
+    assert nights(rows=Rows(row_of("r1"), same_options=False)).read().changes.compares is False
+    assert nights(rows=Rows(row_of("r1"))).read().changes.compares is True
+
+
+def test_how_far_bulk_lags_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    Night().read()
+    assert caplog.messages == []
+    night = Night().shows("r1", updated_at=stamp(time.time() - 250))
+    night.read()
+    (line,) = caplog.messages
+    assert "is 4 minutes old" in line
+    assert night.changes.to_json()["newest_seconds_ago"] == pytest.approx(250, abs=5)
+    Night().shows("r1", updated_at=stamp(time.time() + 900)).read()
+    assert "is 0 minutes old" in caplog.messages[-1]
+
+
+DATASETS = [row_of(f"d{n}", type="DatasetReport") for n in range(2)]
+
+
+@pytest.mark.parametrize(("shown", "compares"), [(0, False), (1, False), (2, True)])
+def test_where_bulk_does_not_show_most_known_datasets_nothing_is_taken(
+    nights: Callable[..., Night], shown: int, compares: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    night = nights(rows=Rows(*DATASETS), include_datasets=True)
+    for row in DATASETS[:shown]:
+        night.shows(row["token"])
+    assert night.read().changes.compares is compares
+    assert any("may not show datasets" in line for line in caplog.messages) is not compares
+
+
+def test_a_workspace_without_datasets_is_remembered(nights: Callable[..., Night]) -> None:
+    night = nights(rows=Rows(*DATASETS), include_datasets=True)
+    night.changes.no_datasets()
+    following = Night(night, Rows(*DATASETS), include_datasets=True)
+    assert following.read().changes.compares
+    assert ("bulk", "datasets") in following.known.again
+    other = Night(incremental=False)
+    other.changes.no_datasets()
+    assert other.known.noted == {}
+
+
+@pytest.mark.parametrize(
+    ("views", "trusted"),
+    [
+        ([5, 5], True),
+        ([5, 6], False),
+        ([6, 6], False),
+        ([0, 0], True),
+        ([5] * 9 + [6], True),
+        ([5] * 8 + [6], False),
+    ],
+    ids=str,
+)
+def test_numbers_of_views_are_trusted_where_most_agree(views: list[int], trusted: bool) -> None:
+    night = Night()
+    rows = []
+    for n, count in enumerate(views):
+        night.shows(f"r{n}", views=0 if count == 0 else 5)
+        rows.append(row_of(f"r{n}", view_count=count))
+    night.read()
+    night.changes.listed("c1", seen=set(), counts={})
+    following = Night(night, Rows(*rows)).read()
+    assert following.changes.to_json()["views"] is trusted
+
+
+def test_numbers_of_views_are_not_trusted_where_none_were_kept() -> None:
+    assert Night(Night(), Rows(row_of("r1"))).read().changes.to_json()["views"] is False
+
+
+# -- collections ---------------------------------------------------------------------------------------------
+
+
+def test_the_collections_are_those_of_the_last_time_where_their_bulk_listing_is_the_same(
+    nights: Callable[..., Night],
+) -> None:
+    night = nights().read()
+    assert night.changes.unchanged_collections() == [({"token": "c1"}, {})]
+    assert night.known.again == [("bulk", "spaces")]
+    assert night.changes.filtered_collections == {"personal": 2, "excluded": 5}
+    other = nights()
+    other.batch.pages["spaces"] = [None, {"token": "c9"}]
+    assert other.read().changes.unchanged_collections() is None
+    assert nights(include_personal=True).read().changes.unchanged_collections() is None
+    assert first_night("r1").changes.unchanged_collections() is None
+    assert first_night("r1").changes.filtered_collections == {}
+    night = nights()
+    del night.known.readings["bulk", "spaces"]
+    assert night.read().changes.unchanged_collections() is None
+
+
+def test_that_collections_were_listed_is_kept_only_where_bulk_is_whole() -> None:
+    night = Night()
+    night.batch.broken = {"spaces"}
+    night.read()
+    night.changes.collections_listed()
+    night.changes.listed("c1", seen={"r1"}, counts={})
+    assert night.known.noted == {}
+    night = Night(incremental=False).shows("r1").read()
+    night.changes.collections_listed()
+    night.changes.listed("c1", seen={"r1"}, counts={})
+    assert night.known.noted == {}
+
+
+def test_a_collection_that_is_as_it_was_is_taken(nights: Callable[..., Night]) -> None:
+    night = nights().read()
+    assert night.changes.plan("c1") == Plan("take")
+    assert night.changes.plan("c2") == Plan("list")
+    assert night.changes.counts_of("c1") == {"archived": 2}
+    assert night.changes.counts_of("c2") == {}
+    assert night.changes.bulk_tokens("c1") == {"r1", "r2"}
+    assert night.changes.sample(["c1"]) == {"c1"}
+    assert first_night("r1").changes.sample(["c1"]) == set()
+
+
+def test_a_report_that_changed_is_read_alone(nights: Callable[..., Night]) -> None:
+    night = nights()
+    night.of("r2")["name"] = "Renamed"
+    assert night.read().changes.plan("c1") == Plan("single", ("r2",))
+
+
+def test_a_dataset_that_changed_has_its_collection_listed(nights: Callable[..., Night]) -> None:
+    night = nights(rows=Rows(row_of("r1"), row_of("r2", type="DatasetReport")))
+    assert night.read().changes.plan("c1") == Plan("take")
+    night = nights(rows=Rows(row_of("r1"), row_of("r2", type="DatasetReport")))
+    night.of("r2")["name"] = "Renamed"
+    assert night.read().changes.plan("c1") == Plan("list")
+
+
+@pytest.mark.parametrize(("changed", "kind"), [(1, "single"), (2, "single"), (3, "list")])
+def test_where_more_reports_changed_than_the_listing_has_pages_it_is_listed(changed: int, kind: str) -> None:
+    tokens = [f"r{n}" for n in range(30)]
+    night = Night(first_night(*tokens), Rows(*map(row_of, tokens)))
+    for token in tokens[:changed]:
+        night.of(token)["name"] = "Renamed"
+    assert night.read().changes.plan("c1").kind == kind
+
+
+def _hide(night: Night) -> None:
+    night.batch.pages["reports"].pop()
+
+
+def _forget_queries(night: Night) -> None:
+    del night.known.readings["report", "r2"]
+
+
+def _forget_listing(night: Night) -> None:
+    del night.known.readings["listing", "c1"]
+
+
+def _add(night: Night) -> None:
+    night.shows("r3")
+
+
+@pytest.mark.parametrize("change", [_hide, _forget_queries, _forget_listing, _add])
+def test_a_collection_that_gained_or_lost_something_is_listed(
+    nights: Callable[..., Night], change: Callable[[Night], None]
+) -> None:
+    night = nights()
+    change(night)
+    assert night.read().changes.plan("c1") == Plan("list")
+
+
+def test_what_bulk_showed_and_rest_did_not_is_passed_over_until_it_changes() -> None:
+    before = first_night("r1", "hidden")
+    night = Night(before, Rows(row_of("r1")))
+    assert night.read().changes.plan("c1") == Plan("take")
+    night = Night(before, Rows(row_of("r1")))
+    night.of("hidden")["name"] = "Renamed"
+    assert night.read().changes.plan("c1") == Plan("list")
+
+
+# -- what is taken -------------------------------------------------------------------------------------------
+
+
+def test_what_is_taken_brings_its_queries_and_notes_for_the_next_time(nights: Callable[..., Night]) -> None:
+    night = nights()
+    night.of("r1").update(updated_at=RAN, last_run_at=RAN, last_successfully_run_at=RAN)
+    night.of("r2")["name"] = "Renamed"
+    changes = night.read().changes
+    taken = list(changes.take("c1"))
+    assert taken == [({**row_of("r1"), "updated_at": RAN}, {"last_viewed_at": "1"})]
+    assert night.known.carried == ["r1"]
+    assert night.known.again == [("listing", "c1")]
+    assert set(night.known.noted) == {("bulk-report", "r1")}
+    assert changes.to_json()["taken"] == 1
+    assert list(changes.take("c1", but=["r1"])) == []
+    with pytest.raises(LookupError):
+        list(changes.take("c2"))
+    assert changes.earlier_report("r1") == row_of("r1")
+    assert first_night("r1").changes.earlier_report("r1") is None
+
+
+def test_marks_of_what_rest_does_not_show_are_kept_for_the_next_time() -> None:
+    night = Night(first_night("r1", "hidden"), Rows(row_of("r1"))).read()
+    assert len(list(night.changes.take("c1"))) == 1
+    assert set(night.known.noted) == {("bulk-report", "r1"), ("bulk-report", "hidden")}
+    night.known.noted.clear()
+    night.changes.read_singly("r1")
+    assert set(night.known.noted) == {("bulk-report", "r1")}
+
+
+# -- what REST showed ----------------------------------------------------------------------------------------
+
+
+def counted(night: Night) -> tuple[int, int, int]:
+    told = night.changes.to_json()
+    return told["compared"], told["unannounced"], told["late"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (row_of("r1"), (1, 0, 0)),
+        (row_of("r1", name="Renamed"), (1, 1, 0)),
+        (row_of("r1", view_count=9), (1, 0, 1)),
+        (row_of("r1", name="Renamed", updated_at="2030-01-01T00:00:00Z"), (1, 0, 1)),
+        (row_of("r1", collection="c2", name="Renamed"), (0, 0, 0)),
+        (row_of("r9"), (0, 0, 0)),
+    ],
+    ids=["the same", "another name", "viewed", "changed since", "moved", "new"],
+)
+def test_a_report_that_rest_shows_is_compared_with_what_would_have_been_taken(
+    nights: Callable[..., Night], row: dict[str, Any], expected: tuple[int, int, int]
+) -> None:
+    night = nights().read()
+    night.changes.compare(row)
+    assert counted(night) == expected
+
+
+def test_a_report_whose_change_bulk_announced_is_not_compared(nights: Callable[..., Night]) -> None:
+    night = nights()
+    night.of("r1")["name"] = "Renamed"
+    night.read().changes.compare(row_of("r1", name="Renamed"))
+    assert counted(night) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"r1", "r2"}, (0, 0, 0)),
+        ({"r1"}, (0, 1, 0)),
+        ({"r1", "r2", "r3", "r4"}, (0, 0, 2)),
+    ],
+    ids=["the same", "one is gone", "two are new"],
+)
+def test_a_collection_that_rest_lists_is_compared_with_bulk(
+    nights: Callable[..., Night], seen: set[str], expected: tuple[int, int, int]
+) -> None:
+    night = nights().read()
+    night.changes.listed("c1", seen=seen, counts={})
+    assert counted(night) == expected
+    assert {key for key in night.known.noted if key[0] == "listing"} == {("listing", "c1")}
+    night.changes.listed("c9", seen={"r7"}, counts={})
+    assert counted(night) == expected
+
+
+def test_where_bulk_was_wrong_too_often_everything_is_listed(nights: Callable[..., Night]) -> None:
+    night = nights().read()
+    assert night.changes.verified()
+    assert night.changes.to_json()["fell_back"] is False
+    night.changes.listed("c1", seen=set(), counts={})
+    assert not night.changes.verified()
+    assert night.changes.to_json()["fell_back"] is True
+    assert not night.changes.compares
+    assert night.changes.plan("c1") == Plan("list")
+
+
+def test_the_next_share_is_that_of_the_last_manifest(nights: Callable[..., Night]) -> None:
+    rows = Rows(row_of("r1"), reuse={"bulk": {"next_share": 0.25}})
+    assert nights(rows=rows).read().changes.to_json()["share"] == 0.25
+
+
+# -- queries in doubt ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rest", "doubted"),
+    [
+        ("2026-01-01T00:00:02Z", False),
+        ("2026-01-01T00:00:03Z", True),
+        ("2025-12-31T00:00:00Z", False),
+        (None, False),
+    ],
+)
+def test_bulk_queries_are_doubted_where_bulk_does_not_know_of_the_last_edit(
+    nights: Callable[..., Night], rest: str | None, doubted: bool
+) -> None:
+    changes = nights().read().changes
+    assert changes.queries_in_doubt("r1", {"edited_at": rest}) is doubted
+    assert changes.queries_in_doubt("r9", {"edited_at": rest}) is False
+
+
+@pytest.mark.parametrize(
+    ("edited", "queries", "doubted"),
+    [(False, False, False), (True, False, True), (False, True, True), (True, True, False)],
+)
+def test_bulk_queries_are_doubted_where_stamps_and_queries_contradict_each_other(
+    nights: Callable[..., Night], edited: bool, queries: bool, doubted: bool
+) -> None:
+    night = nights()
+    if edited:
+        night.of("r1")["edited_at"] = "2026-01-02T00:00:00Z"
+    if queries:
+        night.listed.add_batch_queries([{"token": "q1", "report_token": "r1"}])
+    assert night.read().changes.queries_in_doubt("r1", {}) is doubted
+
+
+def test_bulk_queries_of_a_report_of_which_nothing_was_kept_are_not_doubted() -> None:
+    assert not Night().shows("r1").read().changes.queries_in_doubt("r1", {})
