@@ -127,10 +127,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         with airflow_errors(context):
             fail_on = self._fail_on()
             snapshot = self._snapshot()
-            index = [
-                staging_path(path, self.output_conn_id or None)
-                for path in rendered_words("index", self.index)
-            ]
+            index = [staging_path(path, self.output_conn_id) for path in rendered_words("index", self.index)]
             report = audit_snapshot(snapshot, self._options(), index=index)
             kept = keep_audit(report, snapshot)
             host, workspace = snapshot.manifest.host, report.workspace

@@ -213,7 +213,7 @@ class ModeExtractOperator(BaseOperator):
                 raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
             react = on_forbidden(self.on_forbidden)
             keep = rendered_count("keep", self.keep or 0) or None
-            output_dir = staging_path(self.output_dir, self.output_conn_id or None)
+            output_dir = staging_path(self.output_dir, self.output_conn_id)
             with metered(self.hook.get_client()) as client:
                 self._client = client
                 self._lineage = {"host": client.host, "workspace": client.workspace, "directory": None}
@@ -255,7 +255,7 @@ class ModeExtractOperator(BaseOperator):
     def question_looked_at(self, context: Context, event: Any = None) -> None:
         """Look whether the question that this run waits for was answered, and end as the run that asked."""
         with airflow_errors(context):
-            output_dir = staging_path(self.output_dir, self.output_conn_id or None)
+            output_dir = staging_path(self.output_dir, self.output_conn_id)
             with metered(self.hook.get_client()) as client:
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 coverage = self._coverage(context, layout, client.host, self._options())

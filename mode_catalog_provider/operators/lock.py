@@ -249,7 +249,7 @@ class AcquireLockOperator(BaseOperator):
 
     def _open(self) -> RunLock:
         if self._lock is None:
-            directory = staging_path(self.path, self.output_conn_id or None)
+            directory = staging_path(self.path, self.output_conn_id)
             self._lock = RunLock(directory, ttl=self.ttl, clocks=Clocks(sleep=self._nap))
         return self._lock
 

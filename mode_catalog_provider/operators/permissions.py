@@ -102,7 +102,7 @@ class ModePermissionAuditOperator(BaseOperator):
         """
         with airflow_errors(context):
             fail_on = self._fail_on()
-            home = staging_path(self.output_dir, self.output_conn_id or None)
+            home = staging_path(self.output_dir, self.output_conn_id)
             with metered(ModeHook(self.mode_conn_id).get_client()) as client:
                 self._client = client
                 client.verify()

@@ -119,9 +119,9 @@ class CatalogReconcileOperator(BaseOperator):
         """
         with airflow_errors(context):
             thresholds = {name: self._share(name) for name in ("min_arrived", "min_lineage")}
-            source_id = self.hook.source_id(self.source_id or None)
+            source_id = self.hook.source_id(self.source_id)
             snapshot = self._snapshot(source_id)
-            with metered(self.hook.get_api(zone=self.zone or None)) as api:
+            with metered(self.hook.get_api(zone=self.zone)) as api:
                 self._api = api
                 place = location_of(snapshot.place)
                 self._lineage = {"api_url": api.zone.api_url, "source_id": source_id, "manifest": place}

@@ -223,13 +223,12 @@ class CatalogUploadOperator(BaseOperator):
         lease: AbstractContextManager[Callable[[], None]],
         consent: AcceptedShrink | None = None,
     ) -> dict[str, Any]:
-        zone = self.zone or None
         try:
             with (
                 metered(
-                    self.hook.get_ingest(source_id=self.source_id, zone=zone, file_type=self.file_type)
+                    self.hook.get_ingest(source_id=self.source_id, zone=self.zone, file_type=self.file_type)
                 ) as ingest,
-                metered(self.hook.get_api(zone=zone)) as api,
+                metered(self.hook.get_api(zone=self.zone)) as api,
             ):
                 self._clients = (ingest, api)
                 self._lineage = {
@@ -275,7 +274,7 @@ class CatalogUploadOperator(BaseOperator):
     def _close_question(self, why: str) -> None:
         # So that runs that wait for the same answer end as well.
         snapshot = self._snapshot()
-        record = push_record.record_path(snapshot, self.hook.source_id(self.source_id or None))
+        record = push_record.record_path(snapshot, self.hook.source_id(self.source_id))
         push_record.close_question(record, why)
 
     def _retaken(
@@ -370,7 +369,7 @@ class CatalogUploadOperator(BaseOperator):
         return open_snapshot(given_manifest(self.manifest, self.output_conn_id))
 
     def _path(self, location: str) -> StoragePath:
-        return staging_path(location, self.output_conn_id or None)
+        return staging_path(location, self.output_conn_id)
 
     def _report(self, result: PushResult) -> None:
         lines = [f"  sent           {name}" for name in result.pushed]

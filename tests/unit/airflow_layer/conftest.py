@@ -16,6 +16,8 @@ prepare()
 import fsspec  # noqa: E402
 from airflow.sdk.io.store import _STORE_CACHE, ObjectStore  # noqa: E402
 
+from mode_catalog_provider.tasks import metrics  # noqa: E402
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -46,3 +48,19 @@ def connect(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     store("mode_default")
     store("coalesce_catalog_default")
     return store
+
+
+@pytest.fixture
+def gauges(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, ...], float]:
+    """The metrics that were sent: name and the values of its tags, with the value."""
+    found: dict[tuple[str, ...], float] = {}
+
+    class Recorder:
+        @staticmethod
+        def gauge(name: str, value: float, tags: dict[str, str] | None = None) -> None:
+            found[name.removeprefix("mode_catalog."), *(tags or {}).values()] = value
+
+        incr = timing = gauge
+
+    monkeypatch.setattr(metrics, "Stats", Recorder)
+    return found
