@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,3 +75,9 @@ def test_the_newest_change_is_that_of_any_report(rows: BulkRows) -> None:
     rows.add_reports([report("r1", updated_at=at) for at in ("2026-02", "2026-03", None, "2026-01", 2027)])
     rows.add_reports([report("r2", updated_at="2026-01")])
     assert rows.newest == "2026-03"
+
+
+def test_its_database_is_closed_with_it(rows: BulkRows) -> None:
+    rows.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        rows.count_in("c1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -113,3 +114,9 @@ def test_a_query_that_batch_lists_twice_is_one(listed: Listed) -> None:
         [{"token": "r1-1", "report_token": "r1", "name": "again"}, {"token": "r1-9"}, None]
     )
     assert [query["name"] for query in listed.batch_queries_of("r1")] == [None, "again"]
+
+
+def test_its_database_is_closed_with_it(listed: Listed) -> None:
+    listed.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        listed.in_batch("r1")
