@@ -260,6 +260,20 @@ def test_a_collection_that_is_refused_and_lost_its_row_is_told_once(tmp_path: Pa
     ]
 
 
+def test_what_is_refused_is_told_in_the_order_of_its_tokens_the_whole_listing_first(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [])
+    missing = [refused("report", "r2", "B"), refused("report", None, None), refused("report", "r1", None)]
+    after = day(tmp_path, 1, [], left_out=missing)
+    assert [(one.token, one.name, one.change) for one in changes_between(before, after)] == [
+        (None, "the whole listing", "access_lost"),
+        ("r1", "r1", "refused"),
+        ("r2", "B", "refused"),
+    ]
+    assert [(one.token, one.change) for one in changes_between(after, day(tmp_path, 2, []))] == [
+        (None, "access_gained")
+    ]
+
+
 def test_a_listing_of_members_that_is_refused_deletes_nobody(tmp_path: Path) -> None:
     before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
     after = day(tmp_path, 1, [], left_out=[refused("member", None, None)])
