@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from mode_catalog_provider.extract.account import tell_datasets, tell_filtered, warn_of_left_out
 from mode_catalog_provider.extract.capture import CaptureResult
+from mode_catalog_provider.extract.left_out import LeftOut, Reason
 from mode_catalog_provider.snapshot.layout import Layout
 from tests.integration.incremental_cases import running, take
 from tests.sandbox import Sandbox, WorkspaceShape
@@ -103,3 +105,47 @@ def test_where_nothing_is_left_but_personal_collections_the_warning_says_so(
     assert any(
         "no report" in line and "personal collections are left out" in line for line in warnings(caplog)
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("personal", "3 collections (personal); to take them in: include_personal (command line: --include-"),
+        ("archived", "3 archived reports; to take them in: include_archived"),
+        ("datasets", "3 datasets; to take them in: include_datasets"),
+        ("excluded", "3 collections (excluded)"),
+        ("not_included", "3 collections (not_included)"),
+    ],
+)
+def test_what_was_left_out_by_choice_is_told_with_the_option_that_takes_it_in(
+    caplog: pytest.LogCaptureFixture, what: str, told: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    tell_filtered({"personal": 0, "archived": 0, what: 3}, logging.getLogger("account"))
+    (line,) = caplog.messages
+    assert line.startswith(f"Left out by choice: {told}")
+    assert ("to take them in" in line) is ("include_" in told)
+
+
+def test_datasets_among_the_reports_are_told_where_there_are_any(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    tell_datasets(0, logging.getLogger("account"))
+    assert caplog.messages == []
+    tell_datasets(2, logging.getLogger("account"))
+    assert "(DatasetReport): 2; to leave them out: include_datasets=False" in caplog.text
+
+
+def test_what_was_refused_is_told_by_kind_and_reason_under_the_best_name_there_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def entry(asset: str, token: str | None, name: str | None, reason: Reason = "gone") -> LeftOut:
+        return LeftOut(asset, token, name, reason, "detail")
+
+    reports = [entry("report", f"r{n}", f"Report {n}") for n in range(5)]
+    others = [entry("report", "r9", None, "forbidden"), entry("member", None, None)]
+    warn_of_left_out([*reports, *others], logging.getLogger("account"))
+    assert [line.removesuffix(" The manifest lists them all.") for line in warnings(caplog)] == [
+        "Left out 5 report (gone): Report 0, Report 1, Report 2, Report 3, Report 4.",
+        "Left out 1 report (forbidden): r9.",
+        "Left out 1 member (gone): the whole listing.",
+    ]

@@ -290,11 +290,12 @@ def test_the_queries_are_taken_where_they_are_as_many_as_the_report_says(
     assert batch.queries_of(report(query_count=None)) is None
 
 
-@pytest.mark.parametrize("edited", [None, time.time(), OLD + 10 * SETTLING_SECONDS])
+@pytest.mark.parametrize("ago", [None, 0, SETTLING_SECONDS - 60, -SETTLING_SECONDS])
 def test_a_report_of_which_the_last_edit_may_be_missing_is_read_by_rest(
-    listings: Callable[..., BatchListings], edited: float | None
+    listings: Callable[..., BatchListings], ago: float | None
 ) -> None:
-    assert listings(SHOWN).queries_of(report(edited=edited)) is None
+    batch = listings(SHOWN)
+    assert batch.queries_of(report(edited=None if ago is None else time.time() - ago)) is None
 
 
 @pytest.mark.parametrize(
@@ -312,6 +313,15 @@ def test_that_a_report_has_no_queries_is_believed_of_ordinary_ones_in_a_whole_li
 ) -> None:
     batch = listings({**SHOWN, "report_token": "r2"}, complete=complete)
     assert batch.queries_of(report(query_count=0, **row)) == ([] if none else None)
+
+
+def test_before_the_listing_is_read_no_report_is_believed_to_have_no_queries() -> None:
+    mode: Any = Mode(0)
+    listed = Listed()
+    pipeline = Pipeline(max_in_flight=1, cancel=lambda: None)
+    batch = BatchListings(discovery=mode, pipeline=pipeline, listed=listed, types=IdTypes(), everywhere=False)
+    assert batch.queries_of(report(query_count=0)) is None
+    listed.close()
 
 
 @pytest.mark.parametrize("row", [{"archived": True}, {"type": "DatasetReport"}], ids=str)

@@ -1,0 +1,256 @@
+"""By which way the datasets of the collections are listed, and what a refusal means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mode_catalog_provider.errors import ForbiddenError, NotFoundError
+from mode_catalog_provider.extract.collection_walk import CollectionWalk
+from mode_catalog_provider.extract.datasets import NO_SUCH_ROUTE, DatasetReading
+from mode_catalog_provider.extract.known import NothingKnown
+from mode_catalog_provider.extract.left_out import Ledger
+from mode_catalog_provider.extract.options import ExtractionOptions
+from mode_catalog_provider.mode.pages import PageWalk
+from tests.unit.extract.answers import Answers, listing
+
+COLLECTIONS = ("c1", "c2", "c3")
+
+
+class Known(NothingKnown):
+    def __init__(self, mark: str | None = None) -> None:
+        self.mark = mark
+        self.again = 0
+
+    def reading(self, asset: str, token: str) -> Any:
+        assert (asset, token) == ("datasets", "connections")
+        return None if self.mark is None else (self.mark, 5)
+
+    def note_again(self, *_: Any) -> None:
+        self.again += 1
+
+    def note(self, asset: str, token: str, mark: str | None, **_: Any) -> None:
+        self.mark = mark
+
+
+def dataset(token: str, collection: str = "c1", **more: Any) -> dict[str, Any]:
+    return {"token": token, "type": "DatasetReport", "space_token": collection, **more}
+
+
+def page(*datasets: Any) -> dict[str, Any]:
+    return listing("reports", *datasets)
+
+
+class Reading:
+    def __init__(self, known: Known | None = None, *, planned: Any = (3, 3), **options: Any) -> None:
+        self.ledger, self.known, self.planned = Ledger(), known or Known(), planned
+        self.answers = Answers({f"spaces/{token}/datasets": page() for token in COLLECTIONS})
+        self.answers.answers["spaces/c1/datasets"] = page(dataset("d1"))
+        self.answers.answers["data_sources/s1/datasets"] = page(dataset("d1"))
+        self.pipeline = self.answers.pipeline()
+        self.absent = 0
+        self.over: list[CollectionWalk] = []
+        self.datasets = DatasetReading(
+            pipeline=self.pipeline,
+            ledger=self.ledger,
+            known=self.known,
+            options=ExtractionOptions(**options),
+            take=lambda _, resources: iter([("report", one) for one in resources]),
+            over=self._over,
+            planned=lambda: self.planned,
+            bulk_tokens=lambda _: None,
+            absent=self._absent,
+        )
+
+    def _over(self, reports: CollectionWalk) -> tuple[()]:
+        self.over.append(reports)
+        return ()
+
+    def _absent(self) -> None:
+        self.absent += 1
+
+    def read(self, *connections: str) -> list[str]:
+        """Tokens of the datasets that came; every collection was told to be over."""
+        for token in COLLECTIONS:
+            collection = {"token": token, "name": token}
+            self.datasets.look_for(CollectionWalk(collection, PageWalk(f"spaces/{token}/reports", "reports")))
+        self.datasets.connections_listed(connections)
+        found = [row["token"] for _, row in self.pipeline.rows()]
+        assert sorted(walk.token for walk in self.over) == list(COLLECTIONS)
+        self.datasets.all_over()
+        return found
+
+    def asked(self) -> list[str]:
+        return sorted(set(self.answers.asked))
+
+
+BY_COLLECTION = [f"spaces/{token}/datasets" for token in COLLECTIONS]
+
+
+@pytest.fixture
+def make() -> Any:
+    made: list[Reading] = []
+
+    def make(*args: Any, **options: Any) -> Reading:
+        made.append(Reading(*args, **options))
+        return made[-1]
+
+    yield make
+    for reading in made:
+        reading.datasets.close()
+
+
+def test_they_are_listed_by_collection_and_the_first_is_asked_alone(make: Any) -> None:
+    reading = make()
+    assert reading.datasets.possible
+    assert reading.read("s1") == ["d1"]
+    assert reading.asked() == BY_COLLECTION
+    assert reading.answers.asked[0] == BY_COLLECTION[0]
+    assert reading.datasets.to_json() == {}
+    assert reading.ledger.left_out == []
+
+
+def test_where_they_are_not_wanted_none_is_asked_for(make: Any) -> None:
+    reading = make(include_datasets=False)
+    assert not reading.datasets.possible
+    assert reading.read("s1") == []
+    assert reading.answers.asked == []
+
+
+def test_nothing_is_chosen_before_it_is_known_how_many_collections_are_listed(make: Any) -> None:
+    reading = make(planned=None)
+    walk = CollectionWalk({"token": "c1", "name": "c1"}, PageWalk("spaces/c1/reports", "reports"))
+    reading.datasets.connections_listed(["s1"])
+    reading.datasets.look_for(walk)
+    assert reading.pipeline.peak_backlog == 0
+    reading.planned = (1, 1)
+    reading.datasets.all_planned()
+    assert [row["token"] for _, row in reading.pipeline.rows()] == ["d1"]
+
+
+# -- refusals ------------------------------------------------------------------------------------------------
+
+NO_ROUTE = NotFoundError(f"Mode answered 404: {NO_SUCH_ROUTE}", status=404)
+GONE = NotFoundError("Mode answered 404.", status=404)
+
+
+@pytest.mark.parametrize(("error", "reports"), [(NO_ROUTE, None), (GONE, page())], ids=["said so", "looked"])
+def test_a_workspace_without_the_listing_is_asked_once(make: Any, error: Exception, reports: Any) -> None:
+    reading = make()
+    reading.answers.answers["spaces/c1/datasets"] = error
+    if reports:
+        reading.answers.answers["spaces/c1/reports"] = reports
+    assert reading.read("s1") == []
+    assert [path for path in reading.asked() if path.endswith("datasets")] == BY_COLLECTION[:1]
+    assert (reading.absent, reading.datasets.possible, reading.ledger.left_out) == (1, False, [])
+    assert not any(walk.flawed for walk in reading.over)
+
+
+@pytest.mark.parametrize(
+    "error", [GONE, ForbiddenError("Mode answered 403.", status=403)], ids=["404", "403"]
+)
+@pytest.mark.parametrize("refused", ["c1", "c2"])
+def test_a_collection_whose_datasets_are_refused_is_left_out_and_the_others_are_asked(
+    make: Any, error: Exception, refused: str
+) -> None:
+    reading = make()
+    reading.answers.answers[f"spaces/{refused}/datasets"] = error
+    assert reading.read("s1") == ([] if refused == "c1" else ["d1"])
+    assert [path for path in reading.asked() if path.endswith("datasets")] == BY_COLLECTION
+    (entry,) = reading.ledger.left_out
+    assert (entry.asset, entry.token, entry.name) == ("report", None, None)
+    assert f"The datasets of collection '{refused}' ({refused})" in entry.detail
+    assert [walk.token for walk in reading.over if walk.flawed] == [refused]
+    assert (reading.absent, reading.datasets.possible) == (0, True)
+
+
+# -- by connection -------------------------------------------------------------------------------------------
+
+
+def test_what_was_proven_to_be_the_same_is_asked_of_the_connections_alone_from_then_on(make: Any) -> None:
+    first = make(incremental=True)
+    assert first.read("s1") == ["d1"]
+    assert first.asked() == ["data_sources/s1/datasets", *BY_COLLECTION]
+    compared = {"compared": 1, "missing": 0, "extra": 0, "different": 0}
+    assert first.datasets.to_json() == {"way": "both", "proven": True, "because": None, **compared}
+    second = make(Known(first.known.mark), incremental=True)
+    assert second.read("s1") == ["d1"]
+    assert second.asked() == ["data_sources/s1/datasets"]
+    assert second.known.again == 1
+    assert second.datasets.to_json() == {"way": "connections"}
+    # Another selection was not compared.
+    third = make(Known(first.known.mark), incremental=True, include_personal=True)
+    third.read("s1")
+    assert third.datasets.to_json()["way"] == "both"
+
+
+@pytest.mark.parametrize(
+    ("planned", "connections", "incremental"),
+    [
+        ((2, 2), ("s1",), True),
+        ((3, 3), ("s1", "s2"), True),
+        ((3, 3), (), True),
+        ((3, 7), ("s1",), True),
+        ((3, 3), ("s1",), False),
+    ],
+    ids=["few collections", "many connections", "no connection", "most are not listed", "all is read"],
+)
+def test_the_connections_are_not_asked_where_that_is_not_cheaper_or_proves_nothing(
+    make: Any, planned: Any, connections: tuple[str, ...], incremental: bool
+) -> None:
+    reading = make(planned=planned, incremental=incremental)
+    reading.read(*connections)
+    assert reading.asked() == BY_COLLECTION
+
+
+def test_half_of_the_collections_are_enough_for_a_proof(make: Any) -> None:
+    reading = make(planned=(3, 6), incremental=True)
+    reading.read("s1")
+    assert reading.datasets.to_json()["way"] == "both"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [page(), page(dataset("d1", name="other")), page(dataset("d1"), dataset("d2")), GONE],
+    ids=["missing", "different", "extra", "refused"],
+)
+def test_where_connections_say_otherwise_the_collections_are_asked_from_then_on(
+    make: Any, shown: Any
+) -> None:
+    first = make(incremental=True)
+    first.answers.answers["data_sources/s1/datasets"] = shown
+    assert first.read("s1") == ["d1"]
+    told = first.datasets.to_json()
+    assert told["proven"] is False
+    assert told["because"]
+    second = make(Known(first.known.mark), incremental=True)
+    second.read("s1")
+    assert second.asked() == BY_COLLECTION
+    assert second.known.again == 1
+    assert second.datasets.to_json() == {}
+
+
+def test_a_collection_that_was_refused_proves_nothing(make: Any) -> None:
+    reading = make(incremental=True)
+    reading.answers.answers["spaces/c2/datasets"] = ForbiddenError("Mode answered 403.", status=403)
+    reading.read("s1")
+    told = reading.datasets.to_json()
+    assert (told["proven"], told["because"]) == (
+        False,
+        "the datasets of some collections could not be listed",
+    )
+
+
+def test_where_the_connections_fail_after_they_were_proven_the_collections_are_asked(make: Any) -> None:
+    first = make(incremental=True)
+    first.read("s1")
+    second = make(Known(first.known.mark), incremental=True)
+    second.answers.answers["data_sources/s1/datasets"] = ForbiddenError("Mode answered 403.", status=403)
+    assert second.read("s1") == ["d1"]
+    assert second.asked() == ["data_sources/s1/datasets", *BY_COLLECTION]
+    assert second.datasets.to_json() == {
+        "way": "collections",
+        "proven": False,
+        "because": "Mode answered 403.",
+    }
