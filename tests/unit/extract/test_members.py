@@ -165,7 +165,9 @@ def test_bulk_is_not_asked_where_rest_has_a_list() -> None:
     assert bulk.asked == []
 
 
-@pytest.mark.parametrize("bulk", [None, Bulk(ServiceUnavailableError("down", status=503))], ids=str)
+@pytest.mark.parametrize(
+    "bulk", [None, Bulk(ServiceUnavailableError("down", status=503))], ids=["no bulk", "bulk is down"]
+)
 def test_where_nothing_lists_members_their_list_is_left_out(bulk: Any) -> None:
     reading = Reading(FORBIDDEN, FORBIDDEN, bulk=bulk)
     assert reading.read() == []
