@@ -8,8 +8,18 @@ from dataclasses import replace
 import pytest
 
 from mode_catalog_provider.audit.finding import Finding
-from mode_catalog_provider.catalog.arrival_report import KINDS, ArrivalReport, Item, chosen
+from mode_catalog_provider.catalog.arrival_report import (
+    KINDS,
+    ArrivalReport,
+    Item,
+    chosen,
+    earlier_arrival,
+    keep_arrival,
+)
 from mode_catalog_provider.errors import SnapshotAlteredError
+from mode_catalog_provider.snapshot.reader import open_or_adopt
+from tests.integration.upload_cases import AT, LEAST, make_snapshot
+from tests.unit.snapshot.sets import lay, vendor_files
 
 
 def item(token, *, is_new=True):
@@ -58,7 +68,13 @@ def test_a_threshold_that_is_just_reached_is_not_missed():
 
 def test_findings_come_kind_by_kind_and_the_new_ones_are_counted():
     assert [finding.token for finding in REPORT.findings] == ["r1", "r2", "r3"]
-    assert REPORT.new_counts == {**dict.fromkeys(KINDS, 0), "missing": 1, "gone": 1}
+    assert REPORT.new_counts == {
+        "missing": 1,
+        "gone": 1,
+        "without_lineage": 0,
+        "renamed": 0,
+        "unknown_connections": 0,
+    }
 
 
 def test_what_was_found_before_is_known_only_where_all_of_it_is_named():
@@ -114,3 +130,20 @@ def test_the_new_ones_are_named_first_and_all_are_counted():
     named, count = chosen((item(token, is_new=False) for token in "abc"), None, first=2)
     assert ([one.finding.is_new for one in named], count) == ([True, True], 3)
     assert chosen([], None, first=2) == ((), 0)
+
+
+def test_it_is_kept_beside_the_snapshots_for_those_that_come_after(tmp_path):
+    snapshot = make_snapshot(tmp_path, rows=LEAST)
+    assert earlier_arrival(snapshot, "source") is None
+    report = replace(REPORT, timestamp=AT)
+    assert keep_arrival(report, snapshot) == tmp_path / "acme" / f"{AT}.source.arrival"
+    keep_arrival(replace(report, timestamp=AT + 1), snapshot)
+    assert earlier_arrival(snapshot, "source") == report
+    assert earlier_arrival(snapshot, "another") is None
+
+
+def test_nothing_is_kept_in_a_folder_of_another_tool(tmp_path):
+    folder = lay(tmp_path, vendor_files())
+    before = sorted(tmp_path.rglob("*"))
+    assert keep_arrival(REPORT, open_or_adopt(folder)) is None
+    assert sorted(tmp_path.rglob("*")) == before
