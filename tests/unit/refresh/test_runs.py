@@ -194,6 +194,12 @@ def test_without_a_failed_query_the_notebook_or_nothing_is_the_reason():
     assert reason([], run("cancelled")) == "was cancelled in Mode"
 
 
+def test_of_many_queries_that_failed_the_first_five_are_told():
+    told = reason([{"query_name": f"Q{number}", "state": "failed"} for number in range(7)])
+    assert "'Q4'" in told
+    assert "'Q5'" not in told
+
+
 def test_a_message_is_cut_to_what_can_be_read():
     assert reason([{"query_name": "Q", "state": "failed", "error_message": "x" * 300}]).endswith("x" * 300)
     assert reason([{"query_name": "Q", "state": "failed", "error_message": "x" * 301}]) == (
