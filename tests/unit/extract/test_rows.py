@@ -8,6 +8,7 @@ import pytest
 
 from mode_catalog_provider.contract import KEYS
 from mode_catalog_provider.extract.rows import (
+    collection_of,
     collection_row,
     completed_member,
     creator_of,
@@ -16,6 +17,7 @@ from mode_catalog_provider.extract.rows import (
     query_row,
     report_of,
     report_row,
+    token_of,
 )
 
 
@@ -81,6 +83,32 @@ def test_a_query_says_through_its_links_which_report_it_belongs_to(
     resource: dict[str, Any], report: str | None
 ) -> None:
     assert report_of(resource) == report
+
+
+@pytest.mark.parametrize(
+    ("resource", "collection"),
+    [
+        ({"space_token": "c1", "collection_token": "c2", **linked(space="/api/acme/spaces/c3")}, "c1"),
+        ({"space_token": None, "collection_token": "c2", **linked(space="/api/acme/spaces/c3")}, "c2"),
+        ({"space_token": "", "collection_token": 5, **linked(space="/api/acme/spaces/c3")}, "c3"),
+        (linked(space="/api/acme/collections/c%33/"), "c3"),
+        (linked(space="/api/acme/spaces/c3/reports"), None),
+        (linked(self="/api/acme/spaces/c3"), None),
+        ({}, None),
+    ],
+)
+def test_a_report_says_by_its_row_or_its_link_in_which_collection_it_is(
+    resource: dict[str, Any], collection: str | None
+) -> None:
+    assert collection_of(resource) == collection
+
+
+@pytest.mark.parametrize(
+    ("token", "known"), [("t", True), ("...", True), ("", False), (".", False), ("..", False), (5, False)]
+)
+def test_a_token_is_a_text_that_may_stand_in_a_path(token: Any, known: bool) -> None:
+    assert token_of({"token": token}) == (token if known else None)
+    assert token_of({}) is None
 
 
 @pytest.mark.parametrize("number", [7, "7", None])
