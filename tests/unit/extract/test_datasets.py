@@ -202,6 +202,7 @@ def test_the_connections_are_not_asked_where_that_is_not_cheaper_or_proves_nothi
     reading = make(planned=planned, incremental=incremental)
     reading.read(*connections)
     assert reading.asked() == BY_COLLECTION
+    assert reading.datasets.to_json() == {}
 
 
 def test_half_of_the_collections_are_enough_for_a_proof(make: Any) -> None:
