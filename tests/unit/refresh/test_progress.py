@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.refresh.progress import (
+    VISIBLE_WITHIN,
     Progress,
     failure_sentence,
     from_json,
@@ -17,6 +18,7 @@ from mode_catalog_provider.refresh.progress import (
     result_of,
     to_json,
 )
+from mode_catalog_provider.refresh.runs import RunTarget
 
 GOOD = Progress(
     target="reports/aaa", run="reports/aaa/runs/r1", ours=True, state="succeeded", seconds=2.5, over=True
@@ -121,6 +123,46 @@ def test_a_long_list_of_failures_is_cut_short():
     assert sentence is not None
     assert sentence.count("no such table") == 10
     assert "and 50 more" in sentence
+
+
+def test_a_start_of_which_no_run_is_known_yet_is_remembered_with_the_newest_of_then():
+    asked = Progress(target="reports/aaa", newest_before="", newest_at="2026-11-20T05:30:00+00:00")
+    memory = memory_of([asked])
+    assert memory["targets"]["reports/aaa"] == {
+        "newest_before": "",
+        "newest_at": "2026-11-20T05:30:00+00:00",
+    }
+    assert plan(reports=["aaa"], memory=memory) == [replace(asked, recovered=True)]
+
+
+def test_what_needs_no_run_is_counted_beside_what_others_skipped():
+    planned = plan(reports=["aaa"], skipped=[RunTarget("report", "bbb")])
+    assert planned[1] == Progress(target="reports/bbb", state="skipped", over=True)
+    result = result_of(planned, skipped=3)
+    assert (len(result["runs"]), result["skipped"]) == (1, 4)
+
+
+def test_a_run_that_was_just_accepted_need_not_be_shown_yet():
+    accepted = Progress(target="reports/aaa", run="reports/aaa/runs/r1", unseen_since=1000.0)
+    assert accepted.not_visible_yet(1000.0 + VISIBLE_WITHIN - 1)
+    assert not accepted.not_visible_yet(1000.0 + VISIBLE_WITHIN)
+    assert not replace(accepted, unseen_since=None).not_visible_yet(1000.0)
+
+
+def test_only_a_threshold_tells_how_many_failures_are_allowed():
+    result = result_of([GOOD, JOINED, FAILED, NEVER_STARTED])
+    assert "failed (allowed: 1):" in str(failure_sentence(result, failure="threshold", max_failed=1))
+    assert "failed: " in str(failure_sentence(result, failure="fail", max_failed=1))
+
+
+def test_a_run_ended_well_or_may_go_on_or_neither():
+    assert [(one.good, one.in_flight) for one in (GOOD, FAILED, NEVER_STARTED)] == [
+        (True, False),
+        (False, False),
+        (False, False),
+    ]
+    assert replace(GOOD, over=False).in_flight
+    assert not replace(GOOD, over=False).good
 
 
 progress = st.builds(
