@@ -145,12 +145,13 @@ class UsageReport:
 
     def _fill(self, kept: dict[int, StoragePath], window: timedelta) -> dict[int, StoragePath]:
         """Read what can be read; return the snapshots without the damaged ones."""
+        self._database.execute("BEGIN")
         while True:
-            self._database.execute("BEGIN")
             try:
                 self._read(kept, window)
             except SnapshotError as error:
-                self._database.execute("ROLLBACK")
+                # The database has no journal, so nothing can be rolled back.
+                self._database.execute("DELETE FROM usage")
                 if error.timestamp is None or len(kept) == 1:
                     self._database.close()
                     raise

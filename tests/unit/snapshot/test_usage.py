@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.choice import kept_snapshots
 from mode_catalog_provider.snapshot.usage import ReportUsage, UsageReport, usage_of
@@ -113,6 +113,37 @@ def test_the_report_has_each_list_in_its_order(tmp_path: Path) -> None:
     assert [one["token"] for one in document["scheduled_for_nobody"]] == ["b"]
     assert [one["token"] for one in document["never_opened"]] == ["a"]
     assert (document["days"], document["reports"]) == (5.0, 4)
+
+
+def damage(home: Path, number: int) -> int:
+    """Write into the reports of a day; return the day's timestamp."""
+    timestamp = int(AT + number * DAY)
+    (file,) = home.rglob(f"{timestamp}-report.json")
+    file.write_bytes(file.read_bytes() + b" ")
+    return timestamp
+
+
+@pytest.mark.parametrize(("damaged", "recent", "days"), [([3], 9, 6.0), ([6], 4, 3.0), ([3, 0], None, 0.0)])
+def test_days_that_are_damaged_are_passed_over_and_named(
+    tmp_path: Path, damaged: list[int], recent: int | None, days: float
+) -> None:
+    for number, views in {0: 1, 3: 5, 6: 10}.items():
+        on(tmp_path, number, {"a": views})
+    timestamps = [damage(tmp_path, number) for number in damaged]
+    with UsageReport(kept_snapshots(tmp_path), window=timedelta(days=4)) as report:
+        assert sorted(report.damaged) == sorted(timestamps)
+        assert report.newest not in timestamps
+        assert report.has_history is (len(damaged) == 1)
+        assert (report.reports, report.days) == (1, days)
+        assert [one["views_recent"] for one in report.most_viewed()] == ([recent] if recent else [])
+
+
+def test_where_every_day_is_damaged_there_is_no_report(tmp_path: Path) -> None:
+    for number in (0, 3):
+        on(tmp_path, number, {"a": number})
+        damage(tmp_path, number)
+    with pytest.raises(SnapshotError, match="report"):
+        UsageReport(kept_snapshots(tmp_path))
 
 
 def test_a_window_of_nothing_is_refused(tmp_path: Path) -> None:
