@@ -50,6 +50,7 @@ class Reading:
         self.answers.answers["data_sources/s1/datasets"] = page(dataset("d1"))
         self.pipeline = self.answers.pipeline()
         self.absent = 0
+        self.bulk: set[str] | None = None
         self.over: list[CollectionWalk] = []
         self.datasets = DatasetReading(
             pipeline=self.pipeline,
@@ -59,7 +60,7 @@ class Reading:
             take=lambda _, resources: iter([("report", one) for one in resources]),
             over=self._over,
             planned=lambda: self.planned,
-            bulk_tokens=lambda _: None,
+            bulk_tokens=lambda _: self.bulk,
             absent=self._absent,
         )
 
@@ -140,7 +141,7 @@ def test_a_workspace_without_the_listing_is_asked_once(make: Any, error: Excepti
     reading = make()
     reading.answers.answers["spaces/c1/datasets"] = error
     if reports:
-        reading.answers.answers["spaces/c1/reports"] = reports
+        reading.answers.answers["spaces/c1/reports 1"] = reports
     assert reading.read("s1") == []
     assert [path for path in reading.asked() if path.endswith("datasets")] == BY_COLLECTION[:1]
     assert (reading.absent, reading.datasets.possible, reading.ledger.left_out) == (1, False, [])
@@ -255,3 +256,71 @@ def test_where_the_connections_fail_after_they_were_proven_the_collections_are_a
         "proven": False,
         "because": "Mode answered 403.",
     }
+
+
+def test_where_there_is_no_dataset_nothing_is_proven_and_both_ways_are_gone_again(make: Any) -> None:
+    first = make(incremental=True)
+    for path in ("spaces/c1/datasets", "data_sources/s1/datasets"):
+        first.answers.answers[path] = page()
+    assert first.read("s1") == []
+    because = "there was no dataset to compare"
+    assert first.datasets.to_json() == {"way": "both", "proven": None, "because": because}
+    assert first.known.mark is None
+
+
+# -- where bulk shows what there is --------------------------------------------------------------------------
+
+
+def walked(*tokens: str) -> CollectionWalk:
+    """A walk over the reports of c1 that has seen one page, not full, and not yet that it is the last."""
+    walk = PageWalk("spaces/c1/reports", "reports")
+    walk.take(page(*({"token": token} for token in tokens)))
+    assert not walk.done
+    return CollectionWalk({"token": "c1", "name": "c1"}, walk)
+
+
+@pytest.mark.parametrize(
+    ("bulk", "reports", "datasets", "proven"),
+    [
+        ({"r1", "d1"}, ["r1"], ["d1"], True),
+        (None, ["r1"], ["d1"], False),
+        ({"r1", "d1", "r2"}, ["r1"], ["d1"], False),
+        ({"r1", "d1"}, ["r1", "r1"], ["d1"], False),
+        ({"r1", "d1"}, ["r1"], ["d1", "d1"], False),
+        ({"r1", "d1"}, ["r1", "d1"], ["d1"], False),
+    ],
+    ids=["just these", "nobody knows", "one is missing", "reports moved", "datasets moved", "in both"],
+)
+def test_what_bulk_shows_proves_that_a_collection_was_seen_whole(
+    make: Any, bulk: set[str] | None, reports: list[str], datasets: list[str], proven: bool
+) -> None:
+    reading = make()
+    reading.bulk = bulk
+    reading.answers.answers["spaces/c1/datasets 1"] = page(*map(dataset, datasets))
+    reading.answers.answers["spaces/c1/datasets"] = page()
+    listed = walked(*reports)
+    reading.datasets.connections_listed([])
+    reading.datasets.look_for(listed)
+    assert {row["token"] for _, row in reading.pipeline.rows()} == {"d1"}
+    assert reading.over == [listed]
+    assert listed.walk.done is proven
+    assert (len(reading.answers.asked) == 1) is proven
+
+
+@pytest.mark.parametrize(
+    ("bulk", "proven"),
+    [({"r1", "d1"}, True), (None, False), ({"r1"}, False), ({"r1", "d1", "r2"}, False)],
+    ids=["just these", "nobody knows", "not the dataset", "one is missing"],
+)
+def test_with_the_datasets_of_the_connections_it_proves_the_same(
+    make: Any, bulk: set[str] | None, proven: bool
+) -> None:
+    first = make(incremental=True)
+    first.read("s1")
+    reading = make(Known(first.known.mark), incremental=True)
+    reading.bulk = bulk
+    listed = walked("r1")
+    reading.datasets.connections_listed(["s1"])
+    reading.datasets.look_for(listed)
+    assert [row["token"] for _, row in reading.pipeline.rows()] == ["d1"]
+    assert (reading.over, listed.walk.done) == ([listed], proven)
