@@ -84,4 +84,5 @@ def test_where_nothing_is_known_everything_is_read() -> None:
     nothing = NothingKnown()
     assert not nothing.has_queries("r1", report_mark(REPORT))
     assert nothing.member("m1", "mark") is None
-    assert list(nothing.queries()) == []
+    assert list(nothing.queries()) == list(nothing.datasets()) == []
+    assert (nothing.knows_something, nothing.earlier_rows) == (False, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -43,8 +44,12 @@ class Batch:
 
     def __init__(self, **queries: list[dict[str, Any]]) -> None:
         self.queries = queries
+        #: When each report that was looked for was edited, and whether the types of ids were known then.
+        self.looked_for: list[tuple[float | None, bool]] = []
+        self.types: IdTypes | None = None
 
     def queries_of(self, report: ListedReport) -> list[dict[str, Any]] | None:
+        self.looked_for.append((report.edited, self.types is not None and self.types.known))
         return self.queries.get(report.token)
 
 
@@ -53,6 +58,8 @@ class Reading:
         self.ledger, self.known, self.listed, self.types = Ledger(), Known(), Listed(), IdTypes()
         self.answers = Answers({f"reports/{token}/queries": one for token, one in answers.items()})
         self.pipeline = self.answers.pipeline()
+        if batch is not None:
+            batch.types = self.types
         self.queries = QueryReading(
             pipeline=self.pipeline,
             ledger=self.ledger,
@@ -181,20 +188,38 @@ def with_batch(
     return one
 
 
+@pytest.mark.parametrize("all_listed", [False, True])
 def test_one_report_is_read_by_rest_to_learn_the_types_and_the_others_come_from_batch(
-    reading: Callable[..., Reading],
+    reading: Callable[..., Reading], all_listed: bool
 ) -> None:
     batch = Batch(r1=[query("b1")], r2=[query("b2")])
     one = with_batch(reading(batch=batch, r1=queries(query("q1"))), batch, given=("r1", "r2"))
     assert one.read("r1", "r2") == []
     decided: list[bool] = []
+    if all_listed:
+        one.queries.all_listed()
     one.queries.batch_ended(lambda: decided.append(True))
     assert one.come() == ["report r1", "query q1", "report r2", "query b2"]
     assert decided == [True]
     assert one.known.noted["r2"] is None
     # Who comes later does not wait.
     batch.queries["r3"] = [query("b3")]
-    assert one.read("r3") == ["report r3", "query b3"]
+    late = one.queries.read(report("r3"), RESOURCE)
+    assert [row["token"] for _, row in late] == ["r3", "b3"]
+    assert decided == [True]
+    assert one.asked() == ["r1"]
+    assert batch.looked_for == [(datetime(2026, 1, 1, tzinfo=UTC).timestamp(), True)] * 2
+
+
+def test_reports_that_come_after_the_batch_listing_are_decided_as_soon_as_one_was_read(
+    reading: Callable[..., Reading],
+) -> None:
+    batch = Batch(r1=[query("b1")], r2=[query("b2")])
+    one = with_batch(reading(batch=batch, r1=queries(query("q1"))), batch, given=("r1", "r2"))
+    one.queries.batch_ended(lambda: None)
+    for token in ("r1", "r2"):
+        assert list(one.queries.read(report(token), RESOURCE)) == []
+    assert one.come() == ["report r1", "query q1", "report r2", "query b2"]
     assert one.asked() == ["r1"]
 
 
