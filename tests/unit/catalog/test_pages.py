@@ -49,6 +49,19 @@ def test_rows_that_come_twice_do_not_end_a_walk_before_its_last_new_row() -> Non
     assert service.asked <= Moving.total * 11 // 10 // 500 + 2, "one walk is enough"
 
 
+def test_a_service_that_repeats_its_last_page_for_ever_is_asked_three_times_more() -> None:
+    class Repeating:
+        asked = 0
+
+        def query(self, _document: str, variables: dict[str, Any], **_: Any) -> dict[str, Any]:
+            self.asked += 1
+            return {"data": [{"id": number} for number in range(variables["nbPerPage"])]}
+
+    service: Any = Repeating()
+    assert len(list(walk(service, "query", field="things", is_new=new_ones()))) == 500
+    assert service.asked == 4
+
+
 def test_a_long_walk_tells_once_a_minute_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
     # Each look at the clock is ten seconds later: every sixth page tells.
     clock = itertools.count(0, 10)

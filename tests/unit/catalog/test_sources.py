@@ -72,6 +72,19 @@ def test_times_are_read_as_milliseconds_in_utc():
     assert read.deleted_at is None
 
 
+def test_every_word_of_a_source_is_read_and_what_is_missing_is_empty():
+    words = {"name": "Mode", "technology": "MODE", "type": "VISUALIZATION", "origin": "API"}
+    whole = CatalogSource.from_graphql({"id": MODE_ID.upper(), **words, "lastRefreshedAt": 0, "deletedAt": 1})
+    assert whole == source(
+        id=MODE_ID,
+        **words,
+        last_refreshed_at=datetime(1970, 1, 1, tzinfo=UTC),
+        deleted_at=datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC),
+    )
+    empty = dict.fromkeys(words, "")
+    assert CatalogSource.from_graphql({"id": MODE_ID}) == source(id=MODE_ID, **empty, last_refreshed_at=None)
+
+
 def test_values_that_catalog_added_later_are_kept_as_text():
     read = CatalogSource.from_graphql({"id": MODE_ID, "technology": "BRAND_NEW", "type": "HOLOGRAM"})
     assert (read.technology, read.type, read.name) == ("BRAND_NEW", "HOLOGRAM", "")
