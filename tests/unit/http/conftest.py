@@ -44,7 +44,8 @@ class RawServer:
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
@@ -72,6 +73,9 @@ class RawServer:
 
     def close(self) -> None:
         self.released.set()
+        # A thread that waits for connections would go on with whatever socket has this number next.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(10)
         self._listener.close()
 
     def _accept(self) -> None:
