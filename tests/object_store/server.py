@@ -75,6 +75,8 @@ class _Server(ThreadedWSGIServer):
         self.answer = answer
         self.connections: set[socket.socket] = set()
         super().__init__("127.0.0.1", port, lambda *_: [], handler=_Exchange)
+        # Who is announced may be gone when it is let in; the end must not wait for the next one.
+        self.socket.settimeout(1)
 
     def drop_connections(self) -> None:
         for connection in list(self.connections):
