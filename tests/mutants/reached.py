@@ -9,13 +9,13 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tests.mutants.mutations import Mutation
 from tests.mutants.related import own_tests
 
-#: What is run, in two goes: a program of many tests with Airflow in it is one of its own.
+#: What is run, one group after the other: tests that run DAGs want processes of their own.
 _TESTS = (("tests/unit", "tests/integration"), ("tests/airflow",))
 
 _MODULE = "reached_by_tests"
@@ -98,8 +98,10 @@ def record(
     :param environment: of the tests.
     """
     for path, source in sources.items():
-        numbers = [(number, one) for number, one in enumerate(mutations) if one.path == path]
-        (tree / path).write_bytes(_with_calls(source, [(n, one) for n, one in numbers if one.in_function]))
+        numbers = [
+            (number, one) for number, one in enumerate(mutations) if one.path == path and one.in_function
+        ]
+        (tree / path).write_bytes(with_calls(source, numbers))
     times = told / "times"
     (tree / f"mode_catalog_provider/{_MODULE}.py").write_text(_TELLS.format(folder=str(told)))
     (tree / "tests/mutants/times.py").write_text(_TIMES.format(file=str(times)))
@@ -129,13 +131,18 @@ def _tests(told: Path, known: Iterable[str]) -> set[str]:
     return found
 
 
-def _with_calls(source: bytes, numbered: list[tuple[int, Mutation]]) -> bytes:
-    """Return the file with a call before each statement that has a mutation in it."""
+def with_calls(source: bytes, numbered: list[tuple[int, Mutation]]) -> bytes:
+    """Return the file with a call before each statement that has a mutation in it.
+
+    :param source: the file.
+    :param numbered: mutations in its functions, with the number that each call tells.
+    """
     lines = source.decode().splitlines(keepends=True)
+    statements = list(_statements(source, lines))
     calls: dict[int, list[int]] = defaultdict(list)
-    tree = ast.parse(source)
     for number, mutation in numbered:
-        calls[_first_line(tree, mutation.first, lines)].append(number)
+        around = [place for place, lasts in statements if mutation.first in lasts]
+        calls[max(around)].append(number)
     for line in sorted(calls, reverse=True):
         indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
         told = "".join(f"{_MODULE}.tell({number}); " for number in calls[line])
@@ -143,13 +150,11 @@ def _with_calls(source: bytes, numbered: list[tuple[int, Mutation]]) -> bytes:
     return "".join(lines).encode()
 
 
-def _first_line(tree: ast.AST, line: int, lines: list[str]) -> int:
-    """Return the first line of the innermost statement around a line that a statement may stand before."""
-    found = 1
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
-            decorators = getattr(node, "decorator_list", [])
-            first = min([node.lineno, *(one.lineno for one in decorators)])
+def _statements(source: bytes, lines: list[str]) -> Iterator[tuple[int, range]]:
+    """Yield the line before which another statement may stand, and the lines that a statement takes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt):
+            first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+            # Before an elif nothing may stand: its if is a statement around it.
             if not lines[first - 1].lstrip().startswith("elif "):
-                found = max(found, first)
-    return found
+                yield first, range(node.lineno, (node.end_lineno or node.lineno) + 1)
