@@ -243,10 +243,14 @@ class BulkChanges:
         return Plan("list") if len(changed) > pages else Plan("single", tuple(changed))
 
     def sample(self, collections: list[str]) -> set[str]:
-        """Return which of the unchanged collections are read by REST, to be compared."""
+        """Return which of the unchanged collections are read by REST, to be compared.
+
+        An empty one proves nothing, so they are drawn from those with reports as long as there are any.
+        """
         if self._earlier is None:
             return set()
-        return self._verification.sample(collections, seed=self._earlier.manifest.timestamp)
+        telling = [collection for collection in collections if self._earlier.has_reports(collection)]
+        return self._verification.sample(telling or collections, seed=self._earlier.manifest.timestamp)
 
     def bulk_tokens(self, collection: str) -> set[str] | None:
         """Return the reports and datasets that bulk shows in a collection, ``None`` when it is not known."""

@@ -70,6 +70,11 @@ class EarlierRows:
         """Yield row and facts of each report and dataset of a collection."""
         yield from self._pairs("report", "WHERE collection = ?", (token_bytes(collection),))
 
+    def has_reports(self, collection: str) -> bool:
+        """Return whether a collection has any report or dataset."""
+        select = "SELECT 1 FROM report WHERE collection = ? LIMIT 1"
+        return self._database.execute(select, (token_bytes(collection),)).fetchone() is not None
+
     def report(self, token: str) -> dict[str, Any] | None:
         """Return the row of a report, ``None`` when the snapshot has none."""
         found = list(self._pairs("report", "WHERE token = ?", (token_bytes(token),)))

@@ -76,6 +76,19 @@ def test_an_unchanged_workspace_costs_its_bulk_pages_and_the_collection_that_is_
 
 
 @pytest.mark.parametrize("sandbox", [SMALL], indirect=True, ids=["small"])
+def test_every_night_compares_something_however_many_collections_are_empty(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    first = shared(sandbox)[0].collection
+    for report in shared(sandbox):
+        if report.collection != first:
+            Editing(sandbox).remove(report)
+    night(sandbox, layout)
+    nights = [night(sandbox, layout)[0] for _ in range(4)]
+    assert all(result.manifest.reuse["bulk"]["compared"] > 0 for result in nights)
+
+
+@pytest.mark.parametrize("sandbox", [SMALL], indirect=True, ids=["small"])
 @pytest.mark.parametrize(
     "change",
     [

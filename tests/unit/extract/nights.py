@@ -59,6 +59,9 @@ class Rows:
     def reports_in(self, collection: str) -> Any:
         return [(row, {"runs_count": 1}) for row in self.rows.values() if row["space_token"] == collection]
 
+    def has_reports(self, collection: str) -> bool:
+        return any(row["space_token"] == collection for row in self.rows.values())
+
     def report(self, token: str) -> Any:
         return self.rows.get(token)
 

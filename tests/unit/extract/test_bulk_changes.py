@@ -193,6 +193,15 @@ def test_a_collection_that_is_as_it_was_is_taken(nights: Callable[..., Night]) -
     assert first_night("r1").changes.sample(["c1"]) == set()
 
 
+def test_what_is_compared_is_drawn_from_collections_that_have_something_to_compare(
+    nights: Callable[..., Night],
+) -> None:
+    night = nights().read()
+    empty = [f"empty-{number}" for number in range(50)]
+    assert night.changes.sample([*empty, "c1"]) == {"c1"}
+    assert len(night.changes.sample(empty)) == 1
+
+
 def test_a_report_that_changed_is_read_alone(nights: Callable[..., Night]) -> None:
     night = nights()
     night.of("r2")["name"] = "Renamed"
