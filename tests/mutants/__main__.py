@@ -54,9 +54,12 @@ def main() -> int:
         }
         chosen = _chosen(sources, arguments.count, arguments.seed)[arguments.skip :]
         print(f"{len(chosen)} mutants of {len(sources)} files", flush=True)
-        (folder / "reached").mkdir()
-        recorded = _copy(folder / "recorded")
-        reached = record(chosen, sources, recorded, folder / "reached", _environment(recorded))
+        told = arguments.reached or folder / "reached"
+        if not told.exists():
+            told.mkdir()
+            tree = _copy(folder / "recorded")
+            record(chosen, sources, tree, told.resolve(), _environment(tree))
+        reached = Reached.read(told, len(chosen))
         verdicts = _try_all(chosen, sources, reached, folder, arguments)
     # Of what took too long nobody knows whether a test would have noticed.
     survivors = [verdict for verdict in verdicts if verdict.state != "killed"]
@@ -75,6 +78,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=200, help="mutants to try; default 200")
     parser.add_argument("--seed", type=int, default=11, help="which ones; default 11")
     parser.add_argument("--skip", type=int, default=0, help="leave the first ones out; default 0")
+    parser.add_argument(
+        "--reached",
+        type=Path,
+        help="folder for who reaches which line, taken from there when the same mutants are tried again",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="mutants at the same time; default 2")
     parser.add_argument("--survivors", type=float, default=5, help="per cent that may survive; default 5")
     return parser.parse_args()
@@ -108,7 +116,9 @@ def _try_all(
     def attempt(number: int, mutation: Mutation) -> Verdict:
         tree = trees.get()
         try:
-            verdict = tree.attempt(mutation, sources[mutation.path], _stages(number, mutation, reached))
+            stages = _stages(number, mutation, reached)
+            limits = {test: reached.limit(test) for stage in stages for test in stage}
+            verdict = tree.attempt(mutation, sources[mutation.path], stages, limits)
         finally:
             trees.put(tree)
         told = f"{mutation.path}:{mutation.first} {mutation.kind} ({verdict.reason})"
@@ -162,22 +172,24 @@ class Tree:
         """End the process."""
         self._warm.communicate()
 
-    def attempt(self, mutation: Mutation, source: bytes, stages: list[list[str]]) -> Verdict:
-        """Run the tests of each stage, with the fault in it, until one fails."""
+    def attempt(
+        self, mutation: Mutation, source: bytes, stages: list[list[str]], limits: dict[str, float]
+    ) -> Verdict:
+        """Run the tests of each stage, with the fault in it, until one fails or takes longer than it may."""
         file = self._folder / mutation.path
         file.write_bytes(mutation.apply(source))
         try:
-            return self._judged(mutation, stages)
+            return self._judged(mutation, stages, limits)
         finally:
             file.write_bytes(source)
 
-    def _judged(self, mutation: Mutation, stages: list[list[str]]) -> Verdict:
+    def _judged(self, mutation: Mutation, stages: list[list[str]], limits: dict[str, float]) -> Verdict:
         for stage in stages:
             output = self._folder / "output.txt"
             files = sorted({test.partition("::")[0] for test in stage})
             order = {
                 "arguments": [*OPTIONS, "-x", "--basetemp=pytest", *files],
-                "tests": stage,
+                "tests": {test: limits[test] for test in stage},
                 "output": str(output),
                 "seconds": PATIENCE,
             }

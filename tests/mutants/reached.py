@@ -20,6 +20,9 @@ _TESTS = (("tests/unit", "tests/integration"), ("tests/airflow",))
 
 _MODULE = "reached_by_tests"
 
+#: Seconds that a test may take at least with a fault in it, and how many times longer than without one.
+_PATIENCE, _MUCH_LONGER = 60.0, 10.0
+
 #: Stands in the package of the copy that is run.
 _TELLS = """
 import os
@@ -59,6 +62,22 @@ class Reached:
         self._tests = tests
         self._seconds = seconds
 
+    @classmethod
+    def read(cls, told: Path, count: int) -> Reached:
+        """Return what :func:`record` left in a folder, for so many mutations."""
+        seconds: dict[str, float] = defaultdict(float)
+        for line in (told / "times").read_text().splitlines():
+            took, test = line.split("\t", 1)
+            seconds[test] += float(took)
+        return cls({number: _tests(told / str(number), seconds) for number in range(count)}, seconds)
+
+    def limit(self, test: str) -> float:
+        """Return the seconds after which a test is taken to wait for what does not come.
+
+        :param test: a node id; of a whole file nobody knows, so it has 0: the tests' own limits.
+        """
+        return max(_PATIENCE, _MUCH_LONGER * self._seconds[test]) if test in self._seconds else 0.0
+
     def stages(self, number: int, room: str, *, quick: float, longest: float) -> list[list[str]]:
         """Return the tests to run with a mutation, in two stages: those of the room and quick ones first.
 
@@ -88,8 +107,8 @@ def record(
     tree: Path,
     told: Path,
     environment: Mapping[str, str],
-) -> Reached:
-    """Run all tests once in a copy of the tree, and return which of them reached the mutated lines.
+) -> None:
+    """Run all tests once in a copy of the tree, and keep which of them reached the mutated lines.
 
     :param mutations: the faults, which are not made.
     :param sources: the files they are in.
@@ -110,11 +129,6 @@ def record(
         # Tests that read the source fail over the calls in it; what the others reach is right all the same.
         command = [sys.executable, "-m", "pytest", *options, "-p", "tests.mutants.times", *tests]
         subprocess.run(command, cwd=tree, env=environment, check=False)
-    seconds: dict[str, float] = defaultdict(float)
-    for line in times.read_text().splitlines():
-        took, test = line.split("\t", 1)
-        seconds[test] += float(took)
-    return Reached({number: _tests(told / str(number), seconds) for number in range(len(mutations))}, seconds)
 
 
 def _tests(told: Path, known: Iterable[str]) -> set[str]:

@@ -92,3 +92,19 @@ def test_the_tests_of_the_room_come_first_and_those_that_take_too_long_not_at_al
     known = Reached({7: {near, far, slow, endless}}, {near: 4.0, far: 2.0, slow: 60.0, endless: 200.0})
     assert known.stages(7, "lock", quick=5, longest=180) == [[near], sorted([far, slow])]
     assert known.stages(8, "lock", quick=5, longest=180) == []
+
+
+def test_what_was_recorded_is_read_and_a_test_may_take_ten_times_as_long_with_a_fault(tmp_path: Path) -> None:
+    quick, slow = "tests/unit/test_a.py::quick", "tests/airflow/test_b.py::slow"
+    made = "tests/airflow/test_b.py::other"
+    times = f"1.0\t{quick}\n2.5\t{quick}\n20.0\t{slow}\n0.5\t{made}\n"
+    (tmp_path / "times").write_text(times)
+    (tmp_path / "0").write_text(f"{quick} (call)\n")
+    (tmp_path / "2").write_text(f"{slow} (setup)\n")
+    known = Reached.read(tmp_path, 3)
+    assert [known.stages(number, "lock", quick=5, longest=180) for number in range(3)] == [
+        [[quick]],
+        [],
+        [[made], [slow]],
+    ]
+    assert [known.limit(test) for test in (quick, slow, "tests/unit/test_a.py")] == [60.0, 200.0, 0.0]
