@@ -18,7 +18,7 @@ from queue import Queue
 from typing import Any
 
 from tests.mutants.mutations import Mutation, mutations
-from tests.mutants.reached import Reached, record
+from tests.mutants.reached import RUNS_DAGS, Reached, record
 from tests.mutants.related import stages
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +186,7 @@ class Tree:
     def _judged(self, mutation: Mutation, stages: list[list[str]], limits: dict[str, float]) -> Verdict:
         for stage in stages:
             output = self._folder / "output.txt"
-            files = sorted({test.partition("::")[0] for test in stage})
+            files = sorted({test.partition("::")[0] for test in stage}, key=_slowest_last)
             order = {
                 "arguments": [*OPTIONS, "-x", "--basetemp=pytest", *files],
                 "tests": {test: limits[test] for test in stage},
@@ -208,6 +208,10 @@ class Tree:
         print(json.dumps(order), file=self._warm.stdin, flush=True)
         code: int | None = json.loads(self._warm.stdout.readline())
         return code
+
+
+def _slowest_last(file: str) -> tuple[bool, str]:
+    return file.startswith(RUNS_DAGS), file
 
 
 def _copy(tree: Path) -> Path:

@@ -105,6 +105,6 @@ def test_what_was_recorded_is_read_and_a_test_may_take_ten_times_as_long_with_a_
     assert [known.stages(number, "lock", quick=5, longest=180) for number in range(3)] == [
         [[quick]],
         [],
-        [[made], [slow]],
+        [[made, slow]],
     ]
     assert [known.limit(test) for test in (quick, slow, "tests/unit/test_a.py")] == [60.0, 200.0, 0.0]
