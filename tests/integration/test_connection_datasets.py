@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,17 @@ def test_a_full_read_makes_both_ways_and_the_next_asks_the_connections_alone(
     assert 0 < asked["connections"] < SHAPE.collections
     assert told(second)["way"] == "connections"
     assert contents(first) == contents(second) == truth(sandbox, tmp_path)
+
+
+def test_no_connection_is_asked_while_one_is_listed_that_cannot_be(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    unused = replace(sandbox.mode.world.data_sources[0], id=999, token=None)  # type: ignore[arg-type]
+    sandbox.mode.world.data_sources.append(unused)
+    for _ in range(2):
+        result, asked = night(sandbox, layout)
+        assert asked["connections"] == 0
+    assert contents(result) == truth(sandbox, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.extract.previous import NoPrevious, PreviousSnapshot, open_previous
-from mode_catalog_provider.snapshot.layout import Layout, data_file
+from mode_catalog_provider.scratch import private_database
+from mode_catalog_provider.snapshot.layout import Layout, data_file, facts_name
 from tests.unit.snapshot.sets import AT, HOST, WORKSPACE, finish, new_writer, row_of
 
 OPTIONS = {
@@ -97,6 +98,7 @@ def test_rows_come_with_their_facts_where_they_are_asked_for(layout: Layout) -> 
             ("r1", {"runs_count": 3}),
         ]
         assert list(rows.reports_in("c2")) == []
+        assert [rows.has_reports(token) for token in ("c1", "c2")] == [True, False]
         assert rows.datasets_in("c1") == {"d1"}
         assert rows.report("r1") == row_of("report", "r1", space_token="c1", type="Report")
         assert rows.report("r2") is None
@@ -120,6 +122,25 @@ def test_where_a_file_of_rows_was_altered_the_readings_stay_known(layout: Layout
     with reopen(layout, with_rows=True) as previous:
         assert (previous.because, previous.rows) == (None, None)
         assert previous.recall("report", "r1", "mark") is not None
+
+
+def test_where_facts_were_altered_the_readings_stay_known_and_the_disk_is_given_back(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[sqlite3.Connection] = []
+
+    def database(**options: Any) -> sqlite3.Connection:
+        made.append(private_database(**options))
+        return made[-1]
+
+    write(layout)
+    (Path(str(layout.directory(AT))) / facts_name(AT, "report")).write_bytes(b'{"token": "r1"}\n')
+    monkeypatch.setattr("mode_catalog_provider.extract.earlier_rows.private_database", database)
+    with reopen(layout, with_rows=True) as previous:
+        assert (previous.because, previous.rows) == (None, None)
+        assert previous.recall("report", "r1", "mark") is not None
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            made[0].execute("SELECT 1")
 
 
 def test_where_there_is_no_snapshot_before_nothing_is_known() -> None:
