@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 
-from mode_catalog_provider.refresh.cancel import cancel_quietly
+from mode_catalog_provider.errors import MalformedResponseError
+from mode_catalog_provider.refresh.cancel import cancel_quietly, cancel_run
 from mode_catalog_provider.refresh.progress import result_of
 
 
@@ -33,7 +34,7 @@ def test_a_run_that_is_over_or_gone_or_without_a_form_cannot_be_cancelled_and_th
     over = mode.runs.start(mode.world.report(reports[0]), by="test")
     mode.runs.end(over)
     assert not cancel_quietly(client, f"reports/{reports[0]}/runs/{over.token}")
-    assert not cancel_quietly(client, f"reports/{reports[0]}/runs/000000000000")
+    assert cancel_run(client, f"reports/{reports[0]}/runs/000000000000") is False
     mode.switches.throw(cancel_form=False)
     going = mode.runs.start(mode.world.report(reports[0]), by="test")
     assert not cancel_quietly(client, f"reports/{reports[0]}/runs/{going.token}")
@@ -49,6 +50,7 @@ def test_a_run_that_is_over_or_gone_or_without_a_form_cannot_be_cancelled_and_th
         "/api/../logout",
         "/api/%2e%2e/logout",
         "/api\\..\\logout",
+        "/api/acme\\..\\..\\logout",
         "",
     ],
 )
@@ -60,4 +62,15 @@ def test_a_cancel_form_that_points_away_from_the_api_is_not_followed(mode, clien
     }
     mode.fault("*/runs/0123456789ab", body=json.dumps(run).encode())
     assert not cancel_quietly(client, f"reports/{reports[0]}/runs/0123456789ab")
+    assert {request.method for request in mode.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("form", [{}, {"method": None}, {"method": "get"}])
+def test_a_cancel_form_whose_method_could_not_cancel_is_not_followed(mode, client, reports, form):
+    path = f"reports/{reports[0]}/runs/0123456789ab"
+    form = {**form, "action": f"/api/{mode.workspace}/{path}"}
+    run = {"token": "0123456789ab", "state": "enqueued", "_forms": {"cancel": form}}
+    mode.fault("*/runs/0123456789ab", body=json.dumps(run).encode())
+    with pytest.raises(MalformedResponseError, match="names no method that could cancel"):
+        cancel_run(client, path)
     assert {request.method for request in mode.requests} == {"GET"}

@@ -18,8 +18,42 @@ def sources(sandbox):
 
 def test_each_connection_is_asked_for_once(connect, sandbox, sources):
     result = update_schemas(connect(), sources)
-    assert sandbox.mode.runs.schema_updates == [source["token"] for source in sources]
-    assert (result["started"], result["failed"]) == (len(sources), 0)
+    tokens = [source["token"] for source in sources]
+    assert sandbox.mode.runs.schema_updates == tokens
+    assert result == {
+        "runs": [
+            {"report": token, "run": None, "state": "accepted", "seconds": None, "error": None}
+            for token in tokens
+        ],
+        "started": 3,
+        "joined": 0,
+        "skipped": 0,
+        "failed": 0,
+    }
+
+
+def test_before_each_connection_the_caller_may_stop_and_its_intention_is_remembered(
+    connect, sandbox, sources
+):
+    first, second, third = (source["token"] for source in sources)
+    kept: list[dict[str, Any]] = []
+    asked_before: list[int] = []
+
+    def check() -> None:
+        asked_before.append(len(sandbox.mode.runs.schema_updates))
+        if len(asked_before) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        update_schemas(connect(), sources, remember=lambda memory: kept.append(dict(memory)), check=check)
+    assert asked_before == [0, 1, 2]
+    assert third not in sandbox.mode.runs.schema_updates
+    assert kept == [
+        {first: "asked"},
+        {first: "accepted"},
+        {first: "accepted", second: "asked"},
+        {first: "accepted", second: "accepted"},
+    ]
 
 
 def test_a_connections_name_in_the_log_is_one_line_in_which_nothing_is_clickable(connect, sources, caplog):
@@ -46,6 +80,8 @@ def test_a_refused_connection_fails_alone_and_may_be_asked_for_again(connect, sa
     kept: list[dict[str, Any]] = []
     result = update_schemas(connect(), sources, remember=lambda memory: kept.append(dict(memory)))
     assert [row["state"] for row in result["runs"]] == ["refused", "accepted", "accepted"]
+    assert "403" in result["runs"][0]["error"]
+    assert (result["started"], result["failed"]) == (2, 1)
     assert sources[0]["token"] not in kept[-1]
 
 
@@ -92,6 +128,11 @@ def test_an_ambiguous_call_is_not_repeated(connect, sandbox):
 def test_a_path_that_is_not_below_the_api_is_refused(path):
     with pytest.raises(ConfigurationError, match="below /api/"):
         checked_path(path)
+
+
+@pytest.mark.parametrize("path", [DEFAULT_PATH, "/api/acme/caches/a.b/%20", "/api/acme/purged"])
+def test_a_path_below_the_api_is_taken_as_it_was_given(path):
+    assert checked_path(path) == path
 
 
 @pytest.mark.parametrize("path", ["/api/acme/reports/purge", "/api/acme/data_sources/0a1b2c3d4e5f/purge"])

@@ -241,3 +241,13 @@ def test_a_hopeless_excess_costs_few_looks(find, reports):
     with pytest.raises(TooManyRunsError):
         refuse_too_many(choices, max_runs=2, going_on=lambda target: bool(looks.append(target.token)))
     assert len(looks) == 3
+
+
+@pytest.mark.parametrize(("max_runs", "looks"), [(4, 0), (3, 1), (2, 2), (None, 0)])
+def test_runs_in_progress_are_looked_for_only_until_there_is_room_for_the_rest(
+    find, reports, max_runs, looks
+):
+    asked: list[str] = []
+    choices = find(reports=tuple(one.token for one in reports[:4]))
+    refuse_too_many(choices, max_runs=max_runs, going_on=lambda target: asked.append(target.token) is None)
+    assert asked == [one.token for one in reports[:looks]]
