@@ -49,10 +49,12 @@ def execute_and_kill(operator: ModeCacheRefreshOperator, when: Callable[[], obje
         killer.join()
 
 
-def waiting_operator(mode: ModeSandbox, **arguments: Any) -> ModeCacheRefreshOperator:
+def waiting_operator(
+    mode: ModeSandbox, *, deferrable: bool = False, **arguments: Any
+) -> ModeCacheRefreshOperator:
     reports = [report.token for report in mode.world.reports]
     return ModeCacheRefreshOperator(
-        task_id="refresh", reports=reports, check_interval=3600, deferrable=False, **arguments
+        task_id="refresh", reports=reports, check_interval=3600, deferrable=deferrable, **arguments
     )
 
 
@@ -74,6 +76,13 @@ def test_a_run_whose_start_was_under_way_when_the_kill_came_is_cancelled_too(mod
     mode.when("*/runs", method="POST", nth=2, do=lambda: (post_received.set(), time.sleep(0.3)))
     execute_and_kill(waiting_operator(mode), post_received.wait)
     assert len(mode.runs.started()) == 2
+    assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
+
+
+def test_a_task_that_is_killed_before_it_is_deferred_is_not_deferred(mode):
+    post_received = threading.Event()
+    mode.when("*/runs", method="POST", nth=4, do=lambda: (post_received.set(), time.sleep(0.3)))
+    execute_and_kill(waiting_operator(mode, deferrable=True), post_received.wait)
     assert {run.state(mode.service_now()) for run in mode.runs.started()} == {"cancelled"}
 
 

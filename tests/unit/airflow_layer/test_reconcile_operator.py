@@ -8,6 +8,7 @@ from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.reconcile import CatalogReconcileOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException
+from tests.unit.airflow_layer.telling import TaskInstance
 
 pytestmark = pytest.mark.usefixtures("connect")
 
@@ -32,6 +33,16 @@ def test_the_snapshot_may_be_given_or_is_the_newest_that_was_pushed(extracted, t
     newest = reconcile(output_dir=str(tmp_path))
     assert newest["timestamp"] == given["timestamp"] == extracted["timestamp"]
     assert newest["compared_with"] == given["timestamp"]
+
+
+def test_the_task_has_a_link_to_catalog_even_where_a_threshold_is_missed(extracted, sandbox):
+    sandbox.catalog.lineages.clear()
+    ti = TaskInstance()
+    operator = CatalogReconcileOperator(task_id="reconcile", manifest=extracted, min_lineage=0.1)
+    with pytest.raises(AirflowFailException):
+        operator.execute({"ti": ti})
+    assert ti.pushed["_link_CatalogSourceLink"] == "https://app.castordoc.com"
+    assert ti.pushed["return_value"]["lineage_share"] == 0
 
 
 @pytest.mark.parametrize("share", ["1.5", -1, "many"])
