@@ -84,9 +84,9 @@ def test_a_call_found_in_an_answer_is_made_as_well() -> None:
 
 def test_work_that_was_found_is_done_before_more_is_looked_for_and_members_come_last() -> None:
     pool = pool_of(1)
-    for lane in (Lane.MEMBERS, Lane.COLLECTIONS, Lane.PAGES, Lane.QUERIES, Lane.QUERIES):
-        pool.add(answering(lane, lane))
-    assert tokens(pool) == [Lane.QUERIES, Lane.QUERIES, Lane.PAGES, Lane.COLLECTIONS, Lane.MEMBERS]
+    for name in ("MEMBERS", "COLLECTIONS", "PAGES", "QUERIES", "QUERIES", "NEXT_PAGES", "BATCH"):
+        pool.add(answering(name, Lane[name]))
+    assert tokens(pool) == ["BATCH", "QUERIES", "QUERIES", "NEXT_PAGES", "PAGES", "COLLECTIONS", "MEMBERS"]
 
 
 def test_a_page_is_read_ahead_before_the_last_queries_are_under_way() -> None:
