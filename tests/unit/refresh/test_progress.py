@@ -62,11 +62,20 @@ def test_a_memory_of_another_version_is_not_trusted():
     assert plan(reports=["aaa"], memory=memory) == [Progress(target="reports/aaa")]
 
 
-def test_a_failed_run_is_remembered_as_one_whose_end_is_asked_again():
-    memory = memory_of([FAILED])
-    assert memory["targets"]["reports/bbb"] == {
-        "run": "reports/bbb/runs/r3",
-        "ours": True,
+def test_the_memory_holds_a_good_end_and_of_other_runs_that_there_is_one():
+    assert memory_of([GOOD, JOINED, FAILED, NEVER_STARTED]) == {
+        "version": 1,
+        "targets": {
+            "reports/aaa": {
+                "run": "reports/aaa/runs/r1",
+                "ours": True,
+                "state": "succeeded",
+                "seconds": 2.5,
+                "over": True,
+            },
+            "datasets/ddd": {"run": "datasets/ddd/runs/r2", "ours": False},
+            "reports/bbb": {"run": "reports/bbb/runs/r3", "ours": True},
+        },
     }
 
 
@@ -163,6 +172,18 @@ def test_a_run_ended_well_or_may_go_on_or_neither():
     ]
     assert replace(GOOD, over=False).in_flight
     assert not replace(GOOD, over=False).good
+
+
+def test_what_is_carried_from_process_to_process_leaves_out_what_is_usual():
+    assert to_json([JOINED, Progress(target="reports/aaa")]) == [
+        {
+            "target": "datasets/ddd",
+            "run": "datasets/ddd/runs/r2",
+            "state": "enqueued",
+            "newest_before": "r0",
+        },
+        {"target": "reports/aaa"},
+    ]
 
 
 progress = st.builds(
