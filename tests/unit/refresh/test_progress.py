@@ -158,10 +158,19 @@ def test_a_run_that_was_just_accepted_need_not_be_shown_yet():
     assert not replace(accepted, unseen_since=None).not_visible_yet(1000.0)
 
 
-def test_only_a_threshold_tells_how_many_failures_are_allowed():
-    result = result_of([GOOD, JOINED, FAILED, NEVER_STARTED])
-    assert "failed (allowed: 1):" in str(failure_sentence(result, failure="threshold", max_failed=1))
-    assert "failed: " in str(failure_sentence(result, failure="fail", max_failed=1))
+@pytest.mark.parametrize(("failure", "allowed"), [("fail", ""), ("threshold", " (allowed: 0)")])
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        (FAILED, "bbb (run r3): query 'q': [42] no such table"),
+        (NEVER_STARTED, "ccc (run none): 403"),
+    ],
+)
+def test_a_single_failure_is_told_whole_and_only_a_threshold_tells_what_is_allowed(
+    failure, allowed, one, told
+):
+    sentence = failure_sentence(result_of([GOOD, JOINED, one]), failure=failure, max_failed=0)
+    assert sentence == f"1 of 3 refreshes in Mode failed{allowed}: {told}."
 
 
 def test_a_run_ended_well_or_may_go_on_or_neither():
