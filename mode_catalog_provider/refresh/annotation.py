@@ -124,8 +124,8 @@ def _note_of(
         run = read_run(client, path)
         if run is None or run.created_at is None:
             return Note(target.token, UNKNOWN, line, "Mode does not tell when its run began")
-        begun = in_utc(run.created_at)
-        line = line_of(begun, after_load=loaded_at is not None and begun >= in_utc(loaded_at))
+        after_load = loaded_at is not None and run.created_at >= in_utc(loaded_at)
+        line = line_of(run.created_at, after_load=after_load)
         return _write(client, target.token, line, sleep)
     except (RequestRefusedError, AuthenticationError) as refusal:
         return Note(target.token, REFUSED, line, f"Mode refused it: {str(refusal).rstrip('.')}")
