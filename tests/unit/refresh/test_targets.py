@@ -251,3 +251,10 @@ def test_runs_in_progress_are_looked_for_only_until_there_is_room_for_the_rest(
     choices = find(reports=tuple(one.token for one in reports[:4]))
     refuse_too_many(choices, max_runs=max_runs, going_on=lambda target: asked.append(target.token) is None)
     assert asked == [one.token for one in reports[:looks]]
+
+
+def test_a_dataset_comes_first_though_the_report_was_found_before_it(find, reports, dataset):
+    found = find(reports=(reports[0].token,), collections=(dataset.collection,))
+    kinds = [one.target.kind for one in found]
+    assert kinds == sorted(kinds)
+    assert set(kinds) == {"dataset", "report"}
