@@ -100,7 +100,7 @@ def test_a_name_is_that_of_a_report_or_of_a_dataset_as_it_was_asked_for():
     )
     assert mode.find(datasets=("Orders",)) == [f"run dataset {DATASET} 'Orders': given by its name"]
     assert mode.find(reports=("Orders",)) == [f"run report {REPORT} 'Orders': given by its name"]
-    with pytest.raises(ConfigurationError, match="No report .* named 'Customers'"):
+    with pytest.raises(ConfigurationError, match=r"No report .* named 'Customers'"):
         mode.find(reports=("Customers",))
 
 
@@ -119,3 +119,27 @@ def test_names_are_looked_for_past_personal_collections_and_those_that_are_refus
     )
     assert mode.find(reports=("Weekly",)) == [f"run report {REPORT} 'Weekly': given by its name"]
     assert caplog.messages == ["Names in collection 'Closed' cannot be seen: 403"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            [
+                {"token": "c", "name": "Support"},
+                {"token": "b", "name": "Finance"},
+                {"token": "a", "name": "Mine", "space_type": "private"},
+                {"token": "d", "name": None},
+            ],
+            "'Finance', 'Support'",
+        ),
+        ([], "none"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_refused_with_what_others_may_see(rows, told):
+    with pytest.raises(ConfigurationError) as refused:
+        Mode({"spaces": rows}).find(collections=("Finanec",))
+    assert str(refused.value) == (
+        "collections: the name or token of no collection that this API token can see matches 'Finanec'. "
+        f"There are, for example: {told}."
+    )
