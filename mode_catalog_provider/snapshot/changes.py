@@ -89,8 +89,6 @@ def differing_options(before: Manifest, after: Manifest) -> dict[str, tuple[Any,
 
     A set of another tool does not say how it was made; then nothing is known to differ.
     """
-    if not before.options or not after.options:
-        return {}
     return {
         name: (before.options[name], after.options[name])
         for name in FILTERS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
+from mode_catalog_provider.snapshot.changes import changes_between
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
@@ -50,3 +52,10 @@ def day(
 
 def refused(asset: str, token: str | None, name: str | None, reason: str = "forbidden") -> dict[str, Any]:
     return {"asset": asset, "token": token, "name": name, "reason": reason, "detail": "refused"}
+
+
+def told(before: Snapshot, after: Snapshot) -> list[tuple[Any, ...]]:
+    """Return what happened between two days: asset, token, word and both values."""
+    found = list(changes_between(before, after))
+    assert {one.change for one in found} <= CHANGE_WORDS.keys(), "the counts would leave it out"
+    return [(one.asset, one.token, one.change, one.before, one.after) for one in found]

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mode_catalog_provider.errors import SnapshotAlteredError, SnapshotMismatchError, SnapshotNotFoundError
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
-from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import changes_between
 from mode_catalog_provider.snapshot.choice import PREVIOUS, chosen_snapshot, kept_snapshots
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
-from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory
-from tests.unit.snapshot.days import Object, day, refused
+from mode_catalog_provider.snapshot.reader import adopt_directory
+from tests.unit.snapshot.days import Object, day, refused, told
 from tests.unit.snapshot.sets import lay, vendor_files
 
 COLLECTION = {"name": "Finance", "space_type": "custom", "state": "active", "default_access_level": "view"}
 REPORT = {"name": "Sales", "space_token": "c1", "archived": False, "creator": "ann", "type": "Report"}
-
-
-def told(before: Snapshot, after: Snapshot) -> list[tuple[Any, ...]]:
-    found = list(changes_between(before, after))
-    assert {one.change for one in found} <= CHANGE_WORDS.keys(), "the counts would leave it out"
-    return [(one.asset, one.token, one.change, one.before, one.after) for one in found]
 
 
 def test_two_days_with_every_kind_of_change_are_told_exactly(tmp_path: Path) -> None:
@@ -247,88 +239,11 @@ def test_what_the_side_files_of_one_day_do_not_say_is_no_change(tmp_path: Path) 
     assert told(before, after) == []
 
 
-def test_a_collection_that_is_refused_and_lost_its_row_is_told_once(tmp_path: Path) -> None:
-    rows: list[Object] = [("collection", "c1", {"name": "Locked"}), ("collection", "c2", {"name": "Old"})]
-    before = day(tmp_path, 0, rows)
-    after = day(tmp_path, 1, [], left_out=[refused("collection", "c1", "Locked")])
-    assert told(before, after) == [
-        ("collection", "c1", "access_lost", None, None),
-        ("collection", "c2", "deleted", None, None),
-    ]
-
-
-def test_what_is_refused_is_told_in_the_order_of_its_tokens_the_whole_listing_first(tmp_path: Path) -> None:
-    before = day(tmp_path, 0, [])
-    missing = [refused("report", "r2", "B"), refused("report", None, None), refused("report", "r1", None)]
-    after = day(tmp_path, 1, [], left_out=missing)
-    assert [(one.token, one.name, one.change) for one in changes_between(before, after)] == [
-        (None, "the whole listing", "access_lost"),
-        ("r1", "r1", "refused"),
-        ("r2", "B", "refused"),
-    ]
-    assert [(one.token, one.change) for one in changes_between(after, day(tmp_path, 2, []))] == [
-        (None, "access_gained")
-    ]
-
-
-def test_a_listing_of_members_that_is_refused_deletes_nobody(tmp_path: Path) -> None:
-    before = day(tmp_path, 0, [("member", "m1", {"username": "a"})])
-    after = day(tmp_path, 1, [], left_out=[refused("member", None, None)])
-    assert told(before, after) == [
-        ("member", "m1", "access_lost", None, None),
-        ("member", None, "access_lost", None, "forbidden"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("options", "lost"),
-    [
-        ({"include_archived": False}, {("report", "r2")}),
-        ({"include_datasets": False}, {("report", "r4")}),
-        ({"include_personal": False}, {("collection", "p1"), ("report", "r3")}),
-        ({"exclude_collections": ["F*"]}, {("collection", "c1"), ("report", "r1"), ("report", "r2")}),
-    ],
-)
-def test_what_the_options_account_for_is_not_called_deleted(
-    tmp_path: Path, options: dict[str, Any], lost: set[tuple[str, str]]
-) -> None:
-    objects: list[Object] = [
-        ("collection", "c1", COLLECTION),
-        ("collection", "p1", {"name": "Personal", "space_type": "private"}),
-        ("report", "r1", REPORT),
-        ("report", "r2", {**REPORT, "archived": True}),
-        ("report", "r3", {**REPORT, "space_token": "p1"}),
-        ("report", "r4", {**REPORT, "type": "DatasetReport"}),
-        ("query", "q2", {"report_token": "r2"}),
-    ]
-    kept = [one for one in objects if one[:2] not in lost]
-    before = day(tmp_path, 0, objects, include_personal=True)
-    after = day(tmp_path, 1, kept, **{"include_personal": True, **options})
-    assert {one[:3] for one in told(before, after)} == {
-        (*one, "not_extracted") for one in lost if one[0] != "query"
-    }
-    assert {one[:3] for one in told(after, before)} == {(*one, "now_extracted") for one in lost}
-    with SnapshotDiff(before, after) as diff:
-        assert set(diff.options) == set(options)
-        assert "different options" in "\n".join(log_lines(diff))
-        assert "different options" in as_markdown(diff)
-
-
-def test_a_report_that_is_really_deleted_is_told_as_that_though_the_options_differ(tmp_path: Path) -> None:
-    before = day(tmp_path, 0, [("collection", "c1", COLLECTION), ("report", "r1", REPORT)])
-    after = day(tmp_path, 1, [("collection", "c1", COLLECTION)], include_personal=True)
-    assert told(before, after) == [("report", "r1", "deleted", None, None)]
-
-
-def test_without_archived_reports_nobody_can_tell_archived_from_deleted(tmp_path: Path) -> None:
-    before = day(tmp_path, 0, [("report", "r1", REPORT)], include_archived=False)
-    after = day(tmp_path, 1, [], include_archived=False)
-    assert told(before, after) == [("report", "r1", "archived_or_deleted", None, None)]
-
-
 def test_two_workspaces_are_not_compared(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMismatchError, match=r"'acme'.*'other'"):
         SnapshotDiff(day(tmp_path, 0, []), day(tmp_path, 1, [], workspace="other"))
+    with pytest.raises(SnapshotMismatchError, match=r"'acme'.*'other'"):
+        list(changes_between(day(tmp_path, 0, []), day(tmp_path, 1, [], workspace="other")))
 
 
 def test_sets_of_the_vendors_tool_are_compared_in_whatever_order_their_rows_are(tmp_path: Path) -> None:
