@@ -116,6 +116,8 @@ def _told() -> Callable[[int, int], None]:
 
 def _matrix(grants: list[Grant], report: RightsReport, *, asked: bool) -> list[str]:
     if not grants:
+        if report.not_read:
+            return ["Nobody, as far as this key could read; see below what it could not."]
         return ["Nobody may see this."] if asked else ["Nobody may see anything."]
     lines = [f"{'member':<20} {'level':<7} {'on':<28} through"]
     lines += [

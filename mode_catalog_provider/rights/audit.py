@@ -152,7 +152,7 @@ class RightsAudit:
             subjects=self._subjects(),
             grants=self._count("access"),
             findings=self._marked(findings, earlier),
-            changes=self._changes(earlier),
+            changes=self._changes(earlier, reading.not_read),
             not_read=tuple(reading.not_read),
             requests=self._client.statistics.requests - before,
             compared_with=earlier,
@@ -167,7 +167,7 @@ class RightsAudit:
 
     def _subjects(self) -> dict[str, int]:
         return {
-            "members": self._count("member"),
+            "members": self._count("member WHERE coalesce(state, '') != 'left'"),
             "active_members": self._count("active"),
             "groups": self._count("team"),
             "collections": self._count("object WHERE asset = 'collection'"),
@@ -181,8 +181,9 @@ class RightsAudit:
         known = self._records.findings_of(earlier) if self._records and earlier is not None else set()
         return tuple(replace(one, is_new=one.identity not in known) for one in findings)
 
-    def _changes(self, earlier: int | None) -> tuple[RightChange, ...]:
+    def _changes(self, earlier: int | None, not_read: Iterable[NotRead]) -> tuple[RightChange, ...]:
         if self._records is None or earlier is None:
             return ()
+        unlisted = {one.part for one in not_read if one.token is None} | self._records.unlisted_in(earlier)
         with self._records.tables_of(earlier) as tables:
-            return tuple(changes_since(self._store, tables))
+            return tuple(changes_since(self._store, tables, unlisted=unlisted))

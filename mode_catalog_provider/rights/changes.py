@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ SELECT coalesce(member.username, member.token) AS who, access.object AS what, ma
   FROM {schema}.access AS access JOIN {schema}.member AS member ON member.token = access.member
  WHERE access.object IN (SELECT token FROM both_objects)
    AND access.through NOT IN (SELECT through FROM unread)
+   AND NOT ({without_groups} AND access.through GLOB 'group *')
  GROUP BY 1, 2
 """
 
@@ -65,7 +66,9 @@ class RightChange:
         return asdict(self)
 
 
-def changes_since(store: RightsStore, earlier: str) -> Iterator[RightChange]:
+def changes_since(
+    store: RightsStore, earlier: str, *, unlisted: Collection[str] = ()
+) -> Iterator[RightChange]:
     """Yield what changed, by member and object.
 
     Objects that are new or gone are no change of rights, and what could not be read in either reading is
@@ -73,7 +76,10 @@ def changes_since(store: RightsStore, earlier: str) -> Iterator[RightChange]:
 
     :param store: the present reading.
     :param earlier: path of the SQLite file of an earlier one.
+    :param unlisted: parts whose whole listing was refused in either; without ``members`` nothing is known.
     """
+    if "members" in unlisted:
+        return
     database = store.database
     database.execute("COMMIT")
     database.execute("ATTACH ? AS earlier", (earlier,))
@@ -87,7 +93,7 @@ def changes_since(store: RightsStore, earlier: str) -> Iterator[RightChange]:
             " (SELECT * FROM main.team WHERE NOT read UNION SELECT * FROM earlier.team WHERE NOT read)"
         )
         for when, schema in (("then", "earlier"), ("now", "main")):
-            database.execute(_BEST.format(when=when, schema=schema))
+            database.execute(_BEST.format(when=when, schema=schema, without_groups=int("groups" in unlisted)))
         for who, what, then_level, now_level in database.execute(_CHANGES).fetchall():
             yield _change(store, who, what, lost=now_level < then_level)
     finally:

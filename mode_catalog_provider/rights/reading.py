@@ -37,6 +37,9 @@ _IN_FLIGHT = 8
 #: No listing of these was seen to cut off at fewer rows.
 _SHORTEST_PAGE = 20
 
+#: Characters of a token; digits of another length are an id.
+_TOKEN_LENGTH = 12
+
 #: A listing of more pages than this does not end.
 _MOST_PAGES = 2_000
 
@@ -89,6 +92,8 @@ class RightsReading:
         self._client = client
         self._store = store
         self._progress = progress
+        #: Tokens of groups, by token and by id.
+        self._teams: dict[str, str] = {}
         #: What could not be read.
         self.not_read: list[NotRead] = []
 
@@ -140,10 +145,12 @@ class RightsReading:
     def _members(self) -> None:
         """Read both listings where both answer: one has SCIM, the other names and e-mail addresses."""
         refusals = []
+        listed = False
         for path in ("memberships", "memberships/lite"):
             try:
                 for row in self._rows(path, "memberships"):
                     if token := _text(row.get("member_token")):
+                        listed = True
                         self._store.add_member(
                             token,
                             username=_text(row.get("username") or row.get("member_username")),
@@ -157,6 +164,10 @@ class RightsReading:
                 refusals.append(error)
         if len(refusals) == 2:
             self._refused("members", None, None, refusals[-1])
+        elif not listed:
+            # Whose key this is, is one.
+            why = "Mode lists no member of the workspace, which cannot be all there is."
+            self.not_read.append(NotRead(part="members", token=None, name=None, status=None, detail=why))
 
     def _groups(self) -> Iterator[tuple[str, str | None]]:
         try:
@@ -168,6 +179,7 @@ class RightsReading:
             if token := _text(row.get("token")):
                 name = _text(row.get("name"))
                 self._store.add_team(token, name=name, state=_text(row.get("state")))
+                self._teams |= {token: token} | ({number: token} if (number := _text(row.get("id"))) else {})
                 yield token, name
 
     def _data_sources(self) -> Iterator[tuple[str, str, str | None]]:
@@ -211,11 +223,11 @@ class RightsReading:
             return
         odd = 0
         for row in rows:
-            holder = _member(row) if part == "group" else _holder(row)
+            holder = self._known(_member(row) if part == "group" else _holder(row))
             if holder is None:
                 odd += 1
             elif part == "group":
-                self._store.add_membership(token, self._store.member_token(holder[1]) or holder[1])
+                self._store.add_membership(token, holder[1])
             else:
                 self._store.add_entry(on=token, kind=holder[0], holder=holder[1], level=_level(row))
         if odd:
@@ -225,6 +237,16 @@ class RightsReading:
             self.not_read.append(NotRead(part=part, token=token, name=name, status=None, detail=why))
             return
         self._store.mark_read("team" if part == "group" else "object", token)
+
+    def _known(self, holder: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Give a holder by its token; ``None`` for an id that no listing tells."""
+        if holder is None:
+            return None
+        kind, name = holder
+        found = self._teams.get(name) if kind == "team" else self._store.member_token(name)
+        if found is None and name.isdecimal() and len(name) != _TOKEN_LENGTH:
+            return None
+        return kind, found or name
 
     def _rows_or_refusal(self, call: tuple[str, str, str, str | None]) -> list[dict[str, Any]] | Exception:
         try:

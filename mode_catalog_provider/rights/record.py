@@ -23,6 +23,8 @@ from mode_catalog_provider.text import cell
 #: Sub-folder of a workspace's folder in the staging area; no upload looks into it.
 FOLDER = "permissions"
 
+_DAMAGED = (ValueError, TypeError, KeyError, OSError, RecursionError, SnapshotAlteredError)
+
 
 class RightsRecords:
     """The audits in one folder: of each its report, its matrix as CSV, and its tables as SQLite.
@@ -43,10 +45,19 @@ class RightsRecords:
     def findings_of(self, timestamp: int) -> set[tuple[str, str | None]]:
         """Return what an audit found, by identity; nothing when its report is damaged."""
         try:
-            document = json.loads(read_record(self._folder / f"{timestamp}.permissions"))
-            return {Finding.from_json(one).identity for one in document["findings"]}
-        except (ValueError, TypeError, KeyError, OSError, RecursionError, SnapshotAlteredError):
+            return {Finding.from_json(one).identity for one in self._report(timestamp)["findings"]}
+        except _DAMAGED:
             return set()
+
+    def unlisted_in(self, timestamp: int) -> set[str]:
+        """Return the parts of which an audit saw no listing; nothing when its report is damaged."""
+        try:
+            return {one["part"] for one in self._report(timestamp)["not_read"] if one["token"] is None}
+        except _DAMAGED:
+            return set()
+
+    def _report(self, timestamp: int) -> Any:
+        return json.loads(read_record(self._folder / f"{timestamp}.permissions"))
 
     @contextmanager
     def tables_of(self, timestamp: int) -> Iterator[str]:

@@ -89,3 +89,17 @@ def test_a_key_that_may_not_read_groups_is_told_and_the_rest_is_answered(
     found = mode_catalog.json("permissions")
     assert [part["part"] for part in found["not_read"]] == ["groups"]
     assert found["subjects"]["collections"] == 3
+
+
+def test_that_nobody_may_see_it_is_said_only_of_what_was_read(
+    sandbox: Sandbox, mode_catalog: CommandLine
+) -> None:
+    collection = sandbox.mode.world.collections[1]
+    asked = ("permissions", "--collection", collection.token)
+    sandbox.mode.world.members[0].admin = False
+    sandbox.mode.rights.permissions.clear()
+    assert "Nobody may see this." in mode_catalog(*asked).stdout
+    sandbox.mode.switches.throw(space_permissions=403)
+    done = mode_catalog(*asked)
+    assert "Nobody may see this" not in done.stdout
+    assert "could read" in done.stdout

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.sandbox import Sandbox
 
 
@@ -94,3 +96,30 @@ def test_a_collection_that_is_new_or_gone_is_no_change_of_rights(
     world.add_collection("New", default_access_level="view")
     world.remove_collection(world.collections[1])
     assert changes(audit) == []
+
+
+@pytest.mark.parametrize("refused", [{"groups": 403}, {"memberships": 404, "memberships_lite": 403}], ids=str)
+def test_a_listing_that_is_refused_once_takes_and_gives_nobody_a_right(
+    sandbox: Sandbox, audit: Callable[..., Any], refused: dict[str, int]
+) -> None:
+    first = sandbox.mode.world.collections[0]
+    finance = sandbox.mode.rights.add_group("Finance", "person2")
+    sandbox.mode.rights.allow(finance, first.token, "view")
+    sandbox.mode.rights.allow("person3", first.token, "view")
+    with audit():
+        pass
+    sandbox.mode.switches.throw(**refused)
+    assert changes(audit) == []
+    sandbox.mode.switches.throw(**dict.fromkeys(refused, "rows"))
+    assert changes(audit) == []
+
+
+def test_what_does_not_come_through_groups_is_compared_although_groups_are_refused(
+    sandbox: Sandbox, audit: Callable[..., Any]
+) -> None:
+    first = sandbox.mode.world.collections[0]
+    with audit():
+        pass
+    sandbox.mode.switches.throw(groups=403)
+    sandbox.mode.rights.allow("person3", first.token, "view")
+    assert changes(audit) == [("person3", first.name, "gained", "direct", None, "view")]

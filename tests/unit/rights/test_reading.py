@@ -13,7 +13,7 @@ from mode_catalog_provider.rights.store import RightsStore
 LISTINGS: dict[str, Any] = {
     "memberships": [{"member_token": "m1", "username": "ann", "state": "active"}],
     "memberships/lite": [],
-    "groups": [{"token": "g1", "name": "Finance"}],
+    "groups": [{"token": "g1", "id": 77, "name": "Finance"}],
     "groups/g1/memberships": [{"member_token": "m1"}],
     "data_sources": [{"token": "d1", "name": "Warehouse"}],
     "spaces": [{"token": "s1", "name": "Gold", "space_type": "custom", "default_access_level": "restricted"}],
@@ -79,6 +79,8 @@ def test_a_member_is_recognised_in_each_form(entry: dict[str, Any]) -> None:
         {"user_group": {"token": "g1"}},
         {"group_token": "g1"},
         {"_links": {"accessor": {"href": "/api/acme/groups/g1"}}},
+        {"accessor_type": "UserGroup", "accessor_id": 77},
+        {"grantee_type": "UserGroup", "grantee_id": "77"},
     ],
     ids=str,
 )
@@ -151,3 +153,17 @@ def test_half_a_surrogate_pair_and_a_slash_in_a_token_end_nothing() -> None:
     )
     assert store.database.execute("SELECT token, name FROM team").fetchall() == [("a/b?", "x?")]
     assert not_read == []
+
+
+@pytest.mark.parametrize("kind", ["Account", "UserGroup"])
+def test_the_id_of_somebody_that_no_listing_tells_is_not_taken_for_somebody_who_left(kind: str) -> None:
+    entry = {"accessor_type": kind, "accessor_id": 4711, "access_level": "edit"}
+    store, (detail,) = read(**{"spaces/s1/permissions": [entry]})
+    assert "do not say whom they are about" in detail
+    assert store.database.execute("SELECT count(*) FROM member").fetchone() == (1,)
+
+
+def test_listings_without_a_single_member_are_not_read_and_nobody_left() -> None:
+    store, (detail,) = read(memberships=[])
+    assert "no member" in detail
+    assert store.database.execute("SELECT token, state FROM member").fetchall() == [("m1", None)]
