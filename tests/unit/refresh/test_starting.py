@@ -72,6 +72,44 @@ def test_a_limit_below_one_is_refused(refresh, reports):
         refresh(reports=reports, limit=0)
 
 
+def test_with_a_limit_of_one_a_run_follows_the_other(mode, refresh, reports):
+    work = refresh(reports=reports[:2], limit=1)
+    work.step()
+    assert posts(mode) == reports[:1]
+    end_all(mode)
+    work.step()
+    assert posts(mode) == reports[:2]
+
+
+def test_of_more_runs_than_are_allowed_now_the_end_of_one_lets_nothing_start(mode, refresh, reports):
+    memory = {}
+    refresh(reports=reports[:3], limit=None, remember=memory.update).step()
+    work = refresh(reports=reports[:4], limit=2, memory=memory)
+    assert not work.each_end_counts
+    mode.runs.end(mode.runs.started(reports[0])[0])
+    work.step()
+    assert posts(mode) == reports[:3]
+    assert work.each_end_counts
+
+
+def test_before_each_target_the_caller_may_stop(mode, refresh, reports):
+    stops = iter([False, False, True, False, True])
+
+    def sleep(seconds):
+        assert seconds == 0
+        if next(stops):
+            raise InterruptedError
+
+    work = refresh(reports=reports[:3], sleep=sleep)
+    with pytest.raises(InterruptedError):
+        work.step()
+    assert posts(mode) == reports[:2]
+    looked = len(mode.requests)
+    with pytest.raises(InterruptedError):
+        work.step()
+    assert [request.path.split("/")[-3] for request in mode.requests[looked:]] == reports[:1]
+
+
 def test_the_end_of_any_run_counts_only_while_something_could_start_then(mode, refresh, reports, datasets):
     work = refresh(reports=reports[:3], datasets=datasets[:1], limit=2)
     work.step()
