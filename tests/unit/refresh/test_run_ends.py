@@ -119,6 +119,30 @@ def test_a_target_that_mode_refuses_to_run_fails_alone(mode, refresh, reports):
     assert posts(mode) == reports[:2]
 
 
+def test_a_run_that_mode_refuses_to_show_fails_alone(mode, refresh, reports):
+    work = refresh(reports=reports[:2])
+    work.step()
+    mode.fault(f"*/{reports[0]}/runs/*", method="GET", status=403, times=None)
+    end_all(mode)
+    work.step()
+    assert states(work) == {reports[0]: "refused", reports[1]: "succeeded"}
+    first, second = result_of(work.progress)["runs"]
+    assert "403" in first["error"]
+    assert second["error"] is None
+
+
+def test_giving_up_leaves_what_has_ended_as_it_is(mode, client, refresh, reports):
+    work = refresh(reports=reports[:3])
+    work.step()
+    mode.runs.end(mode.runs.started(reports[0])[0])
+    mode.runs.end(mode.runs.started(reports[1])[0], "failed")
+    work.step()
+    before = work.progress
+    work.give_up("after 1 h", cancel=lambda run: run.startswith(f"reports/{reports[2]}/"))
+    assert work.progress[:2] == before[:2]
+    assert work.progress[2].error == "was still 'enqueued' after 1 h; the run was cancelled"
+
+
 def test_a_refused_credential_ends_everything_at_once(mode, refresh, reports):
     mode.rotate()
     old = ModeCredentials("000000000000", "wrong")
