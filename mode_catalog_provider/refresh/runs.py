@@ -143,6 +143,11 @@ class ModeRun:
         )
 
 
+def is_token(value: object) -> bool:
+    """Whether this can be the token of something in Mode."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
 def parse_run_path(path: str) -> tuple[RunTarget, str]:
     """Take a remembered run path apart.
 

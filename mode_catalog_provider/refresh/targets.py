@@ -19,7 +19,7 @@ from mode_catalog_provider.mode.collection_filter import folded, name_matches
 from mode_catalog_provider.mode.hosts import path_part
 from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.moments import parsed, spoken
-from mode_catalog_provider.refresh.runs import RunTarget
+from mode_catalog_provider.refresh.runs import RunTarget, is_token
 from mode_catalog_provider.text import first_of, visible
 
 if TYPE_CHECKING:
@@ -111,9 +111,13 @@ def find_data_sources(client: ModeClient, patterns: Iterable[str]) -> list[Row]:
     :param patterns: tokens, names or globs.
     :raises ConfigurationError: one matches nothing.
     """
-    rows = embedded_rows(
-        client.get("data_sources"), "data_sources", what="data_sources", required="data_sources"
-    )
+    body = client.get("data_sources")
+    rows = [
+        {**row, "name": row.get("name") or row.get("display_name") or row["token"]}
+        for row in _known(
+            embedded_rows(body, "data_sources", what="data_sources", required="data_sources"), "data_sources"
+        )
+    ]
     found: dict[str, Row] = {}
     for pattern in patterns:
         matching = [
@@ -169,7 +173,7 @@ class _Search:
             for row in self._optional(f"{path}/datasets"):
                 self._add("dataset", row, why)
             for page in self._client.pages(f"{path}/reports", "reports", repeats=_REPEATS_BY_CONNECTION):
-                for row in page:
+                for row in _known(page, f"{path}/reports"):
                     self._add(_kind(row), row, why)
 
     def begun_earlier(self) -> None:
@@ -249,9 +253,7 @@ class _Search:
 
     @cached_property
     def _spaces(self) -> list[Row]:
-        return [
-            row for page in self._client.pages("spaces", "spaces", params={"filter": "all"}) for row in page
-        ]
+        return self._rows("spaces", "spaces", params={"filter": "all"})
 
     def _listed(self, space: Row, kind: Kind) -> list[Row]:
         key = (str(space["token"]), kind)
@@ -260,15 +262,27 @@ class _Search:
             if kind == "dataset":
                 self._listings[key] = self._optional(path)
             else:
-                self._listings[key] = [row for page in self._client.pages(path, "reports") for row in page]
+                self._listings[key] = self._rows(path, "reports")
         return self._listings[key]
 
     def _optional(self, path: str) -> list[Row]:
         """A listing of datasets, which not every workspace has. They, too, come under the key "reports"."""
         try:
-            return [row for page in self._client.pages(path, "reports") for row in page]
+            return self._rows(path, "reports")
         except NotFoundError:
             return []
+
+    def _rows(self, path: str, key: str, **options: Any) -> list[Row]:
+        return [row for page in self._client.pages(path, key, **options) for row in _known(page, path)]
+
+
+def _known(rows: Iterable[Row], path: str) -> Iterator[Row]:
+    """Yield the rows of a listing that can be asked for, and tell of the others."""
+    for row in rows:
+        if is_token(row.get("token")):
+            yield row
+        else:
+            log.warning("A row of Mode's listing %s without a token is passed over.", path)
 
 
 def _judge(row: Row, since: datetime) -> tuple[bool, str]:

@@ -258,3 +258,31 @@ def test_a_dataset_comes_first_though_the_report_was_found_before_it(find, repor
     kinds = [one.target.kind for one in found]
     assert kinds == sorted(kinds)
     assert set(kinds) == {"dataset", "report"}
+
+
+@pytest.mark.parametrize(
+    "row", [None, {"name": "x"}, {"token": None}, {"token": "a b/c"}, {"token": ["t"]}], ids=str
+)
+@pytest.mark.parametrize(
+    "listing", ["/spaces", "/spaces/*/reports", "/data_sources/*/reports", "/data_sources"]
+)
+def test_a_row_without_a_token_is_passed_over_and_told(mode, find, reports, caplog, listing, row):
+    def spoil(body: Any) -> None:
+        for rows in body["_embedded"].values():
+            rows[:0] = [row]
+
+    whole, name = find(collections=("*",), data_sources=("*",)), reports[0].name
+    mode.faults.add(f"/api/{mode.workspace}{listing}", times=None, alter=spoil)
+    assert find(collections=("*",), data_sources=("*",)) == whole
+    assert tokens(find(reports=(name,))) == [reports[0].token]
+    assert "without a token" in caplog.text
+
+
+def test_a_connection_that_has_only_a_display_name_is_called_by_it(mode, find):
+    def rename(body: Any) -> None:
+        for row in body["_embedded"]["data_sources"]:
+            row["display_name"] = row.pop("name")
+
+    mode.faults.add(f"/api/{mode.workspace}/data_sources", times=None, alter=rename)
+    name = mode.world.data_sources[0].name
+    assert any(f"on connection '{name}'" in one.why for one in find(data_sources=(name,)))
