@@ -14,7 +14,6 @@ from mode_catalog_provider.snapshot.changes import (
     ORDER,
     Change,
     changes_between,
-    check_same_workspace,
     differing_options,
 )
 from mode_catalog_provider.snapshot.choice import PREVIOUS, chosen_snapshot, pass_over
@@ -50,7 +49,6 @@ class SnapshotDiff:
     """
 
     def __init__(self, before: Snapshot, after: Snapshot) -> None:
-        check_same_workspace(before.manifest, after.manifest)
         self.before = before.manifest
         self.after = after.manifest
         #: Filters in which the two extractions differ, each before and after.

@@ -130,9 +130,9 @@ class UsageReport:
         #: Timestamps of damaged snapshots, which are passed over with a warning.
         self.damaged: list[int] = []
         #: Days that the kept snapshots tell of.
-        self.days = 0.0
+        self.days: float
         #: How many reports there are.
-        self.reports = 0
+        self.reports: int
         self._database = private_database(cache=_CACHE)
         self._database.execute(
             "CREATE TABLE usage "

@@ -7,11 +7,14 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mode_catalog_provider.errors import SnapshotAlteredError
 from mode_catalog_provider.snapshot.change_texts import as_markdown, log_lines
-from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
-from mode_catalog_provider.snapshot.diff import SnapshotDiff
+from mode_catalog_provider.snapshot.choice import kept_snapshots
+from mode_catalog_provider.snapshot.diff import SnapshotDiff, counted, since_previous
 from mode_catalog_provider.snapshot.kept import KEPT, KeptRecords
-from mode_catalog_provider.snapshot.reader import adopt_directory
+from mode_catalog_provider.snapshot.reader import Snapshot, adopt_directory
 from tests.unit.snapshot.days import Object, day
 from tests.unit.snapshot.sets import lay, vendor_files
 
@@ -44,25 +47,124 @@ def test_counters_become_usage(tmp_path: Path) -> None:
 
 
 def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
-    before = day(tmp_path, 0, [("report", "r1", {**REPORT, "view_count": 1})])
-    after = day(tmp_path, 1, [("report", "r1", {**REPORT, "name": "\ud800 é", "view_count": 3})])
+    old, new = {**REPORT, "view_count": 1}, {**REPORT, "name": "\ud800 é", "view_count": 3}
+    before = day(tmp_path, 0, [("report", "r1", old)], facts=[("report", "r1", {"runs_count": 1})])
+    after = day(
+        tmp_path,
+        1.23456,
+        [("report", "r1", new), ("report", "r2", REPORT), ("member", "m1", {"username": "ann"})],
+        facts=[("report", "r1", {"runs_count": 2})],
+        include_personal=True,
+    )
     with SnapshotDiff(before, after) as diff:
         document = json.loads("".join(diff.to_json()))
-    assert (document["from"], document["to"]) == (before.manifest.timestamp, after.manifest.timestamp)
-    assert document["changes"] == [
-        {
-            "asset": "report",
-            "token": "r1",
-            "name": "\ud800 é",
-            "change": "renamed",
-            "before": "Sales",
-            "after": "\ud800 é",
-            "report": None,
-        }
-    ]
-    assert document["usage"][0]["views"] == 2
-    assert document["format_version"] == 1
-    assert {one["change"] for one in document["changes"]} <= CHANGE_WORDS.keys()
+    nothing = {"before": None, "after": None, "report": None}
+    assert document == {
+        "format_version": 1,
+        "workspace": "acme",
+        "from": before.manifest.timestamp,
+        "to": after.manifest.timestamp,
+        "options": {"include_personal": [False, True]},
+        "counts": {"report": {"created": 1, "renamed": 1}, "member": {"created": 1}},
+        "changes": [
+            {
+                "asset": "report",
+                "token": "r1",
+                "name": "\ud800 é",
+                "change": "renamed",
+                "before": "Sales",
+                "after": "\ud800 é",
+                "report": None,
+            },
+            {"asset": "report", "token": "r2", "name": "Sales", "change": "created", **nothing},
+            {"asset": "member", "token": "m1", "name": "ann", "change": "created", **nothing},
+        ],
+        "usage": [
+            {
+                "token": "r1",
+                "name": "\ud800 é",
+                "views": 2,
+                "runs": 1,
+                "days": 1.235,
+                "views_per_day": 1.62,
+                "runs_per_day": 0.81,
+            }
+        ],
+    }
+
+
+def test_changes_are_found_by_asset_and_word_and_no_more_than_asked_for(tmp_path: Path) -> None:
+    rows: list[Object] = [("report", "r1", REPORT), ("report", "r2", REPORT), ("query", "q1", {})]
+    renamed: list[Object] = [(asset, token, {**row, "name": "New"}) for asset, token, row in rows]
+    with SnapshotDiff(day(tmp_path, 0, rows), day(tmp_path, 1, [*renamed, ("report", "r3", REPORT)])) as diff:
+
+        def found(**asked: Any) -> list[str | None]:
+            return [one.token for one in diff.changes(**asked)]
+
+        assert found() == ["r1", "r2", "r3", "q1"]
+        assert found(asset="report") == ["r1", "r2", "r3"]
+        assert found(change="renamed") == ["r1", "r2", "q1"]
+        assert found(asset="report", change="renamed") == ["r1", "r2"]
+        assert found(limit=2) == ["r1", "r2"]
+        assert found(limit=0) == []
+
+
+@pytest.mark.parametrize("hours", [0, 12, -24])
+def test_what_a_day_has_is_told_as_soon_as_any_time_has_passed(tmp_path: Path, hours: int) -> None:
+    first = day(tmp_path, 1, [("report", "r1", {**REPORT, "view_count": 1})])
+    second = day(tmp_path / "other", 1 + hours / 24, [("report", "r1", {**REPORT, "view_count": 4})])
+    with SnapshotDiff(first, second) as diff:
+        (used,) = diff.usage()
+    assert (used["views"], used["days"]) == (3, hours / 24)
+    assert used["views_per_day"] == (6.0 if hours == 12 else None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        *[(0, 0), (7, 7), (7.9, 7), ("7", 7), ("007", 7), (10**15 - 1, 10**15 - 1), ("9" * 15, 10**15 - 1)],
+        *[(value, None) for value in (None, True, -1, 10**15, "9" * 16, "-1", "1.5", "²", "٣", "", [], "x")],
+        *[(value, None) for value in (float("nan"), float("inf"))],
+    ],
+    ids=repr,
+)
+def test_a_counter_is_a_number_or_a_text_of_digits_that_no_counter_exceeds(
+    sent: object, number: int | None
+) -> None:
+    assert counted(sent) == number
+
+
+def spoil(snapshot: Snapshot) -> int:
+    path = Path(str(snapshot.directory)) / f"{snapshot.manifest.timestamp}-report.json"
+    path.write_bytes(path.read_bytes()[:-4])
+    return snapshot.manifest.timestamp
+
+
+def test_a_damaged_day_before_is_passed_over_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    days = [day(tmp_path, number, [("report", "r1", REPORT)]) for number in range(4)]
+    kept = kept_snapshots(tmp_path)
+    with since_previous(days[2], kept) as diff:
+        assert diff.before.timestamp == days[1].manifest.timestamp
+    spoil(days[1])
+    with since_previous(days[2], kept) as diff:
+        assert diff.before.timestamp == days[0].manifest.timestamp
+    (record,) = caplog.records
+    assert f"{days[1].manifest.timestamp}-report.json" in record.getMessage()
+
+
+def test_where_every_day_before_is_damaged_or_the_day_itself_that_is_told(tmp_path: Path) -> None:
+    days = [day(tmp_path, number, [("report", "r1", REPORT)]) for number in range(3)]
+    kept = kept_snapshots(tmp_path)
+    last = spoil(days[2])
+    with pytest.raises(SnapshotAlteredError) as raised:
+        since_previous(days[2], kept)
+    assert raised.value.timestamp == last
+    first, _ = spoil(days[0]), spoil(days[1])
+    with pytest.raises(SnapshotAlteredError) as raised:
+        since_previous(days[2], kept)
+    assert raised.value.timestamp == first
 
 
 def test_it_is_kept_one_folder_above_the_snapshot_and_the_oldest_go(tmp_path: Path) -> None:

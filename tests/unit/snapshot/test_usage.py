@@ -13,7 +13,7 @@ from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.choice import kept_snapshots
 from mode_catalog_provider.snapshot.usage import ReportUsage, UsageReport, usage_of
-from tests.unit.snapshot.days import DAY, day
+from tests.unit.snapshot.days import DAY, Object, day
 from tests.unit.snapshot.sets import AT
 
 
@@ -150,3 +150,133 @@ def test_a_window_of_nothing_is_refused(tmp_path: Path) -> None:
     on(tmp_path, 0, {})
     with pytest.raises(ConfigurationError):
         used(tmp_path, days=0.0)
+
+
+def test_all_that_is_known_of_a_report_is_told(tmp_path: Path) -> None:
+    row = {"space_token": "c1", "archived": False, "created_at": stamp(AT)}
+    seen = "2026-01-01T00:00:00Z"
+    on(tmp_path, 0, {"r1": 1}, runs={"r1": 2}, **row)
+    on(tmp_path, 2, {"r1": 2}, runs={"r1": 3}, **row)
+    day(
+        tmp_path,
+        4,
+        [("report", "r1", {"view_count": 12, "name": "Sales", **row})],
+        facts=[
+            (
+                "report",
+                "r1",
+                {"runs_count": 9, "schedules_count": 1, "last_viewed_at": "2026-01-01T00:00:00Z"},
+            )
+        ],
+    )
+    with UsageReport(kept_snapshots(tmp_path)) as report:
+        document = json.loads("".join(report.to_json()))
+    told = {
+        "token": "r1",
+        "name": "Sales",
+        "collection": "c1",
+        "archived": False,
+        "views": 12,
+        "views_recent": 11,
+        "runs_recent": 7,
+        "schedules": 1,
+        "last_viewed_at": seen,
+        "days": 4.0,
+        "views_per_day": 2.75,
+        "is_rising": True,
+    }
+    assert document == {
+        "to": AT + 4 * DAY,
+        "days": 4.0,
+        "reports": 1,
+        "damaged": [],
+        "most_viewed": [told],
+        "rising": [told],
+        "never_opened": [],
+        "scheduled_for_nobody": [],
+    }
+
+
+def test_each_list_is_told_whole_and_without_archived_reports(tmp_path: Path) -> None:
+    def both(number: int, **views: int) -> None:
+        objects = [("report", token, {"view_count": count}) for token, count in views.items()]
+        objects += [("report", f"x{n}", {"view_count": 0, "archived": n == 0}) for n in range(3)]
+        facts = [("report", f"x{n}", {"runs_count": number * (n + 1)}) for n in range(3)]
+        day(tmp_path, number, objects, facts=facts)  # type: ignore[arg-type]
+
+    for number, views in {0: 0, 2: 1, 4: 10}.items():
+        both(number, a=views, b=2 * views)
+    with UsageReport(kept_snapshots(tmp_path)) as report:
+        assert [one["token"] for one in report.most_viewed()] == ["b", "a"]
+        assert [one["token"] for one in report.rising()] == ["b", "a"]
+        assert [one["token"] for one in report.never_opened()] == ["x1", "x2"]
+        assert [one["token"] for one in report.for_nobody()] == ["x2", "x1"]
+        for told in (report.most_viewed, report.rising, report.never_opened, report.for_nobody):
+            assert [one["token"] for one in told(1)] == [one["token"] for one in told()][:1]
+
+
+def rises(home: Path, views: dict[int, int]) -> bool | None:
+    for number, count in views.items():
+        on(home, number, {"a": count})
+    return used(home)["a"].is_rising
+
+
+@pytest.mark.parametrize(
+    ("views", "expected"),
+    [
+        ({0: 0, 4: 50}, None),
+        # Of a short history the later half is compared with the earlier one.
+        ({0: 0, 1: 2, 2: 4, 3: 11, 4: 12}, True),
+        ({0: 0, 1: 2, 2: 4, 3: 11, 4: 11}, False),
+        # Of a long one the last seven days with those before.
+        ({0: 0, 22: 22, 23: 22, 30: 36}, True),
+        ({0: 0, 22: 22, 23: 22, 30: 35}, False),
+        # Five views are no single curious person's.
+        ({0: 0, 2: 0, 4: 5}, True),
+        ({0: 0, 2: 0, 4: 4}, False),
+        # A counter that went back is not known.
+        ({0: 0, 2: 30, 4: 20}, None),
+        ({0: 30, 2: 0, 4: 20}, None),
+    ],
+    ids=repr,
+)
+def test_lately_is_the_last_week_or_the_later_half(
+    tmp_path: Path, views: dict[int, int], expected: bool | None
+) -> None:
+    assert rises(tmp_path, views) is expected
+
+
+def test_a_day_has_as_many_seconds_as_a_day_has(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": 0})
+    on(tmp_path, 400, {"a": 1000})
+    (found,) = used(tmp_path, days=400).values()
+    assert (found.days, found.views_per_day) == (400.0, 2.5)
+
+
+def test_a_report_that_was_made_with_the_first_snapshot_began_with_nothing(
+    tmp_path: Path,
+) -> None:
+    on(tmp_path, 0, {})
+    rows = {"new": stamp(AT), "older": stamp(AT - 1), "unknown": None}
+    objects: list[Object] = [
+        ("report", token, {"view_count": 7, "created_at": made}) for token, made in rows.items()
+    ]
+    day(tmp_path, 2, objects)
+    assert {token: one.views_recent for token, one in used(tmp_path).items()} == {
+        "new": 7,
+        "older": None,
+        "unknown": None,
+    }
+
+
+def test_manifests_that_are_damaged_are_passed_over_and_named_in_order(tmp_path: Path) -> None:
+    for number in range(4):
+        on(tmp_path, number, {"a": number})
+    damaged = [int(AT + number * DAY) for number in (0, 1, 3)]
+    for timestamp in damaged:
+        (path,) = tmp_path.rglob(f"{timestamp}.manifest")
+        path.write_bytes(b"{")
+    with UsageReport(kept_snapshots(tmp_path)) as report:
+        document = json.loads("".join(report.to_json()))
+    assert (document["damaged"], document["to"], document["days"]) == (damaged, AT + 2 * DAY, 0.0)
+    assert report.has_history is False
