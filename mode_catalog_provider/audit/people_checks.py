@@ -17,9 +17,15 @@ GONE = ("banned", "deactivated", "inactive", "removed", "disabled", "rejected", 
 _KEY = re.compile(r"(?:^|[-_.\s])(?:api|workspace)[-_.\s]?(?:key|token|user)(?:$|[-_.\s\d])")
 
 
+def is_program(creator: str, workspace: str) -> bool:
+    """Whether this is the workspace's own key, which makes things through the API and cannot leave."""
+    name = creator.casefold()
+    return name == workspace.casefold() or _KEY.search(name) is not None
+
+
 def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
     """Reports whose creator left, was deactivated, or is not named."""
-    workspace = facts.snapshot.manifest.workspace.casefold()
+    workspace = facts.snapshot.manifest.workspace
     found = facts.ask(
         """
         SELECT report.token, report.name, creator, views, state, username FROM report
@@ -34,12 +40,7 @@ def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
         if creator is None:
             what = f"has no creator that Mode names{seen}."
         elif username is None and creator.casefold() != username:
-            if (
-                creator.casefold() == workspace
-                or _KEY.search(creator.casefold())
-                or _is_member(facts, creator)
-            ):
-                # Made through the API with the workspace's own key: nobody left.
+            if is_program(creator, workspace) or _is_member(facts, creator):
                 continue
             what = f"was made by '{visible(creator)}', who is no member any more{seen}."
         elif state.casefold() in GONE:

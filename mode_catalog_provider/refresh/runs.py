@@ -216,7 +216,7 @@ def failure_reason(client: ModeClient, run: ModeRun) -> str:
     if run.state == "cancelled":
         return "was cancelled in Mode"
     try:
-        rows = _query_runs(client, run)
+        rows = query_runs(client, run)
     except ServiceError:
         return f"ended as {run.state!r}; Mode did not say why when asked"
     reasons = [_query_reason(row) for row in rows if row.get("state") == "failed" or row.get("error_message")]
@@ -227,7 +227,11 @@ def failure_reason(client: ModeClient, run: ModeRun) -> str:
     return first_of(reasons, _REASONS_SHOWN, separator="; ", length=2 * _REASON_LENGTH)
 
 
-def _query_runs(client: ModeClient, run: ModeRun) -> list[Mapping[str, Any]]:
+def query_runs(client: ModeClient, run: ModeRun) -> list[Mapping[str, Any]]:
+    """List the runs of a run's queries.
+
+    :raises ServiceError: Mode refused or could not answer.
+    """
     try:
         return _embedded(client.get(f"{run.path}/query_runs"), "query_runs")
     except NotFoundError:

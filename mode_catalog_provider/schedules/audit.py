@@ -10,15 +10,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mode_catalog_provider.errors import ConfigurationError, ForbiddenError, NotFoundError, ServiceError
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    NotFoundError,
+    RequestRefusedError,
+    ServiceError,
+)
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.moments import spoken
-from mode_catalog_provider.refresh.runs import ModeRun, RunTarget, failure_reason, recent_runs
+from mode_catalog_provider.refresh.runs import (
+    BAD_STATES,
+    GOOD_STATES,
+    ModeRun,
+    RunTarget,
+    failure_reason,
+    query_runs,
+    recent_runs,
+)
 from mode_catalog_provider.schedules.findings import Load, ScheduleFinding, ScheduleJudge
 from mode_catalog_provider.schedules.reports import KnownReport, inactive_members, known_reports
 from mode_catalog_provider.schedules.schedule import Schedule
 from mode_catalog_provider.snapshot.reader import Snapshot
+from mode_catalog_provider.text import first_of
 
 log = logging.getLogger(__name__)
 
@@ -104,19 +119,28 @@ def audit_schedules(
         load=load,
         members=members,
         gone=gone,
-        reason=lambda report: _why(client, report),
+        workspace=client.workspace,
+        reason=lambda report, since: _why(client, report, since),
         url=lambda token: web_url(client.host, client.workspace, "reports", token),
     )
     found: list[Schedule] = []
     findings: list[ScheduleFinding] = []
     not_read: list[str] = []
+    empty: list[KnownReport] = []
     for report, answer in _asked(client, scheduled, _schedules):
         if isinstance(answer, ServiceError):
             not_read.append(str(answer))
             continue
+        if not answer:
+            empty.append(report)
         for schedule in answer:
             found.append(schedule)
             findings += judge.judge(report, schedule)
+    if empty:
+        not_read.append(
+            f"Mode lists no schedule of {len(empty)} reports that had some when the snapshot was made: "
+            f"{first_of([one.name for one in empty])}."
+        )
     findings += judge.crowds()
     for report, run in _asked(client, notebooks, _last_run):
         if isinstance(run, ServiceError):
@@ -149,7 +173,7 @@ def _asked(
     def answer(report: KnownReport) -> Any:
         try:
             return ask(client, report)
-        except (ForbiddenError, NotFoundError) as error:
+        except RequestRefusedError as error:
             return error
 
     with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="schedules") as threads:
@@ -174,21 +198,26 @@ def _last_run(client: ModeClient, report: KnownReport) -> ModeRun | None:
     return next((run for run in recent_runs(client, _target(report)) if run.over), None)
 
 
-def _why(client: ModeClient, report: KnownReport) -> str:
-    """Return the reason of the newest failed run; what Mode does not show is said."""
+def _why(client: ModeClient, report: KnownReport, since: datetime | None) -> str | None:
+    """Return the reason of the newest failed run; what Mode does not show is said.
+
+    :return: ``None`` where none failed since then, and one goes on.
+    """
     try:
         runs = recent_runs(client, _target(report))
     except ForbiddenError:
         return "Mode refuses to show its runs to this key (403)"
     except NotFoundError:
         return "Mode shows no runs of it to this key (404)"
-    failed = next((run for run in runs if run.state in ("failed", "cancelled")), None)
-    return failure_reason(client, failed) if failed else "Mode shows no failed run of it any more"
+    later = [run for run in runs if since is None or run.created_at is None or run.created_at > since]
+    failed = next((run for run in later if run.state in BAD_STATES), None)
+    if failed is not None:
+        return failure_reason(client, failed)
+    return None if any(run.active for run in later) else "Mode shows no failed run of it any more"
 
 
 def _queries_were_fine(client: ModeClient, run: ModeRun) -> bool:
     with suppress(ServiceError):
-        body = client.get(f"{run.path}/query_runs")
-        rows = (body.get("_embedded") or {}).get("query_runs") or []
-        return all(row.get("state") in ("succeeded", "completed") for row in rows if isinstance(row, dict))
+        rows = query_runs(client, run)
+        return bool(rows) and all(row.get("state") in GOOD_STATES for row in rows)
     return False

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.audit.people_checks import is_program
 from mode_catalog_provider.moments import in_words, spoken
 from mode_catalog_provider.schedules.reports import KnownReport
 from mode_catalog_provider.schedules.schedule import Schedule
@@ -67,7 +68,9 @@ class ScheduleJudge:
     :param load: when the warehouse is loaded.
     :param members: usernames of all members in small letters; empty: unknown.
     :param gone: those of them who are not active.
-    :param reason: says why the last run of a report failed; asked for failing schedules only.
+    :param workspace: whose key makes things in its name.
+    :param reason: says why a report failed since a moment, ``None``: it runs now; asked for failing schedules
+        only.
     :param url: gives the page of a report, ``None`` where addresses are unknown.
     """
 
@@ -78,13 +81,15 @@ class ScheduleJudge:
         load: Load,
         members: Collection[str],
         gone: Collection[str],
-        reason: Callable[[KnownReport], str],
+        workspace: str,
+        reason: Callable[[KnownReport, datetime | None], str | None],
         url: Callable[[str], str | None],
     ) -> None:
         self._now = now
         self._load = load
         self._members = members
         self._gone = gone
+        self._workspace = workspace
         self._reason = reason
         self._url = url
         self._minutes: dict[int, list[tuple[KnownReport, Schedule]]] = {}
@@ -108,7 +113,8 @@ class ScheduleJudge:
                 "Add a recipient, or delete it: each run costs.",
             )
         owner = (schedule.creator or report.creator or "").lower()
-        if owner and (owner in self._gone or (self._members and owner not in self._members)):
+        unknown = bool(self._members) and owner not in self._members
+        if owner and (owner in self._gone or (unknown and not is_program(owner, self._workspace))):
             what = f"belongs to {visible(owner)}, who is no active member any more."
             yield self._of(report, schedule, "owner_left", what, "Let somebody else own it, before it stops.")
 
@@ -162,11 +168,14 @@ class ScheduleJudge:
             )
 
     def _runs(self, report: KnownReport, schedule: Schedule) -> Iterator[ScheduleFinding]:
-        if schedule.failing and schedule.last_succeeded_at is not None:
-            what = f"fails since {spoken(schedule.last_succeeded_at)}: {self._reason(report)}."
+        since = schedule.last_succeeded_at
+        bad = schedule.failing or (schedule.last_run_at is not None and since is None)
+        reason = self._reason(report, since) if bad else None
+        if reason is not None and since is not None:
+            what = f"fails since {spoken(since)}: {reason}."
             yield self._of(report, schedule, "failing", what, "Mend the report, and run it once.")
-        elif schedule.last_run_at is not None and schedule.last_succeeded_at is None:
-            what = f"never ran well: {self._reason(report)}."
+        elif reason is not None:
+            what = f"never ran well: {reason}."
             yield self._of(
                 report, schedule, "never_succeeded", what, "Mend the report, or delete the schedule."
             )

@@ -76,10 +76,12 @@ class Schedule:
 
     def minute_of_day(self, day: datetime) -> int | None:
         """Return the minute of the day, in UTC on that day, of a daily or rarer run; ``None``: unknown."""
-        if self.hour is None or self.minute is None or (self.every or timedelta(0)) < timedelta(days=1):
+        if self.hour is None or self.minute is None or self.zone is None:
+            return None
+        if (self.every or timedelta(0)) < timedelta(days=1):
             return None
         try:
-            zone = ZoneInfo(self.zone or "UTC")
+            zone = ZoneInfo(self.zone)
             local = day.astimezone(zone).replace(hour=self.hour, minute=self.minute)
         except (KeyError, ValueError, OSError):
             return None

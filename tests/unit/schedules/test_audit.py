@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -215,3 +216,78 @@ def test_nothing_is_written_and_the_cost_is_told(
     assert {one.method for one in sandbox.mode.requests} == {"GET"}
     asked = [one for one in sandbox.mode.requests if one.path.endswith("/schedules")]
     assert answer.requests == len(asked) == 2  # one page, and the one that shows that there is no more
+
+
+@pytest.mark.parametrize("succeeded", [ago(days=1), None])
+def test_a_schedule_whose_run_goes_on_has_not_failed(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report], succeeded: str | None
+) -> None:
+    sandbox.mode.runs.script(reports[0], seconds=10_000)
+    sandbox.mode.runs.start(reports[0], by="the scheduler")
+    sandbox.mode.add_schedule(reports[0], **fine(last_run_at=ago(minutes=1), last_succeeded_at=succeeded))
+    assert found(audit()) == []
+
+
+def test_a_schedule_that_failed_before_the_run_that_goes_on_fails_still(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    sandbox.mode.runs.script(reports[0], outcome="failed", error_message="no such table")
+    sandbox.mode.runs.start(reports[0], by="the scheduler")
+    sandbox.mode.runs.script(reports[0], seconds=10_000)
+    sandbox.mode.runs.start(reports[0], by="the scheduler")
+    made = sandbox.mode.add_schedule(reports[0], **fine(last_succeeded_at=ago(days=3)))
+    report = audit()
+    assert found(report) == [("failing", made.token)]
+    assert "no such table" in report.findings[0].finding.message
+
+
+@pytest.mark.parametrize("embedded", [{}, [], {"query_runs": []}, {"query_runs": None}], ids=str)
+def test_queries_of_which_mode_tells_nothing_were_not_fine(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report], embedded: Any
+) -> None:
+    reports[0].notebook = True
+    sandbox.mode.runs.script(reports[0], notebook_fails=True)
+    sandbox.mode.runs.start(reports[0], by="somebody")
+    body = json.dumps({"_links": {}, "_embedded": embedded}).encode()
+    sandbox.mode.faults.add("*/query_runs", times=None, body=body)
+    assert found(audit()) == []
+
+
+def test_a_time_of_day_without_its_zone_is_no_time(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    absent = frozenset({"time_zone"})
+    sandbox.mode.add_schedule(reports[0], absent=absent, **fine(cron_hour=7, cron_minute=30))
+    assert "before_load" not in {check for check, _ in found(audit(Load(at=NOW)))}
+
+
+@pytest.mark.parametrize("creator", ["acme", "acme-api-key"])
+def test_what_a_program_made_belongs_to_nobody_who_left(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report], creator: str
+) -> None:
+    sandbox.mode.add_schedule(reports[0], **fine(creator=creator))
+    assert found(audit()) == []
+
+
+def test_one_report_that_mode_will_not_hear_of_does_not_end_the_audit(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    sandbox.mode.add_schedule(reports[0], **fine())
+    made = sandbox.mode.add_schedule(reports[1], **fine())
+    sandbox.mode.faults.add(f"*/reports/{reports[0].token}/schedules", times=None, status=400)
+    report = audit()
+    assert [one.token for one in report.schedules] == [made.token]
+    (told,) = report.not_read
+    assert "400" in told
+
+
+def test_schedules_that_the_snapshot_counts_and_mode_does_not_list_are_told(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    for report in reports[:2]:
+        sandbox.mode.add_schedule(report, **fine())
+    body = json.dumps({"_links": {}, "_embedded": {}}).encode()
+    sandbox.mode.faults.add("*/schedules", times=None, body=body)
+    (told,) = audit().not_read
+    assert "no schedule of 2 reports" in told
+    assert reports[0].name in told
