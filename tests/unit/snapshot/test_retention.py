@@ -115,11 +115,11 @@ def test_in_the_flat_layout_the_record_of_the_newest_push_outlives_its_files(roo
     _push(layout, FIVE[0])
     _push(layout, FIVE[1])
     _push(layout, FIVE[1], OTHER_SOURCE)
-    prune(layout, 1)
+    assert prune(layout, 1) == FIVE[:4]
     kept = {push_record_name(FIVE[1], SOURCE), push_record_name(FIVE[1], OTHER_SOURCE)}
     assert {name for name in entries(root) if not name.startswith(str(FIVE[4]))} == kept
     _push(layout, FIVE[4])
-    prune(layout, 1)
+    assert prune(layout, 1) == []
     assert {name for name in entries(root) if not name.startswith(str(FIVE[4]))} == {
         push_record_name(FIVE[1], OTHER_SOURCE)
     }
@@ -131,6 +131,17 @@ def test_an_unreadable_push_record_is_kept_while_it_is_the_newest(root: StorageP
     _write_five(layout)
     lay(layout.directory(AT), {push_record_name(AT, SOURCE): content})
     assert prune(layout, 1) == FIVE[1:4]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}"])
+def test_an_unreadable_push_record_does_not_replace_the_one_that_was_finished(
+    root: StoragePath, content: bytes
+) -> None:
+    layout = Layout.nested(root, "acme")
+    _write_five(layout)
+    _push(layout, FIVE[0])
+    lay(layout.directory(FIVE[2]), {push_record_name(FIVE[2], SOURCE): content})
+    assert prune(layout, 1) == [FIVE[1], FIVE[3]]
 
 
 def test_files_of_others_are_never_touched(layout: Layout) -> None:
@@ -191,8 +202,8 @@ def test_half_a_set_with_an_old_name_lives_while_a_file_in_it_still_changes(tmp_
     for path in entries(directory).values():
         os.utime(str(path), (AT, AT))
     os.utime(str(directory / (data_file(AT, "query") + ".partial")), (AT + 500_000, AT + 500_000))
-    assert prune(layout, 1, now=lambda: AT + 500_000 + DEAD_AFTER - 60) == []
-    assert prune(layout, 1, now=lambda: AT + 500_000 + DEAD_AFTER + 60) == [AT]
+    assert prune(layout, 1, now=lambda: AT + 500_000 + 86_400) == []
+    assert prune(layout, 1, now=lambda: AT + 500_000 + 86_401) == [AT]
 
 
 @pytest.mark.parametrize("removable", range(7))

@@ -53,6 +53,13 @@ def test_views_are_those_since_the_snapshot_of_thirty_days_ago(tmp_path: Path) -
     assert found.views_per_day == 2.67
 
 
+def test_counters_that_are_texts_of_digits_count_as_numbers(tmp_path: Path) -> None:
+    on(tmp_path, 0, {"a": "4"}, schedules={"a": "2"})  # type: ignore[dict-item]
+    on(tmp_path, 1, {"a": "12"}, schedules={"a": "3"})  # type: ignore[dict-item]
+    (found,) = used(tmp_path).values()
+    assert (found.views, found.views_recent, found.schedules) == (12, 8, 3)
+
+
 def test_with_a_shorter_history_the_days_that_are_known_are_told(tmp_path: Path) -> None:
     on(tmp_path, 0, {"a": 5})
     on(tmp_path, 3, {"a": 11})
