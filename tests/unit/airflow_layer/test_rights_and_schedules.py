@@ -86,6 +86,20 @@ def test_an_audit_of_rights_is_told_in_xcom_with_the_new_findings_first():
     }
 
 
+def test_of_many_findings_and_changes_the_first_fifty_are_told_and_all_are_counted(gauges):
+    many = replace(
+        RIGHTS,
+        findings=tuple(finding("admins", f"r{number}", is_new=number > 0) for number in range(60)),
+        changes=tuple(change("lost", f"m{number}") for number in range(60)),
+    )
+    result = permissions._result(many, {})
+    assert [one["token"] for one in result["first"]] == [f"r{number}" for number in range(1, 51)]
+    assert [one["member"] for one in result["changes"]] == [f"m{number}" for number in range(50)]
+    assert (result["findings"], result["new"], result["lost"]) == ({"admins": 60}, {"admins": 59}, 60)
+    assert len(told_by(rights(), many)) == 100
+    assert gauges["permissions.lost",] == 60
+
+
 def test_an_audit_of_rights_warns_of_what_is_new_and_sets_a_gauge_for_each_check(gauges):
     warned = told_by(rights(), RIGHTS)
     assert warned[0] == "admins: b is off."
@@ -166,6 +180,27 @@ def test_an_audit_of_schedules_warns_of_each_finding_and_sets_a_gauge_for_each_c
     assert warned[3].startswith(unknown)
     named = {key[1]: value for key, value in gauges.items() if key[0] == "schedules.findings"}
     assert named == {**dict.fromkeys(SCHEDULE_CHECKS, 0), CHECK: 2}
+
+
+def test_of_many_findings_about_schedules_the_first_fifty_are_told(tmp_path, monkeypatch, client, gauges):
+    many = replace(
+        SCHEDULES,
+        findings=tuple(
+            ScheduleFinding(finding=finding(CHECK, f"r{number}"), schedule="s") for number in range(60)
+        ),
+        not_read=tuple(f"Report n{number} cannot be read." for number in range(60)),
+        stale=tuple(f"r{number}" for number in range(60)),
+        unknown=0,
+    )
+    monkeypatch.setattr(schedules, "audit_schedules", lambda client, snapshot, *, load: many)
+    operator = scheduled(manifest=str(day(tmp_path, 0, []).manifest_path))
+    result = operator.execute({})
+    tokens = [f"r{number}" for number in range(50)]
+    assert [one["token"] for one in result["first"]] == tokens
+    assert result["stale"] == tokens
+    assert (result["findings"], result["not_read"]) == ({CHECK: 60}, 60)
+    assert len(told_by(operator, many)) == 100
+    assert gauges["schedules.findings", CHECK] == 60
 
 
 def test_where_all_reports_are_known_nothing_is_said_of_that(gauges):
