@@ -22,6 +22,7 @@ from mode_catalog_provider.cli.output import DONE, Output, exit_code
 from mode_catalog_provider.cli.sentences import sentence
 from mode_catalog_provider.errors import ForbiddenError, ModeCatalogError, NotFoundError
 from mode_catalog_provider.mode.client import ModeClient
+from mode_catalog_provider.mode.pages import embedded_rows
 from mode_catalog_provider.text import visible
 
 LEFT_BEHIND = "Nothing was changed."
@@ -124,12 +125,10 @@ def _listing(
     client: ModeClient, what: str, path: str, key: str, params: dict[str, str | int] | None = None
 ) -> Finding:
     try:
-        answer = client.get(path, params=params)
+        rows = embedded_rows(client.get(path, params=params), key, what=path, required=path)
     except ModeCatalogError as error:
         return Finding(f"Mode {what}", "wrong", sentence(error), exit_code(error))
-    embedded = answer.get("_embedded")
-    rows = embedded.get(key) if isinstance(embedded, dict) else None
-    count = len(rows) if isinstance(rows, list) else 0
+    count = sum(1 for row in rows if row.get("token"))
     if not count:
         text = f"none is visible to this key; ask an admin for the right to view {what}."
         return Finding(f"Mode {what}", "unknown", text)
@@ -140,15 +139,17 @@ def _listing(
 def _members(client: ModeClient) -> Finding:
     for path in ("memberships/lite", "memberships"):
         try:
-            client.get(path)
+            rows = embedded_rows(client.get(path), "memberships", what=path, required=path)
         except (ForbiddenError, NotFoundError):
             continue
         except ModeCatalogError as error:
             return Finding("Mode members", "wrong", sentence(error), exit_code(error))
+        if not any(row.get("member_token") or row.get("member_username") for row in rows):
+            continue
         names = "with names and e-mails" if path.endswith("lite") else "names and e-mails only one by one"
         return Finding("Mode members", "fine", f"readable, {names}.")
     return Finding(
-        "Mode members", "unknown", "this key may not list them; owners will be missing in Catalog."
+        "Mode members", "unknown", "none is visible to this key; owners will be missing in Catalog."
     )
 
 
