@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from mode_catalog_provider.errors import LockHeldError, LockLostError, LockTimeoutError
-from mode_catalog_provider.lock import Holder, Observation, RunLock, Watch
+from mode_catalog_provider.lock import Holder, LeaseRecord, Observation, RunLock, Watch
 from mode_catalog_provider.lock.machine import process_mark
 from mode_catalog_provider.lock.store import open_store
 from tests.unit.lock.conftest import TTL
@@ -176,3 +176,46 @@ def test_who_is_refused_has_the_record_of_the_holder(lock, holder):
     with pytest.raises(LockHeldError) as refused:
         lock.try_acquire(holder())
     assert refused.value.state == lock.state()
+
+
+def record(content=b"{}", *, modified_at=None):
+    return LeaseRecord.read(1, content, released=False, modified_at=modified_at)
+
+
+def test_a_watch_says_whether_the_lease_changed_and_goes_on_with_what_was_seen_elsewhere(time):
+    elsewhere = Watch(monotonic=lambda: time.now)
+    elsewhere.note(record(), asked_at=time.now)
+    assert elsewhere.changed
+    time.now += 20
+    elsewhere.note(record(), asked_at=time.now)
+    assert not elsewhere.changed
+
+    time.now += 1000  # on the way from one machine to the other
+    here = Watch(seen=elsewhere.seen, monotonic=lambda: time.now)
+    here.note(record(), asked_at=time.now)
+    assert (here.seen.unchanged_for, here.changed) == (20, False)
+    time.now += 30
+    here.note(record(), asked_at=time.now)
+    assert (here.seen.unchanged_for, here.changed) == (50, False)
+    here.note(record(b"renewed"), asked_at=time.now)
+    assert (here.seen.unchanged_for, here.changed) == (0, True)
+    here.note(None, asked_at=time.now)
+    assert (here.seen, here.changed) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("age", "why"), [(None, None), (61, None), (60 + 3600, None), (60 + 3601, "it has expired")]
+)
+def test_a_record_that_cannot_be_read_is_as_old_as_its_file_by_a_clock_that_is_not_trusted(
+    lock, time, age, why
+):
+    unread = record(modified_at=None if age is None else time.now - age)
+    assert lock.expiry.why_free(unread) == why
+
+
+@pytest.mark.parametrize(
+    ("still_for", "pause"), [(0.0, 7.0), (53.0, 7.0), (58.0, 2.0), (59.5, 0.5), (60.0, 7.0), (70.0, 7.0)]
+)
+def test_the_next_look_is_when_the_lease_ends_if_that_is_before_the_next_poll(lock, holder, still_for, pause):
+    lock.try_acquire(holder())
+    assert lock.expiry.pause(lock.state(), seen(lock, still_for), timedelta(seconds=7)) == pause
