@@ -6,6 +6,8 @@ from mode_catalog_provider.audit.finding import Finding
 
 
 class TaskInstance:
+    max_tries = 0
+
     def __init__(self):
         self.pushed = {}
 

@@ -19,11 +19,13 @@ from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
+from mode_catalog_provider.operators.reconcile import CatalogReconcileOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.tasks import report_lineage
 from mode_catalog_provider.tasks.compat import AirflowFailException
-from mode_catalog_provider.tasks.lineage import mode_namespace, of_reconciliation, of_refresh, place_of
+from mode_catalog_provider.tasks.lineage import mode_namespace, of_refresh, place_of
 from tests.airflow.receivers import Receiver
+from tests.unit.airflow_layer.telling import TaskInstance
 
 pytestmark = pytest.mark.usefixtures("connect")
 
@@ -112,23 +114,31 @@ def test_a_dry_run_says_nothing_of_rows_in_catalog(tmp_path):
     assert not source.get("outputFacets")
 
 
-def test_a_refresh_writes_the_reports_that_were_run():
+def test_a_refresh_writes_the_reports_that_were_run(sandbox):
+    report = sandbox.mode.world.reports[0]
+    operator = ModeCacheRefreshOperator(task_id="refresh", reports=[report.token], deferrable=False)
+    operator.execute({"ti": TaskInstance()})
+    event = event_of(operator)
+    assert [one["name"] for one in event["outputs"]] == [f"{sandbox.mode.workspace}/reports/{report.token}"]
+    (run,) = sandbox.mode.runs.started()
+    assert event["run"]["facets"]["externalQuery"]["externalQueryId"] == run.token
+
+
+def test_a_dataset_without_a_run_is_written_as_well():
     runs = [{"target": "reports/r1", "run": "a1"}, {"target": "datasets/d1", "run": None}]
     event = checked(of_refresh(host="https://app.mode.com", workspace="acme", runs=runs))
     assert [one["name"] for one in event["outputs"]] == ["acme/reports/r1", "acme/datasets/d1"]
-    assert event["run"]["facets"]["externalQuery"]["externalQueryId"] == "a1"
 
 
-def test_a_reconciliation_reads_both_sides():
-    event = checked(
-        of_reconciliation(
-            api_url="https://api.castordoc.com/public/graphql", source_id="s1", manifest="/data/1.manifest"
-        )
-    )
-    assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [
-        ("coalesce-catalog://api.castordoc.com", "sources/s1"),
-        ("file", "/data/1.manifest"),
-    ]
+def test_a_reconciliation_reads_both_sides(tmp_path, sandbox):
+    manifest = extraction(tmp_path).execute({})
+    CatalogUploadOperator(task_id="upload", manifest=manifest).execute({})
+    operator = CatalogReconcileOperator(task_id="reconcile", manifest=manifest)
+    operator.execute({})
+    source, file = event_of(operator)["inputs"]
+    assert source["name"] == f"sources/{sandbox.catalog.source_id}"
+    assert source["namespace"].startswith("coalesce-catalog://")
+    assert (file["namespace"], file["name"]) == ("file", manifest["manifest"])
 
 
 def test_a_task_that_never_began_has_nothing_to_tell():
