@@ -52,3 +52,21 @@ def test_names_beyond_the_limit_are_counted_only(tmp_path):
 def test_what_has_no_name_is_named_by_its_token(tmp_path, asset):
     (found,) = disappeared(snapshot(tmp_path, {asset: {"t1": None}}), snapshot(tmp_path, {}), limit=1)
     assert found.names == ("t1",)
+
+
+def test_a_member_is_named_as_people_know_it(tmp_path):
+    def one(name):
+        layout = Layout.nested(tmp_path, "acme")
+        with SnapshotWriter(layout=layout, workspace="acme", host="https://app.mode.com") as writer:
+            writer.add("member", contract_row("member", {"token": "m1", "name": name, "username": "ann"}))
+            _, path = writer.finish(strategy="rest", options={}, left_out=[], filtered={}, figures={})
+        return open_snapshot(path)
+
+    for name, told in (("Ann", "Ann"), (None, "ann")):
+        (found,) = disappeared(one(name), snapshot(tmp_path, {}), limit=1)
+        assert found.names == (told,)
+
+
+def test_with_no_room_for_names_what_is_gone_is_only_counted(tmp_path):
+    (found,) = disappeared(snapshot(tmp_path, {"report": {"r1": "One"}}), snapshot(tmp_path, {}), limit=0)
+    assert (found.count, found.names) == (1, ())

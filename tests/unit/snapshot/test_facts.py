@@ -128,25 +128,40 @@ HEADER = b'{"version": 1, "asset": "report"}\n'
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "why"),
     [
-        b"",
-        b"null\n",
-        HEADER + b"[]\n",
-        HEADER + b'{"token": 1}\n',
-        HEADER + b'{"token": "r1"}\n',
-        HEADER + b'{"token": "r1", "runs_count": 3}',
-        HEADER + b"[" * 100_000 + b"\n",
-        HEADER + b"\xff\n",
-        b'{"version": 1, "asset": "member"}\n',
+        (b"", "a line of it is not JSON"),
+        (b"null\n", "a line of it is no object"),
+        (HEADER + b"[]\n", "a line of it is no object"),
+        (HEADER + b'{"token": 1}\n', "a line of it has no token"),
+        (HEADER + b'{"token": "r1"}\n', "its hash is not the one in the manifest"),
+        (HEADER + b'{"token": "r1", "runs_count": 3}', "it ends in the middle of a line"),
+        (HEADER + b"[" * 100_000 + b"\n", "a line of it is not JSON"),
+        (HEADER + b"\xff\n", "a line of it is not JSON"),
+        (HEADER + b" " * (5 << 20), "a line of it has no end"),
+        (b'{"version": 1, "asset": "member"}\n', "it does not say that it is about report"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value[:60]),
 )
-def test_a_side_file_that_was_changed_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_a_side_file_that_was_changed_is_refused_by_name(tmp_path: Path, content: bytes, why: str) -> None:
     snapshot = snapshot_with(tmp_path, ("report", "r1", {"runs_count": 3}))
     rewrite(snapshot, "report", content)
-    with pytest.raises(SnapshotAlteredError, match=rf"{AT}\.facts-report is not the file that was written"):
+    with pytest.raises(
+        SnapshotAlteredError, match=rf"{AT}\.facts-report is not the file that was written: {why}"
+    ):
         list(read_facts(snapshot, "report"))
+
+
+@pytest.mark.parametrize("facts", [{}, {"token": "r1"}])
+def test_where_mode_says_nothing_more_there_is_no_line(tmp_path: Path, facts: dict[str, Any]) -> None:
+    snapshot = snapshot_with(tmp_path, ("report", "r1", facts), ("report", "r2", {"runs_count": 3}))
+    assert list(read_facts(snapshot, "report")) == [{"token": "r2", "runs_count": 3}]
+
+
+def test_a_line_of_some_megabytes_is_read(tmp_path: Path) -> None:
+    imported = "x" * (3 << 20)
+    snapshot = snapshot_with(tmp_path, ("report", "r1", {"text": imported}), ("report", "r2", {"text": "y"}))
+    assert [facts["text"] for facts in read_facts(snapshot, "report")] == [imported, "y"]
 
 
 def test_a_side_file_of_a_newer_version_says_what_to_upgrade(tmp_path: Path) -> None:

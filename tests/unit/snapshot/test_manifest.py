@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,3 +136,64 @@ def test_an_object_left_out_is_called_by_a_text(name: str, odd: Any) -> None:
     entry = {**MANIFEST.left_out[0], name: odd}
     with pytest.raises(SnapshotAlteredError, match="left out"):
         Manifest.from_bytes(replace(MANIFEST, left_out=(entry,)).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        *[
+            (name, 1)
+            for name in ("workspace", "host", "provider_version", "started_at", "finished_at", "strategy")
+        ],
+        *[(name, None) for name in ("options", "filtered", "figures", "reuse")],
+        *[("timestamp", odd) for odd in (1.5, True, "1700000000")],
+        *[("left_out", odd) for odd in (["r1"], [{}], [{"asset": None, "reason": "gone"}])],
+        *[("left_out", [MANIFEST.left_out[0], odd]) for odd in ("r1", {"reason": "gone"})],
+        *[("answers", odd) for odd in ([1], [{"run_id": "a"}, None])],
+    ],
+    ids=repr,
+)
+def test_a_field_of_another_kind_is_refused_by_its_name_whatever_the_checksum(name: str, odd: Any) -> None:
+    content = {**MANIFEST.to_json(), name: odd}
+    del content["checksum"]
+    document = {**content, "checksum": checksum_of(content)}
+    with pytest.raises(SnapshotAlteredError) as raised:
+        Manifest.from_json(document)
+    assert str(raised.value) == f"The manifest's {name} cannot be right. Extract again."
+
+
+def checksum_of(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def test_an_object_left_out_has_a_reason() -> None:
+    entry = {"asset": "report", "token": "r1"}
+    with pytest.raises(SnapshotAlteredError, match="left out"):
+        Manifest.from_bytes(replace(MANIFEST, left_out=(entry,)).to_bytes())
+
+
+def test_what_is_left_out_of_an_unknown_kind_is_counted_as_well() -> None:
+    entries = tuple({"asset": "chart", "token": token, "reason": "gone"} for token in ("a", "b"))
+    assert replace(MANIFEST, left_out=entries).left_out_counts["chart"] == 2
+
+
+def test_people_read_a_manifest_with_one_field_a_line() -> None:
+    lines = MANIFEST.to_bytes().decode().splitlines()
+    assert lines[:3] == ["{", '  "format_version": 1,', '  "timestamp": 1700000000,']
+    assert MANIFEST.to_bytes().endswith(b"}\n")
+
+
+@pytest.mark.parametrize("missing", ["datasource", "collection", "report"])
+def test_what_no_workspace_in_use_lacks_is_told_when_there_is_none(missing: str) -> None:
+    assert MANIFEST.empty == ()
+    files = tuple(replace(one, rows=0) if one.asset in (missing, "query") else one for one in MANIFEST.files)
+    assert replace(MANIFEST, files=files).empty == (missing,)
+
+
+@pytest.mark.parametrize("size", [2**63 - 1, 0])
+def test_a_file_may_have_any_size_that_there_can_be(size: int) -> None:
+    change = _replace_first(bytes=size, rows=size)
+    assert Manifest.from_bytes(change(MANIFEST).to_bytes()) == change(MANIFEST)
+    with pytest.raises(SnapshotAlteredError):
+        Manifest.from_bytes(_replace_first(bytes=2**63)(MANIFEST).to_bytes())

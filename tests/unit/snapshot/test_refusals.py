@@ -57,6 +57,17 @@ def test_the_newest_snapshot_is_the_one_compared_with(previous):
 
 
 def test_refusals_are_told_per_kind_with_names_and_who_can_help():
-    said = describe_forbidden([refused("a"), refused("b"), refused("c", asset="collection")])
-    assert "report (2): Name of a, Name of b; collection (1): Name of c" in said
-    assert "admin" in said
+    nameless = {**refused("d"), "name": None}
+    listing = {**refused(None, asset="member"), "name": None}
+    collection = refused("c", asset="collection")
+    assert describe_forbidden([refused("a"), refused("b"), collection, nameless, listing]) == (
+        "report (3): Name of a, Name of b, d; collection (1): Name of c; member (1): the whole listing. A "
+        "workspace admin, or whoever manages the collection or connection, can grant View to the member "
+        "whose key this is; what was deleted in Mode is rightly gone."
+    )
+
+
+def test_twenty_names_of_a_kind_are_told_and_how_many_more_there_are():
+    said = describe_forbidden([refused(f"r{number}") for number in range(22)])
+    names = ", ".join(f"Name of r{number}" for number in range(20))
+    assert said.startswith(f"report (22): {names}, and 2 more. A workspace admin")
