@@ -10,7 +10,10 @@ from mode_catalog_provider.extract.pipeline import Pipeline
 
 
 class Answers:
-    """Answers by path, or by path and page (``"spaces 2"``); an exception is raised, all else is a 404."""
+    """Answers by path, or by path and page (``"spaces 2"``); an exception is raised, all else is a 404.
+
+    What can be called is called when it is asked for, in the thread that asks.
+    """
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = dict(answers)
@@ -28,7 +31,7 @@ class Answers:
             raise NotFoundError("Mode answered 404.", status=404)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer() if callable(answer) else answer
 
 
 def listing(key: str, *rows: Any, **counters: int) -> dict[str, Any]:

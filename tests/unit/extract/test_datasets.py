@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -43,15 +44,18 @@ def page(*datasets: Any) -> dict[str, Any]:
 
 
 class Reading:
-    def __init__(self, known: Known | None = None, *, planned: Any = (3, 3), **options: Any) -> None:
+    def __init__(
+        self, known: Known | None = None, *, planned: Any = (3, 3), at_once: int = 1, **options: Any
+    ) -> None:
         self.ledger, self.known, self.planned = Ledger(), known or Known(), planned
         self.answers = Answers({f"spaces/{token}/datasets": page() for token in COLLECTIONS})
         self.answers.answers["spaces/c1/datasets"] = page(dataset("d1"))
         self.answers.answers["data_sources/s1/datasets"] = page(dataset("d1"))
-        self.pipeline = self.answers.pipeline()
+        self.pipeline = self.answers.pipeline(at_once=at_once)
         self.absent = 0
         self.bulk: set[str] | None = None
         self.over: list[CollectionWalk] = []
+        self.all_over = threading.Event()
         self.datasets = DatasetReading(
             pipeline=self.pipeline,
             ledger=self.ledger,
@@ -66,6 +70,9 @@ class Reading:
 
     def _over(self, reports: CollectionWalk) -> tuple[()]:
         self.over.append(reports)
+        if len(self.over) == len(COLLECTIONS):
+            self.datasets.all_over()
+            self.all_over.set()
         return ()
 
     def _absent(self) -> None:
@@ -79,7 +86,6 @@ class Reading:
         self.datasets.connections_listed(connections)
         found = [row["token"] for _, row in self.pipeline.rows()]
         assert sorted(walk.token for walk in self.over) == list(COLLECTIONS)
-        self.datasets.all_over()
         return found
 
     def asked(self) -> list[str]:
@@ -184,6 +190,15 @@ def test_what_was_proven_to_be_the_same_is_asked_of_the_connections_alone_from_t
     third = make(Known(first.known.mark), incremental=True, include_personal=True)
     third.read("s1")
     assert third.datasets.to_json()["way"] == "both"
+
+
+def test_both_ways_are_compared_whichever_comes_last(make: Any) -> None:
+    reading = make(incremental=True, at_once=4)
+    shown = reading.answers.answers["data_sources/s1/datasets"]
+    reading.answers.answers["data_sources/s1/datasets"] = lambda: reading.all_over.wait(5) and shown
+    assert reading.read("s1") == ["d1"]
+    assert reading.datasets.to_json()["proven"] is True
+    assert reading.known.mark is not None
 
 
 @pytest.mark.parametrize(
