@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from mode_catalog_provider import __version__
 from mode_catalog_provider.contract import DATA_ASSETS, KEYS, SUMMARY
-from mode_catalog_provider.errors import ConfigurationError, LockLostError, SnapshotError
+from mode_catalog_provider.errors import LockLostError, SnapshotError
 from mode_catalog_provider.snapshot.layout import (
     FACT_ASSETS,
     Layout,
@@ -30,9 +30,8 @@ from mode_catalog_provider.snapshot.layout import (
     manifest_name,
 )
 from mode_catalog_provider.snapshot.manifest import Manifest
-from mode_catalog_provider.snapshot.output import OutputFile
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
-from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from mode_catalog_provider.snapshot.writer import SnapshotWriter, remove_set
 from tests.unit.snapshot.sets import AT, HOST, ROWS, WORKSPACE, finish, new_writer, row_of, write_set
 
 SIX = [data_file(AT, asset) for asset in (*DATA_ASSETS, SUMMARY)]
@@ -342,34 +341,30 @@ def test_a_set_named_after_a_time_to_come_is_told(tmp_path: Path, caplog: pytest
     assert str(tmp_path) in caplog.text
 
 
-@pytest.mark.parametrize("kind", ["a directory", "a pipe", "a link to a device"])
-def test_no_file_takes_the_place_of_what_is_none(tmp_path, kind):
-    path = tmp_path / "report.html"
-    if kind == "a directory":
-        path.mkdir()
-    elif kind == "a pipe":
-        os.mkfifo(path)
-    else:
-        path.symlink_to("/dev/null")
-    before = path.lstat()
-    with pytest.raises(ConfigurationError, match="no file can take its place"), OutputFile(path):
-        pass
-    assert path.lstat() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+@pytest.mark.parametrize(("ahead", "warned"), [(86_000, False), (87_000, True)])
+def test_a_day_is_how_far_a_set_may_be_ahead_of_the_clock(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ahead: int, warned: bool
+) -> None:
+    (tmp_path / f"{int(time.time()) + ahead}-report.json").write_text("[]")
+    with new_writer(Layout.flat(tmp_path), None):
+        assert ("named after a time to come" in caplog.text) is warned
 
 
-def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path):
-    path = tmp_path / "typo" / "report.html"
-    with pytest.raises(ConfigurationError, match=r"There is no folder .*typo to write report\.html to"):
-        OutputFile(path).__enter__()
+def test_who_asks_for_a_time_to_come_gets_it_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with new_writer(Layout.flat(tmp_path), 9_999_999_999) as writer:
+        assert writer.timestamp == 9_999_999_999
+    assert caplog.text == ""
 
 
-def test_what_was_written_before_a_fault_does_not_stay(tmp_path):
-    def broken():
-        with OutputFile(tmp_path / "report.html") as output:
-            output.write(b"half")
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        broken()
-    assert list(tmp_path.iterdir()) == []
+def test_what_is_removed_of_a_set_is_told_by_name_and_what_is_to_stay_stays(layout: Layout) -> None:
+    write_set(layout)
+    names = sorted([*SIX, *SIDE, manifest_name(AT)])
+    kept = data_file(AT, "query")
+    assert remove_set(layout, AT, keep=frozenset({kept})) == [name for name in names if name != kept]
+    assert list(entries(layout.directory(AT))) == [kept]
+    assert remove_set(layout, AT, keep=frozenset({kept})) == []
+    assert remove_set(layout, AT) == [kept]
+    assert remove_set(layout, AT) == []
+    assert not entries(layout.directory(AT))
