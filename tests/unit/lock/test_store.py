@@ -145,6 +145,32 @@ def test_a_listing_that_lags_hides_neither_a_holder_nor_a_release_nor_a_takeover
     behind.check(lease)
 
 
+class ShuffledStore(LocalStore):
+    """Lists the newest files first, and tells which were deleted."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.deleted: list[str] = []
+
+    def names(self) -> list[str]:
+        return sorted(super().names(), reverse=True)
+
+    def delete(self, name: str) -> None:
+        self.deleted.append(name)
+        super().delete(name)
+
+
+def test_old_generations_go_lowest_first_so_that_a_crash_leaves_no_gap(tmp_path):
+    for number in range(1, 20):
+        (tmp_path / f"{number:012d}.lease").write_bytes(b"{}")
+        (tmp_path / f"{number:012d}.released").write_bytes(b"x")
+    store = ShuffledStore(tmp_path)
+    assert RunLock(tmp_path, ttl=HOUR, store=store).try_acquire(HOLDER).generation == 20
+    assert store.deleted == [
+        f"{number:012d}.{kind}" for number in range(1, 5) for kind in ("lease", "released")
+    ]
+
+
 # -- a directory that cannot be used ---
 
 
@@ -199,8 +225,23 @@ def test_a_read_only_disk_is_explained(tmp_path, monkeypatch):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path))
 
     monkeypatch.setattr("mode_catalog_provider.lock.store.create_private", refuse)
-    with pytest.raises(ConfigurationError, match=f"{tmp_path}.*may not read or write"):
+    with pytest.raises(ConfigurationError) as refused:
         RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER)
+    assert str(refused.value) == (
+        f"The lock directory {tmp_path} cannot be used: this user may not read or write there "
+        "(Read-only file system). Correct the rights or the path."
+    )
+
+
+@pytest.mark.parametrize("where", [None, "/elsewhere"])
+def test_a_disk_that_fails_is_named_though_the_system_does_not_say_where(tmp_path, monkeypatch, where):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device", where)
+
+    monkeypatch.setattr("mode_catalog_provider.lock.store.create_private", fail)
+    with pytest.raises(OSError, match="No space left on device") as failed:
+        RunLock(tmp_path, ttl=HOUR).try_acquire(HOLDER)
+    assert (failed.value.errno, failed.value.filename) == (errno.ENOSPC, where or str(tmp_path))
 
 
 @contextmanager
