@@ -54,6 +54,8 @@ def test_a_lease_is_renewed_as_long_as_work_runs_and_no_longer(lock):
     with LeaseKeeper(lease, lock) as keeper:
         lock.wait_for_renewals(4)
         keeper.check()
+        # A renewal that hangs in the store must not keep the program from ending.
+        assert [one.daemon for one in threading.enumerate() if one.name == "lease-keeper"] == [True]
     assert lock.state().claim.renewals >= 4
     assert "lease-keeper" not in {thread.name for thread in threading.enumerate()}
 
@@ -108,7 +110,7 @@ def test_other_errors_of_the_work_are_left_as_they_are(lock):
 def test_errors_while_renewing_are_tolerated_for_a_while(lock):
     lock = lock(0.1)
     # To the keeper no time passes, however busy the machine is.
-    with LeaseKeeper(lock.try_acquire(HOLDER), lock, monotonic=lambda: 0.0) as keeper:
+    with LeaseKeeper(lock.try_acquire(HOLDER), lock, monotonic=lambda: 1000.0) as keeper:
         lock.wait_for_renewals(1)
         lock.failure = OSError("the network disk is away")
         lock.wait_for_renewals(2)
@@ -130,3 +132,67 @@ def test_a_lease_that_cannot_be_renewed_counts_as_lost_before_its_ttl_is_over(lo
             keeper.check()
     # Nobody has come yet, and still nothing more is pushed.
     lock.check(lease)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses of a keeper, each over at once; after the 13th its thread ends."""
+    taken: list[float] = []
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout is None:
+                return super().wait()
+            taken.append(timeout)
+            return len(taken) > 12
+
+    monkeypatch.setattr(threading, "Event", Event)
+    return taken
+
+
+def test_a_lease_is_renewed_each_third_of_its_ttl_and_sooner_after_a_renewal_that_failed(lock, pauses):
+    lock = lock(60)
+
+    def now() -> float:
+        lock.failure = OSError("the network disk is away") if len(pauses) in {2, 3} else None
+        return 0.0
+
+    with LeaseKeeper(lock.try_acquire(HOLDER), lock, monotonic=now):
+        pass
+    assert pauses == [20, 20, 4, 4, *[20] * 9]
+
+
+def test_a_lease_counts_as_lost_when_its_ttl_would_be_over_before_the_next_try(lock, pauses):
+    lock = lock(60)
+    lost = []
+
+    def now() -> float:
+        if pauses:
+            lock.failure = OSError("the network disk is away")
+        return sum(pauses)
+
+    lease = lock.try_acquire(HOLDER)
+    with LeaseKeeper(lease, lock, on_lost=lambda: lost.append(sum(pauses)), monotonic=now) as keeper:
+        pass
+    assert lost == [56]
+    with pytest.raises(LockLostError) as told:
+        keeper.check()
+    assert str(told.value) == (
+        f"Lease 1 of the lock at {lock.path} could not be renewed for 56 s (the network disk is away), so "
+        "others may take it over. Nothing more is written or pushed by this task."
+    )
+
+
+def test_a_lease_that_was_taken_over_is_told_to_be_lost_once(lock, pauses):
+    lock = lock(60)
+    lost = []
+
+    def now() -> float:
+        if len(pauses) == 1:
+            lock.take_over()
+        return 0.0
+
+    lease = lock.try_acquire(HOLDER)
+    with LeaseKeeper(lease, lock, on_lost=lambda: lost.append(sum(pauses)), monotonic=now):
+        pass
+    assert lost == [20]

@@ -62,12 +62,33 @@ def test_a_number_that_was_given_to_another_process_since_is_not_the_old_one():
         lambda mark: mark.rpartition(" ")[0],
         lambda mark: mark.replace(f" {os.getpid()} ", " -1 "),
         lambda mark: mark.replace(f" {os.getpid()} ", " 99999999999999999999 "),
+        lambda mark: mark.replace(f" {os.getpid()} ", " 9999999999 "),
         lambda mark: "",
         lambda mark: None,
     ],
 )
 def test_what_is_not_known_of_this_machine_is_never_gone(foreign):
     assert not is_gone(foreign(process_mark(os.getpid())))
+
+
+def test_a_process_that_ended_here_says_nothing_of_its_number_on_another_machine(other):
+    mark = process_mark(other.pid)
+    other.kill()
+    other.wait()
+    assert is_gone(mark)
+    assert not is_gone(("1" if mark.startswith("0") else "0") + mark[1:])
+
+
+def test_a_process_of_another_user_is_not_gone(other, monkeypatch):
+    mark = process_mark(other.pid)
+
+    def refuse(pid, signal):
+        raise PermissionError
+
+    monkeypatch.setattr(machine.os, "kill", refuse)
+    assert not is_gone(mark)
+    before, _, started = mark.rpartition(" ")
+    assert is_gone(f"{before} {int(started) - 1}")
 
 
 def test_a_process_that_lives_but_is_hidden_is_not_gone(tmp_path, monkeypatch):
