@@ -17,6 +17,9 @@ NAMED = 10
 #: Lines in which a change of a query's text is shown.
 SQL_LINES = 6
 
+#: Characters of a remark; what it says of options that differ comes behind their values.
+_REMARK = 5_000
+
 #: Reports that are named as the most used.
 MOST_USED = 5
 
@@ -61,7 +64,7 @@ def as_markdown(diff: SnapshotDiff, *, named: int = NAMED) -> str:
     :param named: how many changes of one word are named, default :data:`NAMED`.
     """
     lines = [f"**Mode workspace {markdown(diff.after.workspace)}**: what changed, {_between(diff)}", ""]
-    remarks = [f"*{markdown(remark, 400)}*" for remark in _remarks(diff)]
+    remarks = [f"*{markdown(remark, _REMARK)}*" for remark in _remarks(diff)]
     if remarks:
         lines += [*remarks, ""]
     counts = diff.counts

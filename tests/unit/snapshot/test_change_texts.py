@@ -133,7 +133,15 @@ def test_the_options_that_differ_are_told_with_their_values(tmp_path: Path) -> N
         "went by that is called now extracted or not extracted, and not created or deleted."
     )
     assert log[1:] == [remark, "Nothing changed."]
-    assert mail[1:] == ["", f"*{markdown(remark, 400)}*", "", "Nothing changed."]
+    assert mail[1:] == ["", f"*{markdown(remark, len(remark))}*", "", "Nothing changed."]
+
+
+def test_long_names_in_the_options_leave_room_for_what_that_means(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [], include_collections=["a" * 200] * 9, exclude_collections=["b" * 200] * 9)
+    after = day(tmp_path, 1, [], include_collections=["c" * 200] * 9, exclude_collections=["d" * 200] * 9)
+    log, mail = texts(before, after)
+    assert log[1].endswith("now extracted or not extracted, and not created or deleted.")
+    assert mail[2] == f"*{markdown(log[1], len(log[1]))}*"
 
 
 def test_ten_changes_of_one_word_are_all_named_and_of_eleven_ten(tmp_path: Path) -> None:
