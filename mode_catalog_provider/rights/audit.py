@@ -19,8 +19,11 @@ from mode_catalog_provider.rights.reading import NotRead, RightsReading
 from mode_catalog_provider.rights.record import RightsRecords
 from mode_catalog_provider.rights.store import Grant, RightsStore
 from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.text import first_of
 
 FORMAT_VERSION = 1
+
+_THINGS = ("collection or connection", "collections or connections")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,22 +124,28 @@ class RightsAudit:
 
         :param who: only this member: username, token or e-mail address.
         :param on: only this collection or connection: token or name.
-        :raises ConfigurationError: nobody, or nothing, is called that.
+        :raises ConfigurationError: nobody, or nothing, is called that, or several are.
         """
-        member = self._known("member", "lower(username) = ? OR lower(email) = ? OR lower(token) = ?", who)
-        thing = self._known("object", "lower(name) = ? OR lower(token) = ?", on)
+        member = self._known("member", ("username", "email", "token"), who)
+        thing = self._known("object", ("name", "token"), on)
         return self._store.grants(member=member, on=thing)
 
-    def _known(self, table: str, where: str, name: str | None) -> str | None:
+    def _known(self, table: str, columns: tuple[str, ...], name: str | None) -> str | None:
         if name is None:
             return None
-        found = self._store.database.execute(
-            f"SELECT token FROM {table} WHERE {where} ORDER BY token",  # noqa: S608
-            (name.lower(),) * where.count("?"),
-        ).fetchone()
-        if found is None:
-            kind = "member" if table == "member" else "collection or connection"
-            raise ConfigurationError(f"No {kind} that this key sees is called '{name}'.")
+        rows = self._store.database.execute(
+            f"SELECT token, {', '.join(columns)} FROM {table} ORDER BY token"  # noqa: S608
+        ).fetchall()
+        kinds = ("member", "members") if table == "member" else _THINGS
+        found = [token for token, *names in rows if name in names]
+        # SQLite's lower() knows ASCII only.
+        found = found or [token for token, *names in rows if name.casefold() in map(_folded, names)]
+        if not found:
+            raise ConfigurationError(f"No {kinds[0]} that this key sees is called '{name}'.")
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"{len(found)} {kinds[1]} are called '{name}': {first_of(found)}. Give the token of one."
+            )
         return str(found[0])
 
     def _read(self) -> RightsReport:
@@ -187,3 +196,7 @@ class RightsAudit:
         unlisted = {one.part for one in not_read if one.token is None} | self._records.unlisted_in(earlier)
         with self._records.tables_of(earlier) as tables:
             return tuple(changes_since(self._store, tables, unlisted=unlisted))
+
+
+def _folded(name: str | None) -> str:
+    return (name or "").casefold()

@@ -171,7 +171,7 @@ class RightsReading:
 
     def _groups(self) -> Iterator[tuple[str, str | None]]:
         try:
-            rows = list(self._rows("groups", "groups"))
+            rows = [row for page in self._client.pages("groups", "groups") for row in page]
         except _REFUSED as error:
             self._refused("groups", None, None, error)
             return

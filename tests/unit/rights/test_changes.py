@@ -123,3 +123,16 @@ def test_what_does_not_come_through_groups_is_compared_although_groups_are_refus
     sandbox.mode.switches.throw(groups=403)
     sandbox.mode.rights.allow("person3", first.token, "view")
     assert changes(audit) == [("person3", first.name, "gained", "direct", None, "view")]
+
+
+def test_a_group_deleted_while_groups_are_listed_hides_no_other(
+    sandbox: Sandbox, audit: Callable[..., Any]
+) -> None:
+    rights, first = sandbox.mode.rights, sandbox.mode.world.collections[0]
+    groups = [rights.add_group(f"Group {number}", "person2") for number in range(25)]
+    rights.allow(groups[20], first.token, "view")
+    with audit():
+        pass
+    sandbox.mode.faults.add("*/groups", nth=2, do=lambda: rights.groups.pop(0))
+    assert changes(audit) == []
+    assert len(rights.groups) == 24

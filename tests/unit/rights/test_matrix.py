@@ -86,9 +86,8 @@ def test_the_number_of_requests_is_that_of_groups_collections_and_connections(
     for number in range(5):
         sandbox.mode.rights.add_group(f"Team {number}", "person2")
     with audit() as opened:
-        lists = (
-            2 + 1 + 1 + 2
-        )  # both lists of members, groups, data sources, a page of collections and its end
+        # Both lists of members, a page of groups and its end, data sources, a page of collections and its end.
+        lists = 2 + 2 + 1 + 2
         assert opened.report.requests == lists + 5 + 3 + 2
     assert {request.method for request in sandbox.mode.requests} == {"GET"}
 
@@ -145,3 +144,27 @@ def test_the_matrix_is_kept_as_csv_and_sqlite_and_formulas_are_harmless(
         (count,) = tables.execute("SELECT count(*) FROM access").fetchone()
         tables.close()
         assert count == opened.report.grants
+
+
+def test_a_name_is_known_in_any_script_and_case(sandbox: Sandbox, audit: Callable[..., Any]) -> None:
+    first = sandbox.mode.world.collections[0]
+    first.name, first.default_access_level = "ÖL und Gas", "view"
+    with audit() as opened:
+        for name in ("ÖL und Gas", "öl UND gas"):
+            assert {one.object for one in opened.grants(on=name)} == {first.token}
+
+
+def test_a_name_that_several_have_is_refused_with_their_tokens(
+    sandbox: Sandbox, audit: Callable[..., Any]
+) -> None:
+    first, second, third = (one for one in sandbox.mode.world.collections if not one.personal)
+    first.name = second.name = "Finance"
+    third.name = "FINANCE"
+    with audit() as opened:
+        with pytest.raises(
+            ConfigurationError, match="2 collections or connections are called 'Finance'"
+        ) as refused:
+            opened.grants(on="Finance")
+        assert first.token in str(refused.value)
+        assert second.token in str(refused.value)
+        assert {one.object for one in opened.grants(on="FINANCE")} == {third.token}
