@@ -86,7 +86,7 @@ def test_the_number_of_requests_is_that_of_groups_collections_and_connections(
     for number in range(5):
         sandbox.mode.rights.add_group(f"Team {number}", "person2")
     with audit() as opened:
-        # Both lists of members, a page of groups and its end, data sources, a page of collections and its end.
+        # Two lists of members, a page of groups and its end, data sources, a page of collections and its end.
         lists = 2 + 2 + 1 + 2
         assert opened.report.requests == lists + 5 + 3 + 2
     assert {request.method for request in sandbox.mode.requests} == {"GET"}
