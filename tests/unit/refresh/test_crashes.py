@@ -116,11 +116,12 @@ def test_a_start_is_remembered_before_it_is_asked_for(mode, refresh, reports):
     assert list(before[0]["targets"]) == [f"reports/{reports[0]}"]
 
 
-def test_an_older_run_is_not_taken_for_ours_when_the_newest_of_then_is_gone(mode, refresh, reports):
+@pytest.mark.parametrize("later", [0, 1])
+def test_an_older_run_is_not_taken_for_ours_when_the_newest_of_then_is_gone(mode, refresh, reports, later):
     report = mode.world.report(reports[0])
     older, newest = (mode.runs.start(report, by="a person") for _ in range(2))
     end_all(mode)
-    newest.created_at = older.created_at + timedelta(seconds=1)
+    newest.created_at = older.created_at + timedelta(seconds=later)
     memory = Memory(crash_at=1)
     with pytest.raises(Crash):
         refresh(reports=reports[:1], remember=memory).step()

@@ -6,7 +6,8 @@ import pytest
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.refresh.progress import plan, result_of
-from mode_catalog_provider.refresh.refresh import Refresh
+from mode_catalog_provider.refresh.refresh import Refresh, goes_on
+from mode_catalog_provider.refresh.runs import RunTarget
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 from tests.unit.refresh.workspace import FOREVER, end_all, make_client, posts
 
@@ -176,3 +177,21 @@ def test_a_row_of_the_run_list_that_cannot_be_read_hides_no_other(mode, refresh,
     work.step()
     assert posts(mode) == []
     assert [one.run for one in work.in_flight] == [f"reports/{reports[0]}/runs/{running.token}"]
+
+
+def test_a_run_goes_on_that_would_be_joined(mode, client, reports, datasets):
+    report, dataset = RunTarget("report", reports[0]), RunTarget("dataset", datasets[0])
+    assert not goes_on(client, report, {})
+    going = [
+        mode.runs.start(mode.world.report(reports[0]), by="a person", parameters={"region": "US"}),
+        mode.runs.start(mode.world.report(datasets[0]), by="a person"),
+    ]
+    assert goes_on(client, report, {})
+    assert goes_on(client, report, {"region": "US"})
+    assert not goes_on(client, report, {"region": "EU"})
+    assert goes_on(client, dataset, {"region": "EU"})
+    for run in going:
+        mode.runs.end(run)
+    assert not goes_on(client, report, {})
+    assert not goes_on(client, dataset, {})
+    assert not goes_on(client, RunTarget("report", "000000000000"), {})
