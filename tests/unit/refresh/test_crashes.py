@@ -128,3 +128,33 @@ def test_an_older_run_is_not_taken_for_ours_when_the_newest_of_then_is_gone(mode
     mode.runs.of(report).remove(newest)
     refresh(reports=reports[:1], memory=memory.value).step()
     assert posts(mode) == reports[:1]
+
+
+def test_a_good_end_that_was_seen_is_not_asked_about_again_nor_run_once_more(mode, refresh, reports):
+    memory = Memory()
+    first = refresh(reports=reports[:1], remember=memory)
+    first.step()
+    end_all(mode)
+    first.step()
+    asked = len(mode.requests)
+    again = refresh(reports=reports[:1], memory=memory.value)
+    assert again.over
+    again.step()
+    assert len(mode.requests) == asked
+    assert result_of(again.progress) == result_of(first.progress)
+
+
+def test_only_what_failed_is_forgotten_and_not_what_goes_on_or_may_have_started(mode, refresh, reports):
+    memory = Memory()
+    mode.fault(f"*/{reports[2]}/runs", method="POST", reset=True, times=None)
+    work = refresh(reports=reports[:3], remember=memory)
+    work.step()
+    mode.runs.end(mode.runs.started(reports[0])[0], "failed")
+    work.step()
+    assert states(work) == {reports[0]: "failed", reports[1]: "enqueued", reports[2]: "not_started"}
+    work.forget_failed()
+    going = mode.runs.started(reports[1])[0]
+    assert memory.value["targets"] == {
+        f"reports/{reports[1]}": {"run": f"reports/{reports[1]}/runs/{going.token}", "ours": True},
+        f"reports/{reports[2]}": {"newest_before": "", "newest_at": None},
+    }

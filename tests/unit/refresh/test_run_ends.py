@@ -39,6 +39,7 @@ def test_a_failed_run_is_explained_by_its_query_runs_without_any_sql(mode, refre
     work.step()
     [row] = result_of(work.progress)["runs"]
     assert row["state"] == "failed"
+    assert row["seconds"] is not None
     assert row["error"] == f'query {query.name!r}: [42P01] ERROR: relation "vault" does not exist'
     assert "secret_column" not in json.dumps(row)
 
