@@ -37,6 +37,8 @@ _GRACE = timedelta(hours=1)
 #: A run so shortly before the load shows yesterday's numbers.
 _SHORTLY = timedelta(hours=2)
 
+_DAY = timedelta(days=1)
+
 #: Schedules at one minute that are told.
 _MANY = 10
 
@@ -97,7 +99,8 @@ class ScheduleJudge:
     def judge(self, report: KnownReport, schedule: Schedule) -> Iterator[ScheduleFinding]:
         """Yield what is wrong with a schedule."""
         minute = schedule.minute_of_day(self._now)
-        if minute is not None and not schedule.paused:
+        # Those that run on one day of the week or month may never meet.
+        if minute is not None and schedule.every == _DAY and not schedule.paused:
             self._minutes.setdefault(minute, []).append((report, schedule))
         if schedule.paused:
             yield self._of(report, schedule, "paused", "is paused.", "Start it again, or delete it.")

@@ -291,3 +291,13 @@ def test_schedules_that_the_snapshot_counts_and_mode_does_not_list_are_told(
     (told,) = audit().not_read
     assert "no schedule of 2 reports" in told
     assert reports[0].name in told
+
+
+@pytest.mark.parametrize("frequency", ["weekly", "monthly"])
+def test_schedules_of_which_the_day_is_not_known_do_not_run_at_the_same_minute(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report], frequency: str
+) -> None:
+    for report in reports[:9]:
+        sandbox.mode.add_schedule(report, **fine())
+    sandbox.mode.add_schedule(reports[9], **fine(frequency=frequency))
+    assert found(audit()) == []
