@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.people_checks import is_program
-from mode_catalog_provider.moments import in_words, spoken
+from mode_catalog_provider.moments import in_utc, in_words, spoken
 from mode_catalog_provider.schedules.reports import KnownReport
 from mode_catalog_provider.schedules.schedule import Schedule
 from mode_catalog_provider.text import first_of, visible
@@ -199,7 +199,8 @@ class ScheduleJudge:
             )
             yield self._of(report, schedule, "too_often", what, "Run it as often as its numbers change.")
         elif minute is not None and self._load.at is not None:
-            loaded = self._load.at.hour * 60 + self._load.at.minute
+            load = in_utc(self._load.at)
+            loaded = load.hour * 60 + load.minute
             early = timedelta(minutes=(loaded - minute) % 1440)
             if timedelta(0) < early <= _SHORTLY:
                 what = (

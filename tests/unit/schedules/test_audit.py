@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +301,13 @@ def test_schedules_of_which_the_day_is_not_known_do_not_run_at_the_same_minute(
         sandbox.mode.add_schedule(report, **fine())
     sandbox.mode.add_schedule(reports[9], **fine(frequency=frequency))
     assert found(audit()) == []
+
+
+def test_a_load_is_told_in_any_zone_and_compared_in_utc(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    loaded = NOW.replace(hour=5, minute=0).astimezone(timezone(timedelta(hours=3)))
+    early = sandbox.mode.add_schedule(reports[0], **fine(cron_hour=4, cron_minute=30))
+    sandbox.mode.add_schedule(reports[1], **fine(cron_hour=7, cron_minute=30))
+    checks = [one for one in found(audit(Load(at=loaded))) if one[0] != "stale_results"]
+    assert checks == [("before_load", early.token)]
