@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.snapshot.layout import StoragePath, entries
@@ -31,7 +33,9 @@ def test_no_file_takes_the_place_of_what_is_none(tmp_path, kind):
     else:
         path.symlink_to("/dev/null")
     before = path.lstat()
-    with pytest.raises(ConfigurationError, match="no file can take its place"), OutputFile(path):
+    what = kind if kind == "a directory" else "a device, a pipe or the like"
+    told = f"report.html is {what}, and no file can take its place"
+    with pytest.raises(ConfigurationError, match=told), OutputFile(path):
         pass
     assert path.lstat() == before
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
@@ -43,15 +47,31 @@ def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path):
         OutputFile(path).__enter__()
 
 
-def test_what_was_written_before_a_fault_does_not_stay(tmp_path):
-    def broken():
-        with OutputFile(tmp_path / "report.html") as output:
-            output.write(b"half")
+def break_off(folder: StoragePath, megabytes: int) -> None:
+    def broken() -> None:
+        with OutputFile(folder / "report.html") as output:
+            output.write(b"half" * (megabytes << 18))
             raise LookupError
 
     with pytest.raises(LookupError):
         broken()
+    gc.collect()
+
+
+@pytest.mark.parametrize("megabytes", [0, 3])
+def test_what_was_written_before_a_fault_does_not_stay(tmp_path: Path, megabytes: int) -> None:
+    break_off(tmp_path, megabytes)
     assert list(tmp_path.iterdir()) == []
+
+
+# From fifty megabytes on it is sent in parts, which cost money until they are given up.
+@pytest.mark.parametrize("megabytes", [0, 3, 60])
+def test_in_a_store_nothing_stays_either_and_no_part_of_it(s3_folder: UPath, megabytes: int) -> None:
+    break_off(s3_folder, megabytes)
+    assert entries(s3_folder) == {}
+    bucket, _, prefix = s3_folder.path.partition("/")
+    begun = s3_folder.fs.call_s3("list_multipart_uploads", Bucket=bucket).get("Uploads", [])
+    assert [one for one in begun if one["Key"].startswith(prefix)] == []
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 5])
@@ -75,6 +95,24 @@ def test_on_a_disk_a_file_has_its_name_only_when_it_is_published(tmp_path: Path)
     assert (path.read_bytes(), sorted(entries(tmp_path))) == (b"old", ["file", "file.partial"])
     output.publish()
     assert (path.read_bytes(), sorted(entries(tmp_path))) == (b"new", ["file"])
+
+
+def test_a_long_file_is_on_its_way_to_the_disk_before_it_is_whole(tmp_path: Path) -> None:
+    with OutputFile(tmp_path / "file") as output:
+        for _ in range(5):
+            output.write(b"x" * 700_000)
+        assert (tmp_path / "file.partial").stat().st_size >= 2_000_000
+
+
+def test_all_of_a_file_is_on_the_platter_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    with OutputFile(tmp_path / "file") as output:
+        output.write(b"content")
+    assert synced == [7]
+    output.publish()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
