@@ -86,3 +86,26 @@ def test_a_row_that_never_ends_is_given_up_before_it_fills_the_memory() -> None:
     with pytest.raises(ValueError, match=r".+"):
         list(json_rows(endless()))
     assert taken < 200
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it does not begin with '['"),
+        (b"({}]", "it does not begin with '['"),
+        (b" {{}]", "it does not begin with '['"),
+        (b"[{};{}]", "';' instead of ',' or ']' after a row"),
+        (b"[{} {}]", "'{' instead of ',' or ']' after a row"),
+        (b"[{}", "it ends early"),
+        (b"[{},7]", "a row is not an object"),
+        (b"[{},]", "a row is not an object"),
+        (b"[]{}", "something follows the array"),
+        (b"[{}] x", "something follows the array"),
+        (b'[{"a": NaN}]', "NaN is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_is_wrong_is_told(content: bytes, why: str, size: int) -> None:
+    with pytest.raises(ValueError, match=r".+") as raised:
+        list(json_rows(_chunks(content, size)))
+    assert str(raised.value) == why
