@@ -13,12 +13,14 @@ from mode_catalog_provider.snapshot.layout import (
     claim_name,
     data_file,
     entries,
+    facts_name,
     manifest_name,
     parse_data_file,
     parse_directory_name,
     parse_manifest_name,
     parse_push_record_name,
     push_record_name,
+    readings_name,
     timestamp_of,
 )
 
@@ -127,3 +129,34 @@ def test_what_another_process_has_written_since_is_seen(s3_folder: UPath) -> Non
     other = UPath(str(s3_folder), **s3_folder.storage_options, skip_instance_cache=True)
     (other / "2.manifest").write_bytes(b"x")
     assert set(entries(s3_folder)) == {"1.manifest", "2.manifest"}
+
+
+def test_the_timestamps_are_those_of_all_that_lies_there(tmp_path: Path) -> None:
+    nested, flat = Layout.nested(tmp_path, "acme"), Layout.flat(tmp_path / "flat")
+    assert nested.timestamps() == flat.timestamps() == set()
+    for name in ("17", "18", "017", "x", "19.manifest"):
+        (tmp_path / "acme" / name).mkdir(parents=True)
+    assert nested.timestamps() == {17, 18}
+    names = [
+        data_file(1, "report"),
+        manifest_name(2),
+        push_record_name(3, SOURCE),
+        claim_name(4),
+        facts_name(5, "member"),
+        readings_name(6),
+        data_file(7, "query") + ".partial",
+    ]
+    (tmp_path / "flat" / "8").mkdir(parents=True)
+    for name in (*names, "notes.json", "9.manifest.txt"):
+        (tmp_path / "flat" / name).write_bytes(b"")
+    assert flat.timestamps() == set(range(1, 8))
+
+
+@pytest.mark.parametrize(
+    "name", ["17", "17.x", "report.json", "17-report.csv", "017-report.json", "17.manifest.partial"]
+)
+def test_a_name_of_another_kind_says_nothing(name: str) -> None:
+    assert parse_data_file(name) is None
+    assert parse_manifest_name(name) is None
+    assert parse_push_record_name(name) is None
+    assert parse_directory_name(f"{name}x") is None
