@@ -33,6 +33,8 @@ def preflight(tmp_path, context=None, **arguments):
         ({}, 90, False, " and expires in at most 90 days."),
         ({"warn_before": timedelta(days=89)}, 90, False, " and expires in at most 90 days."),
         ({"warn_before": timedelta(days=90)}, 90, True, f" and expires in at most 90 days.{HOW}"),
+        ({"key_lifetime": timedelta(days=15)}, 15, False, " and expires in at most 15 days."),
+        ({"key_lifetime": timedelta(days=14)}, 14, True, f" and expires in at most 14 days.{HOW}"),
         ({"key_lifetime": timedelta(days=3)}, 3, True, f" and expires in at most 3 days.{HOW}"),
         ({"key_lifetime": None}, None, False, "."),
         ({"key_lifetime": timedelta(0)}, None, False, "."),
