@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset
 from structlog.testing import capture_logs
 
+from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
+from mode_catalog_provider.operators.upload import CatalogUploadOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException
 
 pytestmark = pytest.mark.usefixtures("connect")
@@ -104,3 +107,22 @@ def test_all_faults_are_told_at_once(sandbox, tmp_path):
     told = str(refused.value)
     assert told.startswith("2 things are wrong, each of which stops a run: (1) Catalog refused the API token")
     assert "(2) Mode refused API token" in told
+
+
+def test_how_long_ago_catalog_was_fed_is_a_figure_once_it_was(tmp_path, gauges):
+    preflight(tmp_path)
+    assert not [key for key in gauges if key[0].startswith("catalog.fed")]
+    extracted = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path)).execute({})
+    CatalogUploadOperator(task_id="upload", manifest=extracted).execute({})
+    (record,) = tmp_path.rglob("*.pushed")
+    pushed = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    record.write_text(json.dumps({**json.loads(record.read_text()), "completed_at": pushed.isoformat()}))
+    gauges.clear()
+    preflight(tmp_path)
+    assert gauges["catalog.fed_at",] == pushed.timestamp()
+    assert 7200 <= gauges["catalog.fed_age_seconds",] < 10800
+
+
+def test_a_place_that_cannot_be_one_is_refused():
+    with pytest.raises(AirflowFailException, match="'relative/place' is neither an absolute path nor a URL"):
+        preflight("relative/place")
