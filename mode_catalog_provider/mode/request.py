@@ -209,16 +209,16 @@ def refusal(answer: Answer, authority: Authority) -> ServiceError:
     status, asked = answer.status, answer.asked
     said = excerpt(answer, hide=authority.hidden)
     quoted = f" ({said})" if said else ""
+    # Judged by Mode's own clock, so that a date does not suffer from ours.
+    wait = parse_retry_after(answer.headers.get("Retry-After"), parse_http_date(answer.headers.get("Date")))
     if status == 429:
-        # Judged by Mode's own clock, so that a date does not suffer from ours.
-        now = parse_http_date(answer.headers.get("Date"))
         return RateLimitedError(
-            f"{asked} was refused: too many requests (429).",
-            status=status,
-            retry_after=parse_retry_after(answer.headers.get("Retry-After"), now),
+            f"{asked} was refused: too many requests (429).", status=status, retry_after=wait
         )
     if status >= 500 or status == 408:
-        return ServiceUnavailableError(f"{asked} failed with {status}{quoted}.", status=status)
+        return ServiceUnavailableError(
+            f"{asked} failed with {status}{quoted}.", status=status, retry_after=wait
+        )
     if status == 403:
         return ForbiddenError(
             f"{asked} is forbidden for API token {authority.suffix} (403){quoted}.", status=status

@@ -17,6 +17,7 @@ from mode_catalog_provider.errors import (
     RateLimitedError,
     RequestRefusedError,
     ResponseTooLargeError,
+    ServiceError,
     ServiceUnavailableError,
 )
 from mode_catalog_provider.mode.client import ModeClient, ModeEndpoint
@@ -96,13 +97,28 @@ def test_an_answer_larger_than_the_limit_is_refused_once(sandbox: Sandbox, conne
     assert len(sandbox.mode.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(429, RateLimitedError), (503, ServiceUnavailableError), (408, ServiceUnavailableError)],
+)
 def test_a_wait_that_mode_asks_for_beyond_the_budget_is_told_instead_of_waited(
-    sandbox: Sandbox, connect: Connect
+    sandbox: Sandbox, connect: Connect, status: int, kind: type[ServiceError]
 ) -> None:
-    sandbox.mode.fault("spaces", status=429, headers={"Retry-After": "3600"})
-    with pytest.raises(RateLimitedError) as caught:
+    sandbox.mode.fault("spaces", status=status, headers={"Retry-After": "3600"})
+    with pytest.raises(kind, match="asks to come back in 3600 s") as caught:
         connect().get("spaces")
     assert caught.value.retry_after == 3600
+    assert len(sandbox.mode.requests) == 1
+
+
+def test_maintenance_is_waited_for_as_long_as_mode_says(sandbox: Sandbox, connect: Connect) -> None:
+    client = connect()
+    sandbox.mode.fault("spaces", status=503, headers={"Retry-After": "1"})
+    client.get("spaces")
+    refused, answered = sandbox.mode.requests
+    assert refused.ended is not None
+    assert answered.started - refused.ended > 0.95
+    assert client.statistics.throttled_seconds < 0.5
 
 
 def test_a_429_holds_back_all_threads(sandbox: Sandbox, connect: Connect) -> None:
