@@ -305,8 +305,26 @@ def test_an_audit_of_schedules_fails_only_for_what_was_named(tmp_path, monkeypat
         assert "return_value" not in ti.pushed
     assert [(load.at, load.every) for load in asked] == [(loaded, timedelta(hours=6))]
     assert client.verified == 1
+    assert ti.pushed[ModeWorkspaceLink().xcom_key] == "https://app.mode.com/acme"
     operator.on_kill()
     assert client.cancelled == 1
+
+
+def test_an_audit_of_schedules_takes_loads_for_daily_and_of_an_unknown_time(tmp_path, monkeypatch, client):
+    asked = []
+    monkeypatch.setattr(
+        schedules, "audit_schedules", lambda client, snapshot, *, load: asked.append(load) or SCHEDULES
+    )
+    scheduled(manifest=str(day(tmp_path, 0, []).manifest_path)).execute({})
+    assert [(load.at, load.every) for load in asked] == [(None, timedelta(days=1))]
+
+
+def test_an_audit_of_schedules_asks_nothing_about_a_snapshot_that_was_altered(tmp_path, monkeypatch, client):
+    monkeypatch.setattr(schedules, "audit_schedules", lambda client, snapshot, *, load: SCHEDULES)
+    snapshot = day(tmp_path, 0, [("report", "r1", {"name": "R"})])
+    next(snapshot.directory.glob("*-report.json")).write_text("[")
+    with pytest.raises(AirflowFailException, match="report"):
+        scheduled(manifest=str(snapshot.manifest_path)).execute({})
 
 
 @pytest.mark.parametrize("operator", [rights(), scheduled()], ids=["rights", "schedules"])
