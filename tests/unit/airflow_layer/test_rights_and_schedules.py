@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -336,6 +337,7 @@ def test_a_task_that_is_killed_before_it_began_has_nothing_to_break_off(operator
 def test_an_audit_of_rights_verifies_its_key_first_and_leads_to_the_workspace(sandbox, tmp_path, gauges):
     operator, ti = rights(output_dir=str(tmp_path)), TaskInstance()
     result = operator.execute({"ti": ti})
+    assert json.loads(json.dumps(result)) == result
     assert sandbox.mode.requests[0].path == "/api/verify"
     assert ti.pushed[ModeWorkspaceLink().xcom_key] == f"{sandbox.mode.url}/{sandbox.mode.workspace}"
     assert {Path(path).parent for path in result["kept"].values()} == {
