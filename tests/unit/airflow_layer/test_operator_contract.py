@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 
 import pytest
+from airflow.sdk import DAG
 
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
-from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator
+from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock
 from mode_catalog_provider.operators.permissions import ModePermissionAuditOperator
 from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
 from mode_catalog_provider.operators.snapshot_diff import ModeSnapshotDiffOperator
@@ -144,3 +146,13 @@ def test_the_signatures_that_others_rely_on():
             "lease": None,
         }.items()
     )
+
+
+def test_a_lock_holds_for_an_hour_and_is_waited_for_in_the_triggerer_for_six():
+    with DAG("lock", schedule=None):
+        made = run_lock("/srv/mode/.lock")
+        plain = AcquireLockOperator(task_id="plain", path="/srv/mode/.lock")
+    assert (made.acquire.task_id, made.release.task_id) == ("acquire_lock", "release_lock")
+    for one in (made.acquire, plain):
+        assert (one.ttl, one.timeout) == (timedelta(hours=1), timedelta(hours=6))
+        assert (one.conflict, one.poll_interval, one.deferrable) == ("wait", timedelta(seconds=30), True)
