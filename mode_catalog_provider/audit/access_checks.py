@@ -118,13 +118,12 @@ def definition(facts: Facts, pages: Pages) -> Iterator[Finding]:
     """Mode definitions that queries take in, which are uploaded as they are: one finding for each."""
     found = facts.ask(
         """
-        SELECT definition.name, json_group_array(DISTINCT query.report), count(DISTINCT query.report),
-            sum(views) AS seen
+        SELECT definition.name, json_group_array(DISTINCT query.report), count(DISTINCT query.report)
         FROM definition JOIN query ON query.text = definition.text JOIN report ON report.token = query.report
         WHERE NOT archived GROUP BY definition.name ORDER BY 3 DESC, 1
         """
     )
-    for name, reports, count, _ in found:
+    for name, reports, count in found:
         tokens = tuple(json.loads(reports))
         names = [_name(facts, token) for token in tokens[:_NAMED]]
         yield Finding(

@@ -37,6 +37,13 @@ def test_a_field_of_another_type_ends_no_audit(workspace, key, odd):
     assert len(json.loads(report.to_bytes())["findings"]) == sum(report.counts.values())
 
 
+def test_counters_whose_sum_no_database_holds_end_no_audit(workspace):
+    for token, views in (("one", 2**63 - 1), ("two", 2**70), ("three", "9999999999999999999")):
+        workspace.report(token, "select 1 from {{ @orders as o }}", name="Sales", view_count=views)
+    report = audit_snapshot(workspace.snapshot(), AuditOptions(only=("definition", "same_name")))
+    assert report.counts == {"definition": 1, "same_name": 1}
+
+
 def test_half_a_surrogate_pair_in_what_was_refused_can_be_shown(workspace):
     workspace.left_out = [
         {"asset": "report", "token": "x", "name": "\ud800", "reason": "forbidden", "detail": ""},
