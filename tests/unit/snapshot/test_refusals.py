@@ -6,8 +6,9 @@ import pytest
 
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden
+from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden, out_of_sight
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
+from tests.unit.snapshot.days import OPTIONS, day
 
 
 def refused(token, *, asset="report", reason="forbidden"):
@@ -71,3 +72,46 @@ def test_twenty_names_of_a_kind_are_told_and_how_many_more_there_are():
     said = describe_forbidden([refused(f"r{number}") for number in range(22)])
     names = ", ".join(f"Name of r{number}" for number in range(20))
     assert said.startswith(f"report (22): {names}, and 2 more. A workspace admin")
+
+
+OBJECTS = [
+    *[("datasource", token, {"name": token.upper()}) for token in ("d1", "d2")],
+    *[("collection", token, {"name": token.upper()}) for token in ("c1", "c2")],
+    ("report", "r1", {"name": "R1"}),
+]
+
+
+def gone(asset, token):
+    return {"asset": asset, "token": token, "name": token.upper(), "reason": "gone"}
+
+
+def test_connections_and_collections_that_are_not_listed_any_more_are_out_of_sight(tmp_path):
+    before = day(tmp_path, 0, OBJECTS)
+    shown = {"datasource": {"d1", "d3"}, "collection": {"c2"}}
+    missing = [gone("datasource", "d2"), gone("collection", "c1")]
+    assert list(out_of_sight(shown, options=OPTIONS, previous=before)) == missing
+    everything = {"datasource": {"d1", "d2"}, "collection": {"c1", "c2"}}
+    assert list(out_of_sight(everything, options=OPTIONS, previous=before)) == []
+    assert [one["token"] for one in out_of_sight({}, options=OPTIONS, previous=before)] == [
+        *("d1", "d2"),
+        *("c1", "c2"),
+    ]
+    assert list(out_of_sight({}, options=OPTIONS, previous=None)) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"include_collections": ["F*"]}, {"exclude_collections": ["F*"]}, {"include_personal": True}],
+    ids=lambda other: next(iter(other)),
+)
+def test_who_was_to_read_other_collections_is_told_of_connections_only(tmp_path, other):
+    before = day(tmp_path, 0, OBJECTS)
+    found = list(out_of_sight({"datasource": {"d1"}}, options={**OPTIONS, **other}, previous=before))
+    assert found == [gone("datasource", "d2")]
+
+
+def test_options_that_choose_no_collections_do_not_matter_to_what_is_out_of_sight(tmp_path):
+    before = day(tmp_path, 0, OBJECTS)
+    options = {**OPTIONS, "include_archived": False}
+    found = list(out_of_sight({"datasource": {"d1", "d2"}}, options=options, previous=before))
+    assert found == [gone("collection", "c1"), gone("collection", "c2")]
