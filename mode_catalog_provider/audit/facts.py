@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from mode_catalog_provider.audit.values import count_of, latest, moment_of, text_of
+from mode_catalog_provider.audit.values import count_of, folded, latest, moment_of, text_of
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot
@@ -61,8 +61,8 @@ class Facts:
       ``asked`` for those that ask the same wherever it is.
     - ``query(report, name, connection, text)``; ``text``: the different queries, see
       :class:`~mode_catalog_provider.sql.fingerprint.Fingerprint`; ``definition(name, text)``.
-    - ``collection(token, name, type)``, ``member(username, token, state)`` with the username in small
-      letters, ``connection(id, name, adapter)``.
+    - ``collection(token, name, type)``, ``member(username, token, state)`` with the username as the function
+      ``folded`` gives it, ``connection(id, name, adapter)``.
 
     :param snapshot: its files must be verified, or be trusted.
     :raises SnapshotAlteredError: a file is not one of rows.
@@ -71,6 +71,7 @@ class Facts:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._database = private_database(cache=_CACHE)
+        self._database.create_function("folded", 1, folded, deterministic=True)
         self._database.executescript(_TABLES)
 
     def __enter__(self) -> Self:
@@ -139,7 +140,7 @@ class Facts:
         if name := text_of(row["username"]):
             self.write(
                 "INSERT OR IGNORE INTO member VALUES (:name, :token, NULL)",
-                name=name.casefold(),
+                name=folded(name),
                 token=text_of(row["token"]),
             )
 

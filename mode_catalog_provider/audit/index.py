@@ -10,7 +10,7 @@ from typing import Any
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import AuditReport
 from mode_catalog_provider.audit.pages import Pages
-from mode_catalog_provider.audit.people_checks import GONE
+from mode_catalog_provider.audit.people_checks import GONE, is_program
 from mode_catalog_provider.audit.values import count_of, text_of
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.snapshot.reader import Snapshot
@@ -61,7 +61,7 @@ def index_rows(
             archived, created, edited, ran, ran_well, report.views, report.views - seen.views, schedules,
             queries, family, survivor, checks, username, state
         FROM report LEFT JOIN collection ON collection.token = collection
-        LEFT JOIN member ON username = lower(creator) LEFT JOIN seen ON seen.token = report.token
+        LEFT JOIN member ON username = folded(creator) LEFT JOIN seen ON seen.token = report.token
         LEFT JOIN told ON told.token = report.token ORDER BY report.token
         """
     )
@@ -79,7 +79,7 @@ def index_rows(
                     pages.of("report", token),
                     collection,
                     owner,
-                    _is_there(owner, username, state) if has_members else None,
+                    _is_there(owner, username, state, report.workspace) if has_members else None,
                     kind,
                     bool(archived),
                     created or None,
@@ -102,8 +102,8 @@ def index_rows(
         )
 
 
-def _is_there(owner: str | None, username: str | None, state: str | None) -> bool | None:
-    if owner is None:
+def _is_there(owner: str | None, username: str | None, state: str | None, workspace: str) -> bool | None:
+    if owner is None or (username is None and is_program(owner, workspace)):
         return None
     return username is not None and (state or "").casefold() not in GONE
 

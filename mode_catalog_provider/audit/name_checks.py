@@ -54,9 +54,9 @@ def same_name(facts: Facts, pages: Pages) -> Iterator[Finding]:
     """Reports that share a name, in one collection or across them: one finding for each name."""
     found = facts.ask(
         """
-        SELECT lower(name) AS same, json_group_array(token), total(views) AS seen FROM (
+        SELECT folded(name) AS same, json_group_array(token), total(views) AS seen FROM (
             SELECT token, name, views FROM report WHERE NOT archived ORDER BY views DESC, created, token
-        ) GROUP BY lower(name) HAVING count(*) > 1 ORDER BY seen DESC, same
+        ) GROUP BY same HAVING count(*) > 1 ORDER BY seen DESC, same
         """
     )
     for same, tokens, _ in found:

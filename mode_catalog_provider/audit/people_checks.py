@@ -29,7 +29,7 @@ def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
     found = facts.ask(
         """
         SELECT report.token, report.name, creator, views, state, username FROM report
-        LEFT JOIN member ON username = lower(creator)
+        LEFT JOIN member ON username = folded(creator)
         WHERE NOT archived AND (creator IS NULL OR username IS NULL OR state IS NOT NULL)
         ORDER BY views DESC, report.token
         """
@@ -39,8 +39,8 @@ def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
         advice = "Give it an owner who can answer for it, or archive it."
         if creator is None:
             what = f"has no creator that Mode names{seen}."
-        elif username is None and creator.casefold() != username:
-            if is_program(creator, workspace) or _is_member(facts, creator):
+        elif username is None:
+            if is_program(creator, workspace):
                 continue
             what = f"was made by '{visible(creator)}', who is no member any more{seen}."
         elif state.casefold() in GONE:
@@ -48,9 +48,3 @@ def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
         else:
             continue
         yield pages.report("owner_gone", token, name, what, advice)
-
-
-def _is_member(facts: Facts, creator: str) -> bool:
-    # SQLite's lower() knows ASCII only.
-    found = facts.ask("SELECT 1 FROM member WHERE username = :name", name=creator.casefold())
-    return next(found, None) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,11 @@ def text_of(value: Any) -> str | None:
         except RecursionError:
             value = "…"
     return str(value.encode("utf-8", "replace").decode("utf-8"))
+
+
+def folded(name: str | None) -> str | None:
+    """Return a name as it is compared: in small letters of any script, accents in one spelling."""
+    return None if name is None else unicodedata.normalize("NFC", name.casefold())
 
 
 def count_of(value: Any) -> int | None:

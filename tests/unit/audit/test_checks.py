@@ -113,6 +113,27 @@ def test_where_mode_names_no_creator_at_all_owners_are_not_checked(workspace):
     assert "creator of no report" in audit(workspace, "owner_gone").not_checked["owner_gone"]
 
 
+def test_somebody_who_was_deactivated_is_found_in_any_script_and_case(workspace):
+    workspace.add("member", token="zoe-token", username="ŽOË", name="Zoë")
+    workspace.facts["member", "zoe-token"] = {"state": "deactivated"}
+    workspace.report("small", REVENUE, creator="žoë")
+    workspace.report("mixed", REVENUE, creator="Žoë")
+    workspace.report("large", REVENUE, creator="ŽOË")
+    assert sorted(found(workspace, "owner_gone")) == ["large", "mixed", "small"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("ÜBERSICHT", "Übersicht"), ("Отчёт", "ОТЧЁТ"), ("Caf\u00e9", "CAFE\u0301"), ("Straße", "STRASSE")],
+)
+def test_names_that_people_read_as_one_are_one_in_any_script(workspace, names):
+    for token, name in zip(("one", "two"), names, strict=True):
+        workspace.report(token, REVENUE, name=name)
+    workspace.report("other", REVENUE, name="Cafe")
+    (finding,) = audit(workspace, "same_name").findings
+    assert {finding.token, *finding.related} == {"one", "two"}
+
+
 @pytest.mark.parametrize("creator", ["ANA", "Ana", "acme", "Acme", "workspace-api-key", "api_key_3"])
 def test_neither_the_case_of_a_username_nor_the_key_of_the_workspace_makes_an_orphan(workspace, creator):
     workspace.report("fine", REVENUE, creator=creator)

@@ -32,6 +32,15 @@ def rows_of(path):
     return {row["token"]: row for row in json.loads(path.read_bytes())}
 
 
+def test_an_owner_is_there_in_any_script_and_case_and_a_key_is_nobody_who_could_leave(workspace, indexed):
+    workspace.add("member", token="zoe-token", username="Žoë", name="Zoë")
+    for token, creator in (("zoe", "ŽOË"), ("gone", "bob"), ("key", "workspace-api-key"), ("own", "Acme")):
+        workspace.report(token, REVENUE, creator=creator)
+    (path,) = indexed(".json")
+    told = {token: row["owner_is_there"] for token, row in rows_of(path).items()}
+    assert told == {"zoe": True, "gone": False, "key": None, "own": None}
+
+
 def test_a_row_says_what_is_known_of_a_report(workspace, indexed):
     workspace.report("one", REVENUE, "select a, b from {{ @people as p }}", name="Revenue", view_count=7)
     workspace.report("two", REVENUE, "select a, b from {{ @people as p }}", creator="bob", view_count=3)
