@@ -123,7 +123,10 @@ class _Pages:
             del self._sizes[0]
             self._page = self._passed // self._sizes[0]
             self._passed = self._page * self._sizes[0]
-        self._last, self.total = _rows(answer, self._field)
+        self._last, total = _rows(answer, self._field)
+        if total is not None:
+            # A page that announces less than those before it, or has nothing to say, does not end the walk.
+            self.total = total if self._page == 0 else max(total, self.total or 0)
         self._page += 1
         self._passed += len(self._last)
         return self._last

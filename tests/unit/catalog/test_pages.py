@@ -105,3 +105,29 @@ def test_the_smallest_pages_are_tried_before_a_listing_is_given_up() -> None:
     service: Any = Slow()
     rows = list(walk(service, "query", field="things", is_new=new_ones()))
     assert [row["id"] for row in rows] == list(range(50))
+
+
+@pytest.mark.parametrize("total", [0, None])
+def test_a_page_that_is_empty_once_is_no_end(total: int | None) -> None:
+    class Hollow(Moving):
+        def query(self, _document: str, variables: dict[str, Any], **options: Any) -> dict[str, Any]:
+            answer = super().query(_document, variables, **options)
+            return {"data": [], "totalCount": total} if self.asked == 2 else answer
+
+    service: Any = Hollow()
+    assert len(list(walk(service, "query", field="things", is_new=new_ones()))) == Moving.total
+
+
+def test_rows_that_are_deleted_while_a_listing_is_read_are_not_waited_for() -> None:
+    class Shrinking:
+        there = 1_000
+
+        def query(self, _document: str, variables: dict[str, Any], **_: Any) -> dict[str, Any]:
+            size, page = variables["nbPerPage"], variables["page"]
+            rows = [{"id": n} for n in range(page * size, min((page + 1) * size, self.there))]
+            answer = {"data": rows, "totalCount": self.there}
+            self.there = 900
+            return answer
+
+    service: Any = Shrinking()
+    assert len(list(walk(service, "query", field="things", is_new=new_ones()))) == 900
