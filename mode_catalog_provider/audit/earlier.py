@@ -29,26 +29,40 @@ def newest_whole_snapshot(layout: Layout) -> Snapshot | None:
     return first
 
 
-def previous_snapshot(snapshot: Snapshot) -> Snapshot | None:
-    """Return the newest whole snapshot of the same workspace before this one, ``None`` when there is none.
+def previous_snapshot(snapshot: Snapshot, *, audited: int | None = None) -> Snapshot | None:
+    """Return the whole snapshot of the same workspace to compare this one with, ``None`` when there is none.
 
     A snapshot of a part of the workspace has no previous one: what it lacks was left out on purpose.
+
+    :param snapshot: what is audited.
+    :param audited: timestamp of the snapshot that was audited last: it is taken, or the oldest that is kept
+        after it, so that nothing in between is missed. Default ``None``: the newest is taken.
     """
-    return None if narrowing(snapshot) else earlier_snapshot(snapshot)
+    if narrowing(snapshot):
+        return None
+    found: Snapshot | None = None
+    for other in _same(snapshot, before=snapshot.manifest.timestamp):
+        if found is not None and (audited is None or other.manifest.timestamp < audited):
+            break
+        found = other
+    return found
 
 
 def earlier_snapshot(snapshot: Snapshot, *, days: int = 0) -> Snapshot | None:
     """Return the newest whole snapshot of the workspace that is so many days older, ``None`` for none."""
-    manifest = snapshot.manifest
-    if snapshot.adopted or not manifest.workspace:
-        return None
-    before = manifest.timestamp - days * 86_400
-    for number, other in enumerate(_newest_first(snapshot.layout, before=before + (1 if days else 0))):
+    before = snapshot.manifest.timestamp - days * 86_400
+    return next(_same(snapshot, before=before + (1 if days else 0)), None)
+
+
+def _same(snapshot: Snapshot, *, before: int) -> Iterator[Snapshot]:
+    """Yield the whole snapshots of the same workspace, the newest first."""
+    if snapshot.adopted or not snapshot.manifest.workspace:
+        return
+    for number, other in enumerate(_newest_first(snapshot.layout, before=before)):
         if same_scope(snapshot, other) and not narrowing(other):
-            return other
+            yield other
         if number >= _LOOKED_AT:
             break
-    return None
 
 
 def _newest_first(layout: Layout, *, before: int | None = None) -> Iterator[Snapshot]:

@@ -87,7 +87,9 @@ def _makers(
         "drifted_copy": partial(copy_checks.drifted_copy, families=families),
         "duplicate_report": partial(copy_checks.duplicate_report, families=families),
         "canonical": partial(copy_checks.canonical, families=families),
-        "refused": partial(access_checks.refused, previous=previous_snapshot(snapshot)),
+        "refused": partial(
+            access_checks.refused, previous=previous_snapshot(snapshot, audited=_last_audited(snapshot))
+        ),
         "unknown_connection": access_checks.unknown_connection,
         "definition": access_checks.definition,
         "owner_gone": people_checks.owner_gone,
@@ -99,6 +101,11 @@ def _makers(
         "stale": partial(use_checks.stale, stale_after=options.stale_after, at=at),
         "unmaintained": partial(use_checks.unmaintained, stale_after=options.stale_after, at=at),
     }
+
+
+def _last_audited(snapshot: Snapshot) -> int | None:
+    """Return which snapshot was looked at last for what is refused."""
+    return next((one.timestamp for one in earlier_audits(snapshot) if "refused" in one.counts), None)
 
 
 def _told(families: Sequence[Kin]) -> tuple[Family, ...]:

@@ -52,6 +52,40 @@ def test_the_audit_of_a_part_says_so_first_and_is_compared_with_nothing(workspac
     assert head_line(report).startswith("NOT THE WHOLE WORKSPACE (only collections General)")
 
 
+def test_a_collection_that_vanished_between_two_audits_is_told_by_the_later_one_and_once(workspace):
+    refused = AuditOptions(only=("refused",))
+    workspace.add("collection", token="board", name="Board")
+    workspace.snapshot(AT - DAY)
+    first = workspace.snapshot(AT)
+    keep_audit(audit_snapshot(first, refused), first)
+    workspace.snapshot(AT + DAY)
+    workspace.remove("board")
+    workspace.snapshot(AT + 2 * DAY)
+    weekly = workspace.snapshot(AT + 7 * DAY)
+    report = audit_snapshot(weekly, refused)
+    (finding,) = report.findings
+    assert finding.what == (
+        f"Collection 'Board' vanished from Mode's listing since snapshot {AT}: it was deleted, or hidden from "
+        "this key."
+    )
+    keep_audit(report, weekly)
+    assert audit_snapshot(workspace.snapshot(AT + 14 * DAY), refused).findings == ()
+
+
+def test_where_the_snapshot_of_the_last_audit_is_gone_the_next_that_is_kept_is_compared_with(workspace):
+    refused = AuditOptions(only=("refused",))
+    workspace.add("collection", token="board", name="Board")
+    audited = workspace.snapshot(AT)
+    keep_audit(audit_snapshot(audited, refused), audited)
+    for file in audited.directory.iterdir():
+        file.unlink()
+    workspace.snapshot(AT + DAY)
+    workspace.remove("board")
+    workspace.snapshot(AT + 2 * DAY)
+    (finding,) = audit_snapshot(workspace.snapshot(AT + 7 * DAY), refused).findings
+    assert f"since snapshot {AT + DAY}" in finding.what
+
+
 @pytest.mark.parametrize("odd", [7, 1.5, {"a": 1}, [["a"]]])
 def test_an_option_of_another_type_ends_no_audit(workspace, odd):
     workspace.report("a", name=None)
