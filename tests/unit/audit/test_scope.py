@@ -64,10 +64,7 @@ def test_a_collection_that_vanished_between_two_audits_is_told_by_the_later_one_
     weekly = workspace.snapshot(AT + 7 * DAY)
     report = audit_snapshot(weekly, refused)
     (finding,) = report.findings
-    assert finding.what == (
-        f"Collection 'Board' vanished from Mode's listing since snapshot {AT}: it was deleted, or hidden from "
-        "this key."
-    )
+    assert f"Collection 'Board' vanished from Mode's listing since snapshot {AT}" in finding.what
     keep_audit(report, weekly)
     assert audit_snapshot(workspace.snapshot(AT + 14 * DAY), refused).findings == ()
 
