@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from mode_catalog_provider.moments import parsed
 from mode_catalog_provider.snapshot.rows import RowWithFacts
 
 #: The closed list of what a change is called, in the order in which it is told.
@@ -107,9 +108,11 @@ _NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def _report(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     yield from _other(old, new, "space_token", "moved")
     yield from _switch(old.get("archived"), new.get("archived"), "archived", "unarchived")
-    if old.get("published_at") != new.get("published_at"):
-        word = "published" if new.get("published_at") else "unpublished"
-        yield Difference(word, old.get("published_at"), new.get("published_at"))
+    word = "published" if new.get("published_at") else "unpublished"
+    for one in _other(old, new, "published_at", word):
+        # One answer of Mode writes a moment otherwise than another.
+        if parsed(one.before) is None or parsed(one.before) != parsed(one.after):
+            yield one
     yield from _other(old, new, "creator", "owner_changed")
     yield from _other(old, new, "type", "type_changed")
     yield from _switch(old.get("public"), new.get("public"), "shared", "unshared")
