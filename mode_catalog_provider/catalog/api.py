@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -30,6 +31,8 @@ from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.statistics import RequestStatistics
 from mode_catalog_provider.http.stop import StopSignal
 from mode_catalog_provider.text import visible
+
+log = logging.getLogger(__name__)
 
 # 500 is the most that is known to work; the others are for when Catalog answers that with nothing.
 _PAGE_SIZES = (500, 100, 20)
@@ -157,8 +160,9 @@ class CatalogApi:
         walk = _SourcesWalk(self, _SOURCES % scope, deadline=budget)
         policy = self._hurried(budget)
         seen: set[str] = set()
+        looked_again = False
         for _ in range(_MOST_PAGES):
-            rows, total = policy.call(
+            rows = policy.call(
                 walk.next_page,
                 stop=self._stop,
                 statistics=self.statistics,
@@ -168,13 +172,28 @@ class CatalogApi:
                 if source.id not in seen:
                     seen.add(source.id)
                     yield source
+            announced = walk.announced or 0
             # a full page is followed by another, even when the count says that this is all
-            if not rows or (total is not None and len(seen) >= total and len(rows) < walk.size):
-                if not seen and (total or 0) > 0:
-                    raise MalformedResponseError(
-                        f"Catalog's getSources announced {total} sources and gave none."
-                    )
+            if rows and (walk.announced is None or len(seen) < announced or len(rows) >= walk.size):
+                continue
+            if seen and len(seen) >= announced:
                 return
+            # One empty answer is no empty world.
+            if not looked_again:
+                looked_again = True
+                walk.begin()
+                continue
+            if announced and not seen:
+                raise MalformedResponseError(
+                    f"Catalog's getSources announced {announced} sources and gave none."
+                )
+            if announced:
+                log.warning(
+                    "Catalog announced %d sources and listed %d: nothing is known of the others.",
+                    announced,
+                    len(seen),
+                )
+            return
         raise MalformedResponseError(
             f"Catalog's getSources did not come to an end within {_MOST_PAGES} pages; {len(seen)} different "
             f"sources were listed."
@@ -289,21 +308,29 @@ class _SourcesWalk:
         self._deadline = deadline
         self._document = document
         self._sizes = iter(_PAGE_SIZES[1:])
-        self._page = 0
         self.size = _PAGE_SIZES[0]
+        self.announced: int | None = None
+        self.begin()
 
-    def next_page(self) -> tuple[list[Any], int | None]:
-        """Return the rows of the next page and the announced total, if any."""
+    def begin(self) -> None:
+        """Start at the first row again."""
+        self._page = 0
+
+    def next_page(self) -> list[Any]:
+        """Return the rows of the next page; ``announced`` is how many there are in all, if that is told."""
         try:
             answer = self._api._ask(
                 self._document, {"nbPerPage": self.size, "page": self._page}, "getSources", self._deadline
             )
         except EmptyAnswerError:
-            self.size, self._page = next(self._sizes, self.size), 0
+            self.size = next(self._sizes, self.size)
+            self.begin()
             raise
         rows = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(rows, list):
             raise MalformedResponseError("Catalog's getSources gave no list of sources.")
-        self._page += 1
         total = answer.get("totalCount")
-        return rows, total if isinstance(total, int) else None
+        if type(total) is int:
+            self.announced = total if self._page == 0 else max(total, self.announced or 0)
+        self._page += 1
+        return rows

@@ -52,10 +52,10 @@ def test_all_sources_are_listed_whatever_the_pagination_type_is_called(catalog, 
 def test_the_request_is_the_documented_one(catalog, new_api, requests_mock):
     requests_mock.post(
         "https://api.castordoc.com/public/graphql",
-        json={"data": {"getSources": {"data": [], "totalCount": 0}}},
+        json={"data": {"getSources": {"data": rows(1), "totalCount": 1}}},
     )
     api = CatalogApi(CatalogEndpoint(token=lambda: "clsc_x"))
-    assert list(api.sources()) == []
+    assert [source.name for source in api.sources()] == ["w1"]
     (request,) = requests_mock.request_history
     assert request.qs == {"op": ["getsources"]}
     assert request.headers["Authorization"] == "Token clsc_x"
@@ -118,12 +118,31 @@ def test_rows_that_move_between_pages_are_yielded_once(requests_mock):
     ]
 
 
-def test_a_count_that_promises_too_much_ends_at_the_empty_page(requests_mock):
+def test_a_count_that_promises_too_much_ends_at_the_empty_page_and_is_told(requests_mock, caplog):
     requests_mock.post(
         "https://api.castordoc.com/public/graphql",
         answers({"data": rows(1), "totalCount": 99}, {"data": [], "totalCount": 99}),
     )
     assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 1
+    assert caplog.messages == ["Catalog announced 99 sources and listed 1: nothing is known of the others."]
+
+
+@pytest.mark.parametrize("total", [0, 3, None])
+@pytest.mark.parametrize("before", [[], [{"data": rows(1), "totalCount": 3}]], ids=["first", "second"])
+def test_a_page_of_sources_that_is_empty_once_is_no_end(requests_mock, caplog, before, total):
+    whole = [{"data": rows(1, 2, 3), "totalCount": 3}, {"data": [], "totalCount": 3}]
+    requests_mock.post(
+        "https://api.castordoc.com/public/graphql",
+        answers(*before, {"data": [], "totalCount": total}, *whole),
+    )
+    assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 3
+    assert caplog.messages == []
+
+
+def test_a_tenant_without_a_source_is_asked_twice(catalog, new_api):
+    catalog.sources = []
+    assert list(new_api().sources()) == []
+    assert len(catalog.requests) == 2
 
 
 @pytest.mark.parametrize("pages", [[{"data": [], "totalCount": 5}], [{"data": [], "totalCount": 1}]])
@@ -164,8 +183,10 @@ def test_any_walk_ends_and_yields_each_listed_source_at_most_once(pages, total):
             "https://api.castordoc.com/public/graphql",
             answers(*({"data": rows(*page), "totalCount": total} for page in [*pages, []])),
         )
-        first_empty = next((i for i, page in enumerate(pages) if not page), len(pages))
-        everything = {f"w{n}" for page in pages[:first_empty] for n in page}
+        empty = [i for i, page in enumerate([*pages, [], []]) if not page]
+        everything = {f"w{n}" for page in pages[: empty[0]] for n in page}
+        if not everything or (total or 0) > len(everything):
+            everything |= {f"w{n}" for page in pages[: empty[1]] for n in page}
         walk = CatalogApi(CatalogEndpoint(token=lambda: "x")).sources()
         if not everything and (total or 0) > 0:
             with pytest.raises(MalformedResponseError, match=f"announced {total} sources and gave none"):
