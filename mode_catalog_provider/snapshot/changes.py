@@ -76,11 +76,14 @@ def changes_between(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     :raises SnapshotError: when a file is gone or altered.
     """
     check_same_workspace(before.manifest, after.manifest)
+    renamed = dict(_renamed_members(before, after))
     with _Fates(before.manifest, after.manifest) as fates:
         for asset in ORDER:
             pairs = side_by_side(rows_with_facts(before, asset), rows_with_facts(after, asset))
             for old, new in pairs:
-                yield from _changes(fates, asset, old, new)
+                for change in _changes(fates, asset, old, new):
+                    if change.change != "owner_changed" or not _is_renamed(change, renamed):
+                        yield change
             yield from fates.refusals(asset)
 
 
@@ -106,6 +109,22 @@ def check_same_workspace(before: Manifest, after: Manifest) -> None:
             f"Snapshot {before.timestamp} is of workspace '{before.workspace}' and {after.timestamp} of "
             f"'{after.workspace}': what changed can only be told within one workspace."
         )
+
+
+def _renamed_members(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, str]]:
+    for old, new in side_by_side(rows_with_facts(before, "member"), rows_with_facts(after, "member")):
+        names = [_username(of[0].get("username")) for of in (old, new) if of is not None]
+        if len(names) == 2 and all(names) and names[0] != names[1]:
+            yield names[0], names[1]
+
+
+def _is_renamed(change: Change, renamed: Mapping[str, str]) -> bool:
+    """Whether the creator is still the same person, who is called otherwise."""
+    return renamed.get(_username(change.before)) == _username(change.after)
+
+
+def _username(value: object) -> str:
+    return value.casefold() if isinstance(value, str) else ""
 
 
 def _changes(

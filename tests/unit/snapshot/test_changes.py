@@ -164,6 +164,27 @@ def test_two_days_with_every_kind_of_change_are_told_exactly(tmp_path: Path) -> 
     ]
 
 
+def test_a_creator_who_took_another_username_is_renamed_and_no_owner_changed(tmp_path: Path) -> None:
+    before, after = (
+        day(
+            tmp_path,
+            number,
+            [
+                ("collection", "c1", {**COLLECTION, "creator": name}),
+                ("report", "r1", {**REPORT, "creator": name.title()}),
+                ("report", "r2", {**REPORT, "creator": given_to}),
+                ("member", "m1", {"username": name}),
+                ("member", "m2", {"username": "bob"}),
+            ],
+        )
+        for number, (name, given_to) in enumerate((("ann", "ann"), ("zoë", "bob")))
+    )
+    assert told(before, after) == [
+        ("report", "r2", "owner_changed", "ann", "bob"),
+        ("member", "m1", "renamed", "ann", "zoë"),
+    ]
+
+
 def test_a_day_compared_with_itself_has_no_changes(tmp_path: Path) -> None:
     one = day(tmp_path, 0, [("report", "r1", REPORT)], left_out=[refused("report", "r2", "x")])
     assert told(one, one) == []
