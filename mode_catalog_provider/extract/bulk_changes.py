@@ -20,6 +20,7 @@ from mode_catalog_provider.extract.batch import BatchListings
 from mode_catalog_provider.extract.bulk_marks import (
     facts_now,
     moment_of,
+    space_text,
     spaces_mark,
     views_agree,
 )
@@ -81,7 +82,8 @@ class BulkChanges:
         self._options = options
         self._definitions = definitions
         self._rows = BulkRows()
-        self._spaces: list[Mapping[str, Any]] = []
+        # Texts: a workspace may have ten thousand collections, whose rows would be the most that is kept.
+        self._spaces: list[str] = []
         self._under_way = 0
         self._complete = True
         self._ready: Callable[[], None] = lambda: None
@@ -119,7 +121,7 @@ class BulkChanges:
         return self._ended(complete) if self.incremental else ()
 
     def _take_spaces(self, rows: list[Any]) -> None:
-        self._spaces += [row for row in rows if isinstance(row, Mapping)]
+        self._spaces += [space_text(row) for row in rows if isinstance(row, Mapping)]
 
     def _stats_ended(self, complete: bool) -> Iterable[Row]:
         # Without them, a report that was viewed is read by REST.

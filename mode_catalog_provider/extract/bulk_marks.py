@@ -31,6 +31,7 @@ _VIEWS = ("view_count", "total_views_count")
 
 _EDITED = ("id", "name", "description", "created_at", "edited_at", "creator_email", "space_token")
 _QUERY = ("id", "token", "name", "raw_query", "data_source_token")
+_SPACE = ("id", "token", "name", "description", "space_type")
 _RUN = ("last_run_at", "last_run_token", "last_run_state", "last_successfully_run_at")
 
 
@@ -152,15 +153,18 @@ def moment_of(stamp: Any) -> float | None:
         return None
 
 
-def spaces_mark(rows: Iterable[Wire], definitions: str) -> str:
+def space_text(row: Wire) -> str:
+    """Return what bulk says of a collection, as far as it is compared."""
+    return json.dumps([row.get(name) for name in _SPACE])
+
+
+def spaces_mark(texts: Iterable[str], definitions: str) -> str:
     """Return what stands for the whole bulk listing of collections.
 
-    :param rows: all of them.
+    :param texts: what :func:`space_text` returned for each of them.
     :param definitions: stands for the Mode definitions that are put into queries.
     """
-    names = ("id", "token", "name", "description", "space_type")
-    listed = sorted(json.dumps([row.get(name) for name in names]) for row in rows)
-    return _digest([VERSION, definitions, *listed])
+    return _digest([VERSION, definitions, *sorted(texts)])
 
 
 def _right_after(stamp: Any, bulk_row: Wire) -> bool:

@@ -15,6 +15,7 @@ from mode_catalog_provider.extract.bulk_marks import (
     facts_now,
     moment_of,
     moved_columns,
+    space_text,
     spaces_mark,
     views_agree,
 )
@@ -247,11 +248,15 @@ SPACES = [
 ]
 
 
+def mark_of_all(spaces: list[dict[str, Any]], definitions: str) -> str:
+    return spaces_mark(map(space_text, spaces), definitions)
+
+
 @pytest.mark.parametrize("name", sorted(SPACES[0]))
 def test_the_mark_of_all_collections_tells_of_each_change_but_not_of_their_order(name: str) -> None:
-    mark = spaces_mark(SPACES, "d")
-    assert spaces_mark(SPACES[::-1], "d") == mark
-    assert spaces_mark([SPACES[0], {**SPACES[1], name: "another"}], "d") != mark
-    assert spaces_mark(SPACES[:1], "d") != mark
-    assert spaces_mark(SPACES, "other definitions") != mark
-    assert spaces_mark([{**one, "report_count": 9} for one in SPACES], "d") == mark
+    mark = mark_of_all(SPACES, "d")
+    assert mark_of_all(SPACES[::-1], "d") == mark
+    assert mark_of_all([SPACES[0], {**SPACES[1], name: "another"}], "d") != mark
+    assert mark_of_all(SPACES[:1], "d") != mark
+    assert mark_of_all(SPACES, "other definitions") != mark
+    assert mark_of_all([{**one, "report_count": 9} for one in SPACES], "d") == mark
