@@ -172,7 +172,7 @@ class CatalogApi:
                 if source.id not in seen:
                     seen.add(source.id)
                     yield source
-            announced = walk.announced or 0
+            announced = max(walk.announced or 0, 0)
             # a full page is followed by another, even when the count says that this is all
             if rows and (walk.announced is None or len(seen) < announced or len(rows) >= walk.size):
                 continue

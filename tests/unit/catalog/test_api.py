@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mode_catalog_provider.catalog.api import CatalogApi
@@ -175,6 +175,7 @@ def test_a_listing_that_goes_in_circles_is_an_error(requests_mock):
     pages=st.lists(st.lists(st.integers(0, 30), max_size=6), max_size=8),
     total=st.one_of(st.none(), st.integers(-1, 100)),
 )
+@example(pages=[], total=-1)
 def test_any_walk_ends_and_yields_each_listed_source_at_most_once(pages, total):
     from requests_mock import Mocker
 
