@@ -91,8 +91,9 @@ class LineageReasons:
     tables: TablesOf = tables_of
     not_tried: dict[str, str] = field(default_factory=dict)
     _known: dict[TableName, bool] = field(default_factory=dict)
-    _schemas: dict[str, frozenset[str]] = field(default_factory=dict)
-    _of_name: dict[str, frozenset[str]] = field(default_factory=dict)
+    _schemas: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    _of_name: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    _common: set[TableName] = field(default_factory=set)
 
     def of_reports(
         self,
@@ -145,14 +146,14 @@ class LineageReasons:
             return Reason(word="definitions", detail=how)
         if unknown := self._unknown_connections(queries):
             return Reason(word="unknown_connection", detail=f"connection {first_of(unknown)}")
-        unknown_tables, faults, looked_at = self._look_at_tables(queries)
+        unknown_tables, faults, names = self._look_at_tables(queries)
         if unknown_tables:
             return Reason(word="unknown_tables", detail=first_of(map(str, unknown_tables), 20))
         if faults:
             return Reason(word="unparsed", detail=faults[0])
         if imports_dataset or any(_is_of_datasets(query) for query in queries):
             return Reason(word="dataset")
-        return Reason(word="unknown", detail=self._tried(looked_at))
+        return Reason(word="unknown", detail=self._tried(names))
 
     def _unknown_connections(self, queries: list[Query]) -> list[str]:
         others = [query for query in queries if not _is_of_datasets(query)]
@@ -169,11 +170,11 @@ class LineageReasons:
     def _is_in_snapshot(self, connection: str) -> bool:
         return not self.known_connections or connection in self.known_connections
 
-    def _look_at_tables(self, queries: list[Query]) -> tuple[list[TableName], list[str], int]:
+    def _look_at_tables(self, queries: list[Query]) -> tuple[list[TableName], list[str], set[TableName]]:
         names: set[TableName] = set()
         faults: list[str] = []
         for query in queries:
-            if _is_of_datasets(query) or "unknown_tables" in self.not_tried:
+            if _is_of_datasets(query) or "unparsed" in self.not_tried:
                 continue
             try:
                 names |= self.tables(query.sql, dialect_of(query.adapter) if query.adapter else STANDARD)
@@ -191,7 +192,7 @@ class LineageReasons:
             except ModeCatalogError as error:
                 why = f"Catalog's tables cannot be asked: {visible(error, 300)}"
                 self.not_tried.setdefault("unknown_tables", why)
-        return unknown, faults, len(names)
+        return unknown, faults, names
 
     def _is_known(self, table: TableName) -> bool:
         if "unknown_tables" in self.not_tried:
@@ -210,14 +211,21 @@ class LineageReasons:
                 schema = table.schema.lower()
                 if schema not in self._schemas:
                     self._schemas[schema] = schema_ids(self.api, schema)
-                holders = holders & self._schemas[schema]
-            self._known[table] = bool(holders)
+                of_schema = self._schemas[schema]
+                holders = None if of_schema is None else holders & of_schema
+            if holders is None:
+                # Of what is not looked at to the end it cannot be said that it is not there.
+                self._common.add(table)
+            self._known[table] = holders is None or bool(holders)
         return self._known[table]
 
-    def _tried(self, tables: int) -> str:
+    def _tried(self, tables: set[TableName]) -> str:
         tried = ["it has queries", "they use no definitions alone", "their connections are known"]
         if "unknown_tables" not in self.not_tried:
-            tried.append(f"the {tables} tables they read are known")
+            common = sorted(tables & self._common)
+            tried.append(f"the {len(tables) - len(common)} tables they read are known")
+            if common:
+                tried[-1] += f" (not asked to the end, for too many names are alike: {first_of(common)})"
         if "unparsed" not in self.not_tried:
             tried.append("their SQL can be read")
         tried.append("no dataset is read")

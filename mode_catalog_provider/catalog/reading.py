@@ -59,7 +59,7 @@ query getTables($name: String!, $nbPerPage: Int!, $page: Int!) {
 }
 """
 
-#: Rows of one answer about one name that are looked at; a name that is part of more tells nothing.
+#: Rows of one answer about one name, or one warehouse, that are looked at; more tell nothing.
 _MOST_OF_ONE_NAME = 5_000
 
 
@@ -74,28 +74,30 @@ def lineages(api: CatalogApi, source_id: str, *, is_new: IsNew) -> Iterator[Row]
 
 
 def database_names(api: CatalogApi, source_id: str) -> frozenset[str]:
-    """Return the names of the databases of a warehouse, in small letters."""
+    """Return the names of the databases of a warehouse, in small letters; none where not all are told."""
     rows = _rows(api, _DATABASES, "getDatabases", {"sourceId": source_id})
-    return frozenset(str(row.get("name") or "").strip().lower() for row in rows)
+    names = frozenset() if rows is None else frozenset(_name(row) for row in rows)
+    return frozenset() if "" in names else names
 
 
-def schema_ids(api: CatalogApi, name: str) -> frozenset[str]:
-    """Return the ids of the schemas of a name, whatever its letters."""
-    return frozenset(
-        str(row.get("id")) for row in _rows(api, _SCHEMAS, "getSchemas", {"name": name}) if _is(row, name)
+def schema_ids(api: CatalogApi, name: str) -> frozenset[str] | None:
+    """Return the ids of the schemas of a name, whatever its letters; ``None`` where too many are like it."""
+    rows = _rows(api, _SCHEMAS, "getSchemas", {"name": name})
+    return None if rows is None else frozenset(str(row.get("id")) for row in rows if _is(row, name))
+
+
+def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str] | None:
+    """Return the ids of the schemas that have a table of a name, whatever its letters; ``""`` for none.
+
+    ``None``: so many names are like it that not all of them were looked at.
+    """
+    rows = _rows(api, _TABLES, "getTables", {"name": name})
+    return (
+        None if rows is None else frozenset(str(row.get("schemaId") or "") for row in rows if _is(row, name))
     )
 
 
-def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str]:
-    """Return the ids of the schemas that have a table of a name, whatever its letters; ``""`` for none."""
-    return frozenset(
-        str(row.get("schemaId") or "")
-        for row in _rows(api, _TABLES, "getTables", {"name": name})
-        if _is(row, name)
-    )
-
-
-def _rows(api: CatalogApi, document: str, field: str, variables: dict[str, Any]) -> Iterator[Row]:
+def _rows(api: CatalogApi, document: str, field: str, variables: dict[str, Any]) -> list[Row] | None:
     seen: set[str] = set()
 
     def is_new(row: Row) -> bool:
@@ -103,11 +105,17 @@ def _rows(api: CatalogApi, document: str, field: str, variables: dict[str, Any])
         seen.add(str(row.get("id")))
         return len(seen) > known
 
+    rows = []
     for row in walk(api, document, field=field, variables=variables, is_new=is_new):
-        yield row
-        if len(seen) >= _MOST_OF_ONE_NAME:
-            return
+        rows.append(row)
+        if len(rows) > _MOST_OF_ONE_NAME:
+            return None
+    return rows
 
 
 def _is(row: Row, name: str) -> bool:
-    return str(row.get("name") or "").strip().lower() == name.strip().lower()
+    return _name(row) == name.strip().lower()
+
+
+def _name(row: Row) -> str:
+    return str(row.get("name") or "").strip().lower()

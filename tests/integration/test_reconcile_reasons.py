@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mode_catalog_provider.catalog import reading
 from mode_catalog_provider.catalog.lineage_reasons import REASONS
 from mode_catalog_provider.errors import SqlUnavailableError
 from tests.integration.reconcile_cases import (
@@ -168,6 +169,34 @@ def test_tables_that_cannot_be_asked_for_end_nothing(catalog, tmp_path):
     reason, _, report = why(catalog, tmp_path, several(("select * from nowhere", 1)))
     assert reason == "unknown"
     assert "cannot be asked" in report.not_checked["unknown_tables"]
+
+
+def test_sql_that_cannot_be_read_is_told_though_tables_cannot_be_asked_for(catalog, tmp_path):
+    catalog.fault("*op=getTables*", status=403, times=None)
+    queries = [
+        {**queries_of(REPORTS[:2], sql)[number], "token": f"q{number}"}
+        for number, sql in enumerate((KNOWN, "select 1 from from )"))
+    ]
+    snapshot = snapshot_of(tmp_path, reports=REPORTS[:2], queries=queries)
+    report = compared(catalog, arrived(catalog, snapshot, lost_lineage=None))
+    assert [one["reason"] for one in entries(report, "without_lineage")] == ["unknown", "unparsed"]
+
+
+@pytest.mark.parametrize(
+    "like", ["ANALYTICS.CORE.ORDERS_{}", "ANALYTICS.CORE_{}.USERS"], ids=["table", "schema"]
+)
+def test_of_a_name_that_is_part_of_too_many_it_is_not_said_that_there_is_none(
+    catalog, tmp_path, monkeypatch, like
+):
+    monkeypatch.setattr(reading, "_MOST_OF_ONE_NAME", 5)
+    for number in range(5):
+        catalog.add_table(like.format(number))
+    catalog.tables.reverse()
+    catalog.schemas.reverse()
+    reason, detail, _ = why(catalog, tmp_path, several((KNOWN, 1)))
+    assert reason == "unknown"
+    assert "the 0 tables they read are known" in detail
+    assert "too many names are alike: analytics.core.orders" in detail
 
 
 def test_the_reasons_come_in_their_order(catalog, tmp_path):

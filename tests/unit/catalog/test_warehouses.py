@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mode_catalog_provider.catalog import reading
 from mode_catalog_provider.catalog.ingest import PATH_PREFIXES, STAMPED_TYPES
 from mode_catalog_provider.catalog.news import EVERY, CatalogNews
 from mode_catalog_provider.catalog.sources import CatalogSource
@@ -103,6 +104,15 @@ def test_the_database_must_be_one_of_a_warehouse_of_the_kind():
 
 def test_a_warehouse_that_tells_no_database_may_be_the_one():
     assert why_not(TWO, "snowflake", "sales", Api(w1=["RAW"], w2=[])) == []
+
+
+def test_a_warehouse_with_too_many_databases_or_one_without_a_name_may_be_the_one(monkeypatch):
+    found = [source("w", "SNOWFLAKE")]
+    assert why_not(found, "snowflake", "LAB", Api(w=["CORE", ""])) == []
+    monkeypatch.setattr(reading, "_MOST_OF_ONE_NAME", 2)
+    assert why_not(found, "snowflake", "LAB", Api(w=["A", "B"])) != []
+    assert why_not(found, "snowflake", "LAB", Api(w=["A", "B", "LAB"])) == []
+    assert why_not(found, "snowflake", "LAB", Api(w=["A", "B", "C"])) == []
 
 
 def test_a_connection_without_a_database_costs_no_question():
