@@ -14,6 +14,7 @@ from mode_catalog_provider.catalog import push_record
 from mode_catalog_provider.catalog.arrival_report import ArrivalReport
 from mode_catalog_provider.catalog.push_record import PushRecord
 from mode_catalog_provider.errors import ModeCatalogError
+from mode_catalog_provider.report import checked
 from mode_catalog_provider.rights.record import FOLDER
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.choice import kept_snapshots
@@ -30,6 +31,10 @@ _LARGEST = 64 << 20
 
 #: Characters of one line of the changes; the text of a query is on it twice.
 _LONGEST_LINE = 8 << 20
+
+
+#: What a record is that is cut off, or says something else than what is written into it.
+_UNREADABLE = (ModeCatalogError, OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
 class WorkspaceRecords:
@@ -72,16 +77,20 @@ class WorkspaceRecords:
 
     def audits(self, most: int) -> Iterator[AuditReport]:
         """Yield the newest audits, the newest first."""
-        yield from self._records("audit", AuditReport.from_bytes, most)
+        yield from self._records(
+            "audit", lambda content: checked.audit(AuditReport.from_bytes(content)), most
+        )
 
     def arrivals(self, most: int) -> Iterator[ArrivalReport]:
         """Yield the newest reconciliations, of whatever source, the newest first."""
-        yield from self._records("arrival", ArrivalReport.from_bytes, most)
+        yield from self._records(
+            "arrival", lambda content: checked.arrival(ArrivalReport.from_bytes(content)), most
+        )
 
     def rights(self) -> dict[str, Any] | None:
         """Return the newest audit of rights."""
         names = _named(self._rights, "permissions")
-        return self._try(names[0], lambda: _object(_content(self._rights[names[0]]))) if names else None
+        return self._try(names[0], lambda: _rights(_content(self._rights[names[0]]))) if names else None
 
     def pushes(self, most: int) -> Iterator[PushRecord]:
         """Yield what was pushed of the newest snapshots, to whatever source, the newest first."""
@@ -107,7 +116,7 @@ class WorkspaceRecords:
     def _try(self, name: str, read: Callable[[], _Read]) -> _Read | None:
         try:
             return read()
-        except (ModeCatalogError, OSError, ValueError, TypeError, LookupError, RecursionError):
+        except _UNREADABLE:
             self.damaged.append(name)
             return None
 
@@ -123,10 +132,9 @@ def _content(path: StoragePath) -> bytes:
     return read_record(path, _LARGEST)
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    found = json.loads(content)
-    if not isinstance(found, dict):
-        raise ValueError("no object")
+def _rights(content: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(content)
+    checked.rights(found)
     return found
 
 
@@ -138,4 +146,5 @@ def _kept_changes(path: StoragePath) -> tuple[dict[str, Any], list[Change]]:
         file.readline(_LONGEST_LINE)  # the name of the list
         while (line := file.readline(_LONGEST_LINE)) and line.startswith(b"{"):
             changes.append(Change(**json.loads(line.rstrip(b"],\n"))))
+    checked.changes(head, changes)
     return head, changes

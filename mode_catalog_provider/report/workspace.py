@@ -151,7 +151,7 @@ def gather(
         rights=records.rights(),
         usage=usage_in(records) if find and shown and not shown.adopted else None,
         plots=tuple(_plots(records)),
-        damaged=tuple(records.damaged),
+        damaged=tuple(dict.fromkeys(records.damaged)),
     )
 
 
