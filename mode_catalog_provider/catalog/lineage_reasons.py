@@ -80,6 +80,7 @@ class LineageReasons:
     :param api: Catalog's API, asked for the tables in question only.
     :param unknown_connections: ids of connections that no warehouse answers to.
     :param known_connections: ids of all connections of the snapshot.
+    :param connections_asked: whether the warehouses could be asked for.
     :param expanded: whether definitions were replaced by their SQL when the snapshot was made.
     :param tables: finds the tables of a query in a dialect.
     """
@@ -87,6 +88,7 @@ class LineageReasons:
     api: CatalogApi
     unknown_connections: frozenset[str]
     known_connections: frozenset[str]
+    connections_asked: bool = True
     expanded: bool = False
     tables: TablesOf = tables_of
     not_tried: dict[str, str] = field(default_factory=dict)
@@ -220,7 +222,9 @@ class LineageReasons:
         return self._known[table]
 
     def _tried(self, tables: set[TableName]) -> str:
-        tried = ["it has queries", "they use no definitions alone", "their connections are known"]
+        tried = ["it has queries", "they use no definitions alone"]
+        if self.connections_asked:
+            tried.append("their connections are known")
         if "unknown_tables" not in self.not_tried:
             common = sorted(tables & self._common)
             tried.append(f"the {len(tables) - len(common)} tables they read are known")

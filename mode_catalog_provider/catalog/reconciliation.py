@@ -238,6 +238,11 @@ class _Reconciliation:
         except ForbiddenError:
             self._not_checked["unknown_connections"] = "the token may not read Catalog's sources"
             return
+        if all(source.id != self._source_id for source in sources):
+            self._not_checked["unknown_connections"] = (
+                "Catalog's list of sources is not whole: the Mode source was in it before, and is not now"
+            )
+            return
         warehouses = Warehouses(self._api, sources)
         rows = self._sides.ask(
             "SELECT token, coalesce(id, ''), name, adapter, database FROM connection ORDER BY token"
@@ -253,6 +258,7 @@ class _Reconciliation:
             known_connections=frozenset(
                 row[0] for row in self._sides.ask("SELECT id FROM connection WHERE id IS NOT NULL")
             ),
+            connections_asked="unknown_connections" not in self._not_checked,
             expanded=self._snapshot.manifest.options.get("definitions") == "expand",
             tables=self._tables,
         )

@@ -102,7 +102,11 @@ class Warehouses:
 
     def _why_not(self, kind: str, database: str) -> str:
         wanted = (*_TECHNOLOGIES.get(kind, (kind.upper(),) if kind else ()), *_ANY)
-        fitting = [one for one in self._sources if any(word in one.technology.upper() for word in wanted)]
+        fitting = [
+            one
+            for one in self._sources
+            if not one.technology or any(word in one.technology.upper() for word in wanted)
+        ]
         if not fitting:
             return f"Catalog has no warehouse of the kind {visible(kind) or 'unknown'}."
         if not database:

@@ -240,6 +240,15 @@ def test_connections_that_no_warehouse_answers_to_are_named(catalog, tmp_path):
     ]
 
 
+def test_a_list_of_sources_without_the_mode_source_says_nothing_about_warehouses(catalog, tmp_path):
+    snapshot = arrived(catalog, snapshot_of(tmp_path), lost_lineage=None)
+    catalog.fault("*op=getLineages*", do=catalog.sources.clear)
+    report = compared(catalog, snapshot)
+    assert report.counts["unknown_connections"] == 0
+    assert "not whole" in report.not_checked["unknown_connections"]
+    assert {one["reason"] for one in entries(report, "without_lineage")} == {"unknown_tables"}
+
+
 # -- what Catalog answers -----------------------------------------------------------------------------------
 
 

@@ -171,6 +171,14 @@ def test_tables_that_cannot_be_asked_for_end_nothing(catalog, tmp_path):
     assert "cannot be asked" in report.not_checked["unknown_tables"]
 
 
+def test_connections_that_nobody_could_look_at_are_not_said_to_be_known(catalog, tmp_path):
+    catalog.switches.throw(sources_readable=False)
+    reason, detail, report = why(catalog, tmp_path, several((KNOWN, 1)))
+    assert reason == "unknown"
+    assert "connections" not in detail
+    assert "may not read" in report.not_checked["unknown_connections"]
+
+
 def test_sql_that_cannot_be_read_is_told_though_tables_cannot_be_asked_for(catalog, tmp_path):
     catalog.fault("*op=getTables*", status=403, times=None)
     queries = [

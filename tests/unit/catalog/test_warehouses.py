@@ -115,6 +115,10 @@ def test_a_warehouse_with_too_many_databases_or_one_without_a_name_may_be_the_on
     assert why_not(found, "snowflake", "LAB", Api(w=["A", "B", "C"])) == []
 
 
+def test_a_warehouse_of_which_catalog_does_not_tell_the_technology_may_be_the_one():
+    assert why_not([source("w", "")], "snowflake") == []
+
+
 def test_a_connection_without_a_database_costs_no_question():
     api = Api(w1=["RAW"])
     assert why_not(TWO, "snowflake", "", api) == []
