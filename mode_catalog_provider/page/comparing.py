@@ -8,6 +8,7 @@ from typing import Any
 from mode_catalog_provider.page import parameters
 from mode_catalog_provider.page.workspaces import Workspace
 from mode_catalog_provider.report.workspace import MOST_CHANGES, shown_change
+from mode_catalog_provider.snapshot.change_texts import remarks
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import ORDER
 from mode_catalog_provider.snapshot.diff import SnapshotDiff
@@ -54,4 +55,5 @@ def compare_page(workspace: Workspace, given: Mapping[str, str]) -> dict[str, An
             for one, count in words.items()
             if asset in ("", of) and word in ("", one)
         )
-    return {**told, "counts": counts, "changes": changes, "total": matching}
+        said = tuple(remarks(diff.options, mixed=diff.mixed, days=diff.days))
+    return {**told, "counts": counts, "remarks": said, "changes": changes, "total": matching}

@@ -22,6 +22,11 @@ def audit(found: AuditReport) -> AuditReport:
 def changes(head: Mapping[str, Any], found: Iterable[Change]) -> None:
     """Raise ``TypeError``, ``LookupError`` or an error of arithmetic for what no difference says."""
     spoken(head["from"]), spoken(head["to"])
+    options = head.get("options", {})
+    _require(Mapping, options)
+    _require(list, *options.values())
+    if any(len(values) != 2 for values in options.values()):
+        raise TypeError("an option has two values")
     for one in found:
         _require(str, one.asset, one.name, one.change)
         _require(str | None, one.token)

@@ -16,13 +16,13 @@ from mode_catalog_provider.mode.hosts import PAGES, web_url
 from mode_catalog_provider.moments import in_words, of_second, parsed, spoken
 from mode_catalog_provider.report.plots import Plot, series
 from mode_catalog_provider.report.records import WorkspaceRecords
+from mode_catalog_provider.snapshot.change_texts import remarks, sql_difference, values_of
 from mode_catalog_provider.snapshot.change_words import CHANGE_WORDS
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.diff import since_previous
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.usage import UsageReport
-from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.text import visible
 
 #: What is shown at most of each kind; how many more there are is said.
@@ -90,6 +90,7 @@ class WorkspaceReport:
     manifest: Manifest | None
     push: PushRecord | None
     changes_head: Mapping[str, Any]
+    remarks: tuple[str, ...]
     changes: tuple[ShownChange, ...]
     changes_total: int | None
     audit: AuditReport | None
@@ -141,6 +142,7 @@ def gather(
         manifest=manifest,
         push=push,
         changes_head=head,
+        remarks=tuple(remarks(head.get("options", {}))),
         changes=tuple(shown_change(change, host, workspace) for change in changes),
         changes_total=total,
         audit=audit,
@@ -225,9 +227,11 @@ def _changes(
             return {}, [], None
         try:
             with since_previous(snapshot, records.manifest_paths) as diff:
-                found = {"from": diff.before.timestamp, "to": timestamp}, list(diff.changes())
-        except SnapshotError:
-            records.damaged.append(snapshot.manifest_path.name)
+                head = {"from": diff.before.timestamp, "to": timestamp, "options": diff.options}
+                found = head, list(diff.changes())
+        except SnapshotError as error:
+            damaged = records.manifest_paths.get(error.timestamp or timestamp, snapshot.manifest_path)
+            records.damaged.append(damaged.name)
             return {}, [], None
     head, changes = found
     order = {word: place for place, word in enumerate(CHANGE_WORDS)}
@@ -238,17 +242,16 @@ def _changes(
 def shown_change(change: Change, host: str, workspace: str) -> ShownChange:
     """Return a change as people read it; a changed text as its difference."""
     long = change.change == "sql_changed"
-    both = isinstance(change.before, str) and isinstance(change.after, str)
-    lines = difference(change.before, change.after).splitlines() if long and both else []
+    before, after = ("", "") if long else values_of(change)
     return ShownChange(
         asset=change.asset,
         name=visible(change.name),
         report="" if change.report is None else visible(change.report),
         word=change.change.replace("_", " "),
         meaning=CHANGE_WORDS.get(change.change, ""),
-        before="" if long else visible(change.before),
-        after="" if long else visible(change.after),
-        difference="\n".join(lines[: DIFFERENCE_LINES // 2]),
+        before=visible(before),
+        after=visible(after),
+        difference="\n".join(sql_difference(change, DIFFERENCE_LINES // 2)) if long else "",
         url=page_of(host, workspace, change.asset, change.token),
     )
 

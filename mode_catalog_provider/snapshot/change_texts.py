@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mode_catalog_provider.moments import of_second
@@ -39,7 +39,7 @@ def log_lines(diff: SnapshotDiff, *, named: int = NAMED) -> Iterator[str]:
     :param named: how many changes of one word are named, default :data:`NAMED`.
     """
     yield f"Workspace '{visible(diff.after.workspace)}', {_between(diff)}:"
-    yield from _remarks(diff)
+    yield from remarks(diff.options, mixed=diff.mixed, days=diff.days)
     counts = diff.counts
     if not counts:
         yield "Nothing changed."
@@ -64,9 +64,9 @@ def as_markdown(diff: SnapshotDiff, *, named: int = NAMED) -> str:
     :param named: how many changes of one word are named, default :data:`NAMED`.
     """
     lines = [f"**Mode workspace {markdown(diff.after.workspace)}**: what changed, {_between(diff)}", ""]
-    remarks = [f"*{markdown(remark, _REMARK)}*" for remark in _remarks(diff)]
-    if remarks:
-        lines += [*remarks, ""]
+    told = remarks(diff.options, mixed=diff.mixed, days=diff.days)
+    if said := [f"*{markdown(remark, _REMARK)}*" for remark in told]:
+        lines += [*said, ""]
     counts = diff.counts
     if not counts:
         lines.append("Nothing changed.")
@@ -92,21 +92,27 @@ def _between(diff: SnapshotDiff) -> str:
     return f"from {times[0]:%Y-%m-%d %H:%M} to {times[1]:%Y-%m-%d %H:%M} UTC ({days})"
 
 
-def _remarks(diff: SnapshotDiff) -> Iterator[str]:
-    if diff.mixed:
+def remarks(options: Mapping[str, Sequence[Any]], *, mixed: bool = False, days: float = 0) -> Iterator[str]:
+    """Yield what must be known to read a difference, each safe to show.
+
+    :param options: filters in which the two extractions differ, each before and after.
+    :param mixed: whether another tool made one of the two; default ``False``.
+    :param days: between the two; negative when the first is the newer one. Default 0.
+    """
+    if mixed:
         yield (
             "One of the two sets was made by another tool, which may hold less of the workspace: what came "
             "and went is then no news from Mode."
         )
-    if diff.options:
+    if options:
         told = "; ".join(
-            f"{name} was {_option(was)} and is {_option(now)}" for name, (was, now) in diff.options.items()
+            f"{name} was {_option(was)} and is {_option(now)}" for name, (was, now) in options.items()
         )
         yield (
             f"The two were extracted with different options ({told}): what came or went by that is called "
             "now extracted or not extracted, and not created or deleted."
         )
-    if diff.days < 0:
+    if days < 0:
         yield "The first snapshot is the newer one: everything is told backwards."
 
 
@@ -122,7 +128,7 @@ def _lines(change: Change) -> Iterator[str]:
     what = f"{_SINGULAR[change.asset]} '{visible(change.name)}'{token}{of} {_spaced(change.change)}"
     if change.change == "sql_changed":
         yield f"{what}:"
-        yield from (f"    {line}" for line in _sql_difference(change, SQL_LINES))
+        yield from (f"    {line}" for line in sql_difference(change, SQL_LINES))
     else:
         values = _values(change, visible)
         yield f"{what}: {values}" if values else what
@@ -134,13 +140,18 @@ def _short(change: Change) -> str:
     if change.report is not None:
         name += f" of {markdown(change.report)}"
     if change.change == "sql_changed":
-        first = " ".join(_sql_difference(change, 1)[0].split())
+        first = " ".join(sql_difference(change, 1)[0].split())
         return f"{name} ({markdown(first, 200)})"
     values = _values(change, markdown)
     return f"{name} ({values})" if values else name
 
 
-def _sql_difference(change: Change, lines: int) -> list[str]:
+def sql_difference(change: Change, lines: int) -> list[str]:
+    """Return in what two texts of a query differ, as lines that can be shown; never none.
+
+    :param change: of the word ``sql_changed``.
+    :param lines: how many at most; one more tells how many there are beyond them.
+    """
     # A query's SQL is what Mode sent, which may be nothing, or no text at all.
     before, after = ("" if sql is None else str(sql) for sql in (change.before, change.after))
     told = difference(before, after, lines=lines)
@@ -150,14 +161,18 @@ def _sql_difference(change: Change, lines: int) -> list[str]:
 def _values(change: Change, shown: Callable[[object], str]) -> str:
     if change.before is None and change.after is None:
         return ""
-    was, now = (shown(_value(value)) or "none" for value in (change.before, change.after))
+    was, now = (shown(value) or "none" for value in values_of(change))
     return f"{was} -> {now}"
 
 
-def _value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return " ".join(str(one) for one in value.values() if one is not None)
-    return value
+def values_of(change: Change) -> tuple[Any, Any]:
+    """Return what a change tells before and after; of where a connection leads only what differs."""
+    was, now = change.before, change.after
+    if not isinstance(was, dict) or not isinstance(now, dict):
+        return was, now
+    differing = [key for key in now if was.get(key) != now[key]]
+    before, after = ([one[key] for key in differing if one.get(key) is not None] for one in (was, now))
+    return " ".join(map(str, before)), " ".join(map(str, after))
 
 
 def _spaced(word: str) -> str:

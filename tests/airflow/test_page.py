@@ -255,7 +255,10 @@ def test_any_two_snapshots_are_compared(site: Site, home: str) -> None:
     assert "Renamed by" in forwards
     assert "Query of it of Renamed by" in forwards
     narrowed = f"before={newest}&after={before}&asset=report&change=renamed"
-    assert "renamed" in Page(admin.get(f"{home}/compare?{narrowed}").text).text
+    backwards = Page(admin.get(f"{home}/compare?{narrowed}").text).text
+    assert "renamed" in backwards
+    assert "everything is told backwards" in backwards
+    assert "told backwards" not in forwards
     gone = admin.get(f"{home}/compare?before=1700000000&after={newest}").text
     assert "There is no complete snapshot 1700000000" in gone
 

@@ -74,7 +74,7 @@ def test_one_change_of_each_kind_is_told_word_for_word(tmp_path: Path) -> None:
         "query 'Side' (q2) sql changed:",
         "    column - 2",
         "    column + 3",
-        "connection 'wh' (d1) connection changed: jdbc:snowflake a -> jdbc:snowflake b",
+        "connection 'wh' (d1) connection changed: a -> b",
         "member 'm2' created",
         "Most viewed: Profit (3)",
     ]
@@ -86,7 +86,7 @@ def test_one_change_of_each_kind_is_told_word_for_word(tmp_path: Path) -> None:
         "- **1 report renamed**: Profit (Sales -> Profit)",
         "- **2 queries sql changed**: Main of Profit (only space, comments or the case of words); "
         "Side (column - 2)",
-        "- **1 connection connection changed**: wh (jdbc:snowflake a -> jdbc:snowflake b)",
+        "- **1 connection connection changed**: wh (a -> b)",
         "- **1 member created**: m2",
         "",
         "| most viewed | views | a day |",
