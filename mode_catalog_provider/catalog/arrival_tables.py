@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from mode_catalog_provider.catalog import reading
 from mode_catalog_provider.catalog.api import CatalogApi
-from mode_catalog_provider.catalog.dashboards import DASHBOARD
+from mode_catalog_provider.catalog.dashboards import DASHBOARDS, PARTS, kind_of
 from mode_catalog_provider.catalog.lineage_reasons import Query
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.scratch import private_database
@@ -33,7 +33,7 @@ CREATE TABLE report (
 CREATE INDEX report_id ON report (id);
 CREATE TABLE left_out (token TEXT PRIMARY KEY, detail TEXT) WITHOUT ROWID;
 CREATE TABLE dashboard (
-    id TEXT PRIMARY KEY, name TEXT, folder TEXT, url TEXT, child INT, token TEXT, how TEXT
+    id TEXT PRIMARY KEY, name TEXT, folder TEXT, url TEXT, child INT, token TEXT, how TEXT, kind TEXT
 ) WITHOUT ROWID;
 CREATE TABLE query (report TEXT, sql TEXT, connection TEXT);
 CREATE TABLE edge (id TEXT PRIMARY KEY, child TEXT, parent TEXT) WITHOUT ROWID;
@@ -41,6 +41,11 @@ CREATE TABLE edge (id TEXT PRIMARY KEY, child TEXT, parent TEXT) WITHOUT ROWID;
 
 _JOINS = """
 CREATE INDEX dashboard_token ON dashboard (token);
+UPDATE dashboard SET child = 0 WHERE id IN (
+    SELECT min(id) FROM dashboard WHERE kind IS NOT NULL AND how = 'url' AND token NOT IN (
+        SELECT token FROM dashboard WHERE token IS NOT NULL AND NOT child
+    ) GROUP BY token
+);
 CREATE TABLE best (token TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
 INSERT OR IGNORE INTO best
     SELECT d.token, d.id FROM dashboard AS d JOIN report AS r ON r.token = d.token WHERE NOT d.child
@@ -59,6 +64,9 @@ MATCHES: Mapping[str, str] = {
     "external_id": "likely: the report's token or id is the dashboard's external id",
 }
 
+# What stands before a report's token in Mode's addresses.
+_HOLDERS = {"reports", "datasets"}
+
 # What hangs on a report in Mode's addresses, and may be a row of its own in Catalog.
 _CHILDREN = {"queries", "query", "charts", "chart", "viz", "visualizations", "tables", "tiles"}
 _WORD = re.compile(r"[A-Za-z0-9_]+")
@@ -71,7 +79,9 @@ class ArrivalTables:
     ``queries`` have SQL, ``counted`` tells whether Mode counts any, ``dashboard`` is the id of its dashboard,
     ``NULL`` where none arrived; ``collection(token, name, personal)``;
     ``connection(token, id, name, adapter, host, database)``; ``dashboard(id, name, folder, url, child, token,
-    how)``: ``child`` for tiles and the like, ``token`` and ``how`` of the report it was recognised as;
+    how, kind)``: ``child`` for tiles and the like, ``token`` and ``how`` of the report it was recognised as,
+    ``kind`` where it is none that is known and the row is not seen to be a part of a report: such a one is
+    the dashboard of its report where that has no other;
     ``left_out(token, detail)``: reports of which something could not be read.
 
     :param snapshot: its files must be verified, or be trusted.
@@ -172,9 +182,11 @@ class ArrivalTables:
 
     def _is_new_dashboard(self, row: dict[str, Any]) -> bool:
         token, how, in_report = self._recognised(row)
-        child = row.get("type") not in (DASHBOARD, None) or in_report
+        kind = _text(kind_of(row))
+        child = kind not in DASHBOARDS or in_report
+        unknown = None if in_report or kind in (*DASHBOARDS, *PARTS) else kind
         values = (_text(row.get(key)) for key in ("id", "name", "folderPath", "url"))
-        return self._put("dashboard", *values, child, token, how)
+        return self._put("dashboard", *values, child, token, how, unknown)
 
     def _is_new_edge(self, row: dict[str, Any]) -> bool:
         parent = None if row.get("parentTableId") else _text(row.get("parentDashboardId"))
@@ -185,21 +197,20 @@ class ArrivalTables:
         words = _words_of_address(_text(row.get("url")))
         token, place = self._report_in(words)
         if token is not None:
-            return token, "url", not _CHILDREN.isdisjoint(words[place + 1 :])
+            return token, "url", not _CHILDREN.isdisjoint(word.lower() for word in words[place + 1 :])
         external = _text(row.get("externalId"))
         token, _ = self._report_in([external, *_WORD.findall(external)])
         # An address of another report says that it is not this one, whatever the ids say.
-        if token is None and external and not {"reports", "datasets"} & set(words):
+        if token is None and external and _HOLDERS.isdisjoint(word.lower() for word in words):
             token = self._found("SELECT min(token) FROM report WHERE id = ? HAVING count(*) = 1", external)
         return token, "external_id" if token else None, False
 
     def _report_in(self, words: list[str]) -> tuple[str | None, int]:
-        places = sorted(
-            range(len(words)), key=lambda at: at == 0 or words[at - 1] not in ("reports", "datasets")
-        )
+        places = sorted(range(len(words)), key=lambda at: at == 0 or words[at - 1].lower() not in _HOLDERS)
         for place in places:
-            if found := self._found("SELECT token FROM report WHERE token = ?", words[place]):
-                return found, place
+            for word in (words[place], words[place].lower()):
+                if found := self._found("SELECT token FROM report WHERE token = ?", word):
+                    return found, place
         return None, 0
 
     def _found(self, sql: str, value: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,17 @@ from mode_catalog_provider.catalog.pages import walk
 from mode_catalog_provider.catalog.push_target import BRIEF, SourceCheck
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError, SnapshotError
 from mode_catalog_provider.scratch import private_database
-from mode_catalog_provider.text import visible
+from mode_catalog_provider.text import first_of, visible
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.api import CatalogApi
     from mode_catalog_provider.snapshot.manifest import Manifest
 
-#: What a dashboard proper is called; Catalog has other kinds of rows that hang on one.
-DASHBOARD = "DASHBOARD"
+#: What a dashboard proper is called, and a row of which Catalog does not tell what it is.
+DASHBOARDS = ("DASHBOARD", "")
+
+#: Other kinds of rows, which hang on one. Catalog adds kinds over time.
+PARTS = ("TILE", "VIZ_MODEL")
 
 _TYPES = """
 query getDashboards($sourceId: String!, $nbPerPage: Int!, $page: Int!) {
@@ -48,12 +51,25 @@ def compare_with_catalog(
     """
     try:
         # One request tells, unless there are tiles among the rows: then each has to be looked at.
-        if api.dashboards_count(source_id, budget=BRIEF) * (1 - max_shrink) <= manifest.rows["report"]:
+        shown = api.dashboards_count(source_id, budget=BRIEF)
+        # One empty answer is no empty world.
+        shown = shown or api.dashboards_count(source_id, budget=BRIEF)
+        if shown * (1 - max_shrink) <= manifest.rows["report"]:
             return
         dashboards = 0
+        unknown: set[str] = set()
         for kind in _types(api, source_id):
-            dashboards += kind == DASHBOARD
+            dashboards += kind in DASHBOARDS
+            if kind not in (*DASHBOARDS, *PARTS):
+                unknown.add(kind)
             refuse_fewer_than_catalog(manifest, dashboards, max_shrink)
+        if unknown:
+            log.warning(
+                "Catalog shows %d rows of this source, some of a kind that is not known here (%s). They are "
+                "not counted as dashboards, so this snapshot may have far fewer reports than Catalog shows.",
+                shown,
+                first_of(sorted(unknown)),
+            )
     except (SnapshotError, CancelledError):
         raise
     except ModeCatalogError as error:
@@ -82,4 +98,9 @@ def _types(api: CatalogApi, source_id: str) -> Iterator[str]:
             is_new=is_new,
         )
         for row in rows:
-            yield str(row.get("type"))
+            yield kind_of(row)
+
+
+def kind_of(row: Mapping[str, Any]) -> str:
+    """Return the kind of a row in capitals, ``""`` where Catalog does not tell it."""
+    return str(row.get("type") or "").strip().upper()

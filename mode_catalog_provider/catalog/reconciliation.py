@@ -29,6 +29,8 @@ FIRST = 1_000
 # Reports of one folder name that must be seen before folders are compared at all.
 _FEWEST_FOLDERS = 5
 
+_UNKNOWN_KINDS = "SELECT DISTINCT kind FROM dashboard WHERE kind IS NOT NULL ORDER BY kind"
+
 
 def reconcile(
     *,
@@ -95,6 +97,11 @@ class _Reconciliation:
             items[kind], counts[kind] = chosen(found, known, first=self._first)
         one = self._sides.one
         manifest = self._snapshot.manifest
+        if kinds := first_of(row[0] for row in self._sides.ask(_UNKNOWN_KINDS)):
+            self._not_checked["kinds"] = (
+                f"Catalog lists rows of a kind that is not known here ({kinds}); where a report has no "
+                f"other, one with its address counts as its dashboard"
+            )
         return ArrivalReport(
             source_id=self._source_id,
             timestamp=manifest.timestamp,
@@ -191,7 +198,8 @@ class _Reconciliation:
     def _is_left_out(self, url: str) -> bool:
         words = [word for word in url.replace("?", "/").split("/") if word]
         return any(
-            self._sides.one("SELECT count(*) FROM left_out WHERE token = :word", word=word) for word in words
+            self._sides.one("SELECT count(*) FROM left_out WHERE token IN (:word, lower(:word))", word=word)
+            for word in words
         )
 
     def _renamed(self) -> Iterator[Item]:
@@ -202,7 +210,7 @@ class _Reconciliation:
             "ORDER BY r.token"
         )
         for token, name, collection, dashboard, shown_as, folder, url in rows:
-            other_name = bool(name.strip()) and _folded(name) != _folded(shown_as)
+            other_name = bool(name.strip() and shown_as.strip()) and _folded(name) != _folded(shown_as)
             other_folder = compares and bool(collection) and _is_elsewhere(collection, folder)
             if other_name or other_folder:
                 yield self._texts.renamed(

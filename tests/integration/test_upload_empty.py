@@ -73,6 +73,30 @@ def test_far_fewer_reports_than_catalog_shows_dashboards_are_refused(catalog, tm
     assert catalog.uploads == []
 
 
+def test_rows_of_which_catalog_does_not_tell_the_kind_are_dashboards(catalog, tmp_path):
+    shows(catalog, 15)
+    for row in catalog.dashboards:
+        row["type"] = None
+    with pytest.raises(SnapshotShrunkError, match="Catalog shows 15 dashboards or more"):
+        push(catalog, make_snapshot(tmp_path), api=new_api(catalog))
+
+
+def test_rows_of_an_unknown_kind_are_told(catalog, tmp_path, caplog):
+    shows(catalog, 15)
+    for row in catalog.dashboards:
+        row["type"] = "PAGE"
+    assert push(catalog, make_snapshot(tmp_path), api=new_api(catalog)).pushed == ORDER
+    assert "15 rows of this source, some of a kind that is not known here (PAGE)" in caplog.text
+
+
+def test_a_count_that_is_nothing_once_is_asked_for_again(catalog, tmp_path):
+    shows(catalog, 15)
+    nothing = b'{"data": {"getDashboards": {"totalCount": 0}}}'
+    catalog.fault("*op=getDashboards*", body=nothing, times=1)
+    with pytest.raises(SnapshotShrunkError, match="Catalog shows 15 dashboards or more"):
+        push(catalog, make_snapshot(tmp_path), api=new_api(catalog))
+
+
 @pytest.mark.parametrize("tiles", [0, 50])
 def test_some_more_dashboards_than_reports_are_no_sign_nor_are_tiles(catalog, tmp_path, tiles):
     shows(catalog, 14, tiles)
