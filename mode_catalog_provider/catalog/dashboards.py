@@ -96,6 +96,7 @@ def _types(api: CatalogApi, source_id: str) -> Iterator[str]:
             variables={"sourceId": source_id},
             budget=BRIEF,
             is_new=is_new,
+            none_is_odd=True,
         )
         for row in rows:
             yield kind_of(row)

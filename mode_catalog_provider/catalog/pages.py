@@ -34,6 +34,7 @@ def walk(
     variables: Mapping[str, Any] | None = None,
     budget: float | None = None,
     is_new: Callable[[dict[str, Any]], bool],
+    none_is_odd: bool = False,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a listing to its end.
@@ -47,13 +48,14 @@ def walk(
     :param variables: its other variables.
     :param budget: seconds for all attempts of one page, default ``None``: those of ``api``.
     :param is_new: whether a row was not yielded before; called once per row.
+    :param none_is_odd: read a listing of no rows once more before it is believed; default ``False``.
     :param monotonic: clock in seconds, for the line that tells once a minute how far it is.
     :raises MalformedResponseError: rows are missing at the end, or this is no listing.
     """
     pages = _Pages(api, document, field=field, variables=variables or {}, budget=budget)
     news = CatalogNews(f"rows of {field}", monotonic=monotonic)
     different = 0
-    for _ in range(_PASSES):
+    for number in range(_PASSES):
         pages.begin()
         while rows := pages.next():
             fresh = 0
@@ -69,6 +71,8 @@ def walk(
                 )
             if pages.are_over(different, fresh):
                 break
+        if none_is_odd and not different and number == 0:
+            continue
         if pages.total is None or different >= pages.total:
             return
         # A row that moved to an earlier page meanwhile was not seen: it is in the next walk.

@@ -65,12 +65,12 @@ _MOST_OF_ONE_NAME = 5_000
 
 def dashboards(api: CatalogApi, source_id: str, *, is_new: IsNew) -> Iterator[Row]:
     """Yield what Catalog shows of a source: dashboards, and the tiles and the like that hang on them."""
-    return walk(api, _DASHBOARDS, field="getDashboards", variables={"sourceId": source_id}, is_new=is_new)
+    return _of_source(api, _DASHBOARDS, "getDashboards", source_id, is_new)
 
 
 def lineages(api: CatalogApi, source_id: str, *, is_new: IsNew) -> Iterator[Row]:
     """Yield the edges that end at a dashboard of a source."""
-    return walk(api, _LINEAGES, field="getLineages", variables={"sourceId": source_id}, is_new=is_new)
+    return _of_source(api, _LINEAGES, "getLineages", source_id, is_new)
 
 
 def database_names(api: CatalogApi, source_id: str) -> frozenset[str]:
@@ -94,6 +94,13 @@ def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str] | None:
     rows = _rows(api, _TABLES, "getTables", {"name": name})
     return (
         None if rows is None else frozenset(str(row.get("schemaId") or "") for row in rows if _is(row, name))
+    )
+
+
+def _of_source(api: CatalogApi, document: str, field: str, source_id: str, is_new: IsNew) -> Iterator[Row]:
+    # None at all would mean that nothing arrived, or has lineage.
+    return walk(
+        api, document, field=field, variables={"sourceId": source_id}, is_new=is_new, none_is_odd=True
     )
 
 

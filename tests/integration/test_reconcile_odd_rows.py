@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mode_catalog_provider.catalog.arrival_report import KINDS
@@ -55,3 +57,11 @@ def test_an_address_in_capitals_is_that_of_its_report(catalog, tmp_path):
     catalog.dashboards.append({**second, "id": "0", "url": f"{second['url']}/charts/1".upper()})
     report = compared(catalog, snapshot)
     assert (report.matched_by["url"], report.child_rows, report.counts) == (4, 1, NOTHING)
+
+
+@pytest.mark.parametrize("field", ["getDashboards", "getLineages"])
+def test_a_listing_that_is_empty_once_is_no_empty_catalog(catalog, tmp_path, field):
+    snapshot = arrived(catalog, snapshot_of(tmp_path))
+    body = json.dumps({"data": {field: {"totalCount": 0, "data": []}}}).encode()
+    catalog.fault(f"*op={field}*", body=body, times=1)
+    assert compared(catalog, snapshot).counts == NOTHING

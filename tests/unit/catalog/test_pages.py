@@ -131,3 +131,25 @@ def test_rows_that_are_deleted_while_a_listing_is_read_are_not_waited_for() -> N
 
     service: Any = Shrinking()
     assert len(list(walk(service, "query", field="things", is_new=new_ones()))) == 900
+
+
+@pytest.mark.parametrize("total", [0, None])
+@pytest.mark.parametrize("there", [0, 3])
+def test_a_listing_of_nothing_is_read_once_more_where_that_would_be_odd(
+    total: int | None, there: int
+) -> None:
+    class Blank:
+        asked = 0
+
+        def query(self, _document: str, variables: dict[str, Any], **_: Any) -> dict[str, Any]:
+            self.asked += 1
+            if self.asked == 1:
+                return {"data": [], "totalCount": total}
+            return {"data": [{"id": number} for number in range(there)], "totalCount": there}
+
+    service: Any = Blank()
+    walked = walk(service, "query", field="things", is_new=new_ones(), none_is_odd=True)
+    assert (len(list(walked)), service.asked) == (there, 2)
+    service = Blank()
+    assert list(walk(service, "query", field="things", is_new=new_ones())) == []
+    assert service.asked == 1
