@@ -106,6 +106,8 @@ def _lines(report: UsageReport, first: int) -> Iterator[str]:
         yield "There is one snapshot only: what was viewed in the last days can be told after the next."
     else:
         yield f"{report.reports} reports, in the last {report.days:g} days"
+        if report.reports and not report.known:
+            yield "How often they were viewed is not known: Mode sent no counters, or they went back."
     for title, found in (
         ("Most viewed", report.most_viewed(first)),
         ("Rising", report.rising(first)),

@@ -60,9 +60,11 @@ class Usage:
     :param days: how far back the kept snapshots reach, at most 30.
     :param most_viewed: reports as :class:`~mode_catalog_provider.snapshot.usage.ReportUsage` tells them.
     :param rising: those that are viewed more lately than before.
+    :param is_known: whether it is known of any report how often it was viewed.
     """
 
     days: float
+    is_known: bool
     most_viewed: tuple[Mapping[str, Any], ...]
     rising: tuple[Mapping[str, Any], ...]
 
@@ -165,8 +167,11 @@ def usage_in(records: WorkspaceRecords) -> Usage | None:
     try:
         with UsageReport(kept) as report:
             records.damaged.extend(kept[timestamp].name for timestamp in report.damaged)
+            if not report.has_history:
+                return None
             return Usage(
                 days=report.days,
+                is_known=report.known > 0,
                 most_viewed=tuple(report.most_viewed(MOST_USED)),
                 rising=tuple(report.rising(MOST_USED)),
             )

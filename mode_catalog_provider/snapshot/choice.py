@@ -66,17 +66,26 @@ def chosen_snapshot(
     if wanted is None or wanted not in kept:
         there = first_of([str(timestamp) for timestamp in sorted(kept, reverse=True)])
         raise SnapshotNotFoundError(f"There is no complete snapshot {visible(word)}. There are {there}.")
-    return open_snapshot(kept[wanted])
+    return opened(kept, wanted)
+
+
+def opened(kept: Mapping[int, StoragePath], timestamp: int) -> Snapshot:
+    """Open one of the snapshots there are; an error tells by its ``timestamp`` which one is damaged."""
+    try:
+        return open_snapshot(kept[timestamp])
+    except SnapshotError as error:
+        error.timestamp = timestamp
+        raise
 
 
 def _newest_readable(timestamps: Iterable[int], kept: Mapping[int, StoragePath]) -> Snapshot:
     *newer, oldest = sorted(timestamps, reverse=True)
     for timestamp in newer:
         try:
-            return open_snapshot(kept[timestamp])
+            return opened(kept, timestamp)
         except SnapshotError as error:
             pass_over(error)
-    return open_snapshot(kept[oldest])
+    return opened(kept, oldest)
 
 
 def pass_over(error: SnapshotError) -> None:

@@ -12,10 +12,10 @@ from mode_catalog_provider.errors import ConfigurationError, SnapshotError
 from mode_catalog_provider.moments import parsed
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.change_words import name_of
-from mode_catalog_provider.snapshot.choice import pass_over
+from mode_catalog_provider.snapshot.choice import opened, pass_over
 from mode_catalog_provider.snapshot.diff import counted, increase, per_day
 from mode_catalog_provider.snapshot.layout import StoragePath
-from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
 
 #: How far back "recent" reaches.
@@ -133,6 +133,8 @@ class UsageReport:
         self.days: float
         #: How many reports there are.
         self.reports: int
+        #: Of how many of them it is known how often they were viewed in these days.
+        self.known: int
         self._database = private_database(cache=_CACHE)
         self._database.execute(
             "CREATE TABLE usage "
@@ -162,10 +164,11 @@ class UsageReport:
                 return kept
 
     def _read(self, kept: Mapping[int, StoragePath], window: timedelta) -> None:
-        self.days, self.reports = 0.0, 0
+        self.days, self.reports, self.known = 0.0, 0, 0
         for one in usage_of(kept, window=window):
             self.days = one.days
             self.reports += 1
+            self.known += one.views_recent is not None
             self._database.execute(
                 "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -238,24 +241,16 @@ def _history(kept: Mapping[int, StoragePath], window: timedelta) -> _History:
     old_enough = [timestamp for timestamp in kept if timestamp <= wanted]
     first = max(old_enough) if old_enough else min(kept)
     if first == newest:
-        return _History(_opened(kept, newest), None, None)
+        return _History(opened(kept, newest), None, None)
     lately = min(_LATELY.total_seconds(), (newest - first) / 2)
     between = [timestamp for timestamp in kept if first < timestamp < newest]
     # The one whose distance is nearest to what is wanted.
     middle = min(between, key=lambda timestamp: abs(newest - lately - timestamp), default=None)
     return _History(
-        _opened(kept, newest),
-        None if middle is None else _opened(kept, middle),
-        _opened(kept, first),
+        opened(kept, newest),
+        None if middle is None else opened(kept, middle),
+        opened(kept, first),
     )
-
-
-def _opened(kept: Mapping[int, StoragePath], timestamp: int) -> Snapshot:
-    try:
-        return open_snapshot(kept[timestamp])
-    except SnapshotError as error:
-        error.timestamp = timestamp
-        raise
 
 
 def _usage(

@@ -263,6 +263,18 @@ def test_any_two_snapshots_are_compared(site: Site, home: str) -> None:
     assert "There is no complete snapshot 1700000000" in gone
 
 
+def test_a_snapshot_that_cannot_be_read_is_named_on_each_view(site: Site, home: str, staging: Path) -> None:
+    newest = int(snapshots(site("admin"), home)[0])
+    damaged = staging / "acme" / f"{newest + 1}.manifest"
+    damaged.write_bytes(b"{")
+    try:
+        for view in ("", "/reports", "/usage", f"/compare?before={newest}&after={newest + 1}"):
+            text = Page(site("admin").get(f"{home}{view}").text).text
+            assert text.count(f"Could not be read: {damaged.name}.") == 1, view
+    finally:
+        damaged.unlink()
+
+
 def snapshots(client: Any, home: str) -> list[str]:
     """The two snapshots that can be chosen, the newest first."""
     return re.findall(r'<option value="(\d+)"', client.get(f"{home}/compare").text)[:2]

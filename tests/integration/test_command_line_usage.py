@@ -38,6 +38,12 @@ def test_what_is_viewed_and_what_is_not_is_told(mode_catalog: CommandLine, tmp_p
     assert "\x1b" not in told
 
 
+def test_views_that_nobody_counted_are_told_as_unknown(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    for number in range(2):
+        day(tmp_path, number, [("report", "r1", {"name": "Sales"})])
+    assert "How often they were viewed is not known" in mode_catalog("usage", "-d", tmp_path).stdout
+
+
 def test_a_damaged_snapshot_is_named_and_the_others_are_used(
     mode_catalog: CommandLine, tmp_path: Path
 ) -> None:
