@@ -31,6 +31,9 @@ CHECKS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: The checks that find families.
+COPIES = ("drifted_copy", "duplicate_report", "canonical")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -161,6 +164,23 @@ class AuditReport:
                 break
         marked = tuple(replace(found, is_new=found.identity not in known) for found in self.findings)
         return replace(self, findings=marked, compared_with=compared_with)
+
+    def completed(self, other: AuditReport) -> AuditReport:
+        """Return the report with what another of the same snapshot looked for, and this one did not."""
+        checks = tuple(check for check in CHECKS if check in self.checks or check in other.checks)
+        found = [
+            *self.findings,
+            *(finding for finding in other.findings if finding.check not in self.checks),
+        ]
+        order = {check: place for place, check in enumerate(CHECKS)}
+        left = {check: why for check, why in other.not_checked.items() if check not in self.checks}
+        return replace(
+            self,
+            checks=checks,
+            findings=tuple(sorted(found, key=lambda finding: order.get(finding.check, len(order)))),
+            families=self.families if set(self.checks).intersection(COPIES) else other.families,
+            not_checked={**left, **self.not_checked},
+        )
 
     def to_bytes(self) -> bytes:
         """Return the report as JSON."""

@@ -13,9 +13,17 @@ from mode_catalog_provider.storage import StoragePath
 def keep_audit(report: AuditReport, snapshot: Snapshot) -> StoragePath | None:
     """Write a report, in place of an earlier one of the same snapshot, and remove the oldest others.
 
+    What the earlier one looked for, and this one did not, stays as it was.
+
     :return: its path, ``{timestamp}.audit``; ``None`` for a folder of another tool, which is only read.
     """
-    return None if snapshot.adopted else _kept(snapshot).keep(report.timestamp, [report.to_bytes()])
+    if snapshot.adopted:
+        return None
+    kept = _kept(snapshot)
+    newest = next(kept.read(AuditReport.from_bytes, until=report.timestamp), None)
+    if newest is not None and newest.timestamp == report.timestamp:
+        report = report.completed(newest)
+    return kept.keep(report.timestamp, [report.to_bytes()])
 
 
 def earlier_audits(snapshot: Snapshot) -> Iterator[AuditReport]:

@@ -10,7 +10,7 @@ from mode_catalog_provider.audit import access_checks, copy_checks, name_checks,
 from mode_catalog_provider.audit.earlier import earlier_snapshot, previous_snapshot
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.families import Kin, find_families
-from mode_catalog_provider.audit.finding import AuditReport, Family, Finding, chosen_checks
+from mode_catalog_provider.audit.finding import COPIES, AuditReport, Family, Finding, chosen_checks
 from mode_catalog_provider.audit.index import index_rows
 from mode_catalog_provider.audit.index_files import check_names, write_index
 from mode_catalog_provider.audit.matching import MatchingTimeoutError
@@ -21,8 +21,6 @@ from mode_catalog_provider.audit.scope import narrowing
 from mode_catalog_provider.moments import of_second
 from mode_catalog_provider.snapshot.reader import Snapshot, verify
 from mode_catalog_provider.storage import StoragePath
-
-_COPIES = ("drifted_copy", "duplicate_report", "canonical")
 
 _Check = Callable[[Facts, Pages], Iterator[Finding]]
 
@@ -53,7 +51,7 @@ def audit_snapshot(
     with Facts(snapshot) as facts:
         impossible = {check: why for check, why in _impossible(facts, wanted) if check in checks}
         families: list[Kin] = []
-        if set(checks).difference(impossible).intersection(_COPIES):
+        if set(checks).difference(impossible).intersection(COPIES):
             families = find_families(facts, wanted.canonical)
         makers = _makers(wanted, snapshot, families, of_second(snapshot.manifest.timestamp))
         findings: list[Finding] = []

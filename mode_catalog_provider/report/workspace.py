@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mode_catalog_provider.audit.finding import CHECKS, AuditReport, Family, Finding
+from mode_catalog_provider.audit.finding import CHECKS, COPIES, AuditReport, Family, Finding
 from mode_catalog_provider.catalog.arrival_report import KINDS, ArrivalReport
 from mode_catalog_provider.catalog.push_record import PushRecord
 from mode_catalog_provider.contract import DATA_ASSETS
@@ -104,6 +104,16 @@ class WorkspaceReport:
     usage: Usage | None
     plots: tuple[Plot, ...]
     damaged: tuple[str, ...]
+
+    @property
+    def not_looked_for(self) -> tuple[str, ...]:
+        """The checks that the audit was not asked to make."""
+        return tuple(check for check in CHECKS if self.audit and check not in self.audit.checks)
+
+    @property
+    def has_families(self) -> bool:
+        """Whether the audit looked for copies."""
+        return self.audit is not None and not self.audit.counts.keys().isdisjoint(COPIES)
 
     def url(self, asset: str, token: str | None) -> str | None:
         """Return the page of an object in Mode, ``None`` where it has none."""

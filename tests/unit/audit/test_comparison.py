@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from mode_catalog_provider.audit.finding import AuditReport
@@ -13,7 +15,7 @@ from mode_catalog_provider.snapshot.kept import KEPT
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.retention import prune
-from tests.unit.audit.workspaces import AT
+from tests.unit.audit.workspaces import AT, REVENUE
 
 
 @pytest.fixture
@@ -53,6 +55,23 @@ def test_auditing_a_snapshot_again_tells_the_same(workspace, audited):
     audited()
     snapshot = open_snapshot(workspace._folder / "acme" / str(AT))
     assert audit_snapshot(snapshot, AuditOptions(only=("unnamed",))) == first
+
+
+def test_a_look_for_one_thing_leaves_the_rest_of_the_record_as_it_was(workspace):
+    workspace.report("a", REVENUE, name=None)
+    workspace.report("b", REVENUE, name="Sales", created_at="2020-01-01T00:00:00Z")
+    snapshot = workspace.snapshot(AT)
+    whole = audit_snapshot(snapshot)
+    keep_audit(whole, snapshot)
+    recent = AuditOptions(only=("stale",), stale_after=timedelta(days=100_000))
+    path = keep_audit(audit_snapshot(snapshot, recent), snapshot)
+    kept = AuditReport.from_bytes(path.read_bytes())
+    assert kept.checks == whole.checks
+    assert kept.counts == {**whole.counts, "stale": 0}
+    assert kept.families == whole.families != ()
+    assert kept.not_checked == whole.not_checked
+    later = audit_snapshot(workspace.snapshot(AT + 86_400))
+    assert {one.check for one in later.findings if one.is_new} == {"stale"}
 
 
 def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
