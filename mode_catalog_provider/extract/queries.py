@@ -198,8 +198,9 @@ class QueryReading:
                 whole = False
                 continue
             rows.append(query_row(resource, report_token=report.token))
-        # What was left out must be told by each extraction.
-        self._known.note("report", report.token, report.mark, rows=rows if whole else None)
+        if whole:
+            # What was left out must be told by each extraction, so the next one reads it again.
+            self._known.note("report", report.token, report.mark, rows=rows)
         yield from self._given_out(report, rows)
         ended()
 

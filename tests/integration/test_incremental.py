@@ -167,6 +167,24 @@ def test_a_report_that_was_left_out_is_asked_for_again(sandbox: Sandbox, layout:
     assert contents(result) == contents(take(sandbox, layout, incremental=False))
 
 
+@pytest.mark.parametrize("strategy", ["rest", "auto"])
+def test_a_query_that_was_left_out_is_told_by_each_extraction(
+    sandbox: Sandbox, layout: Layout, strategy: str
+) -> None:
+    def lose_its_token(answer: Any) -> None:
+        del answer["_embedded"]["queries"][0]["token"]
+
+    report = shared_reports(sandbox)[0]
+    sandbox.mode.switches.batch_listings = {"queries": 404}
+    sandbox.mode.fault(f"reports/{report.token}/queries", times=None, alter=lose_its_token)
+    first, second = (take(sandbox, layout, strategy=strategy) for _ in range(2))
+    assert first.manifest.left_out_counts["query"] == second.manifest.left_out_counts["query"] == 1
+    sandbox.mode.faults.clear()
+    third = take(sandbox, layout, strategy=strategy)
+    assert third.manifest.left_out_counts["query"] == 0
+    assert contents(third) == contents(take(sandbox, layout, incremental=False))
+
+
 # -- members -------------------------------------------------------------------------------------------------
 
 

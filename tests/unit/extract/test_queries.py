@@ -126,7 +126,7 @@ def test_what_was_left_out_of_the_queries_is_read_again_by_the_next_extraction(
 ) -> None:
     one = reading(r1=queries(odd, query("q1")))
     assert one.read("r1") == ["report r1", "query q1"]
-    assert one.known.noted == {"r1": None}
+    assert one.known.noted == {}
     (entry,) = one.ledger.left_out
     assert (entry.asset, entry.name, entry.reason) == ("query", "Sums", reason)
     assert "the queries of report 'Name of r1' (r1)" in entry.detail
