@@ -101,7 +101,7 @@ def _any_of(known: list[CatalogSource], since: datetime, type: str) -> Ingestion
             f"Catalog has no {type} source in this zone, so there is nothing to wait for: configure the "
             f"integration in Catalog first, or check the connection's zone."
         )
-    latest = max(living, key=lambda source: source.last_refreshed_at or _NEVER)
+    latest = max(living, key=lambda source: ingested_at(source) or _NEVER)
     ready = _is_fresh(latest, since)
     if ready or len(living) == 1:
         verb, led = "Ingested since" if ready else "Not ingested since", ": "
@@ -161,14 +161,26 @@ def _several(value: str | Sequence[str] | None) -> list[str]:
     return [item for item in values if item.strip()]
 
 
+def ingested_at(source: CatalogSource) -> datetime | None:
+    """Return when a source was last ingested; ``None`` for never, and for a time that is still to come."""
+    at = source.last_refreshed_at
+    return None if at is None or _is_to_come(at) else at
+
+
 def _is_fresh(source: CatalogSource, since: datetime) -> bool:
-    return source.last_refreshed_at is not None and source.last_refreshed_at >= since
+    at = ingested_at(source)
+    return at is not None and at >= since
 
 
 def _state(source: CatalogSource) -> str:
     if source.last_refreshed_at is None:
         return f"{source} was never ingested"
-    return f"{source} was last ingested {spoken(source.last_refreshed_at)}"
+    doubt = ", says Catalog, which is still to come" if _is_to_come(source.last_refreshed_at) else ""
+    return f"{source} was last ingested {spoken(source.last_refreshed_at)}{doubt}"
+
+
+def _is_to_come(moment: datetime) -> bool:
+    return moment > datetime.now(UTC) + _CLOCKS_DIFFER
 
 
 def moment_or_ingestion(
@@ -199,10 +211,9 @@ def moment_or_ingestion(
 
 
 def _passed(name: str, moment: datetime | None) -> datetime | None:
-    now = datetime.now(UTC)
-    if moment is not None and moment > now + _CLOCKS_DIFFER:
+    if moment is not None and _is_to_come(moment):
         raise ConfigurationError(
-            f"{name} is {spoken(moment)}, which is still to come (it is {spoken(now)}): everything there is "
-            "would be older. Give a time that has passed. If it has, the clock of this machine is wrong."
+            f"{name} is {spoken(moment)}, which is still to come (it is {spoken(datetime.now(UTC))}): "
+            "everything there is would be older. Give a time that has passed. If it has, the clock of this machine is wrong."
         )
     return moment

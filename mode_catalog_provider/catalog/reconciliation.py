@@ -11,6 +11,7 @@ from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.arrival_report import ArrivalReport, Item, chosen
 from mode_catalog_provider.catalog.arrival_tables import MATCHES, ArrivalTables
 from mode_catalog_provider.catalog.arrival_texts import ArrivalTexts
+from mode_catalog_provider.catalog.ingestion import ingested_at
 from mode_catalog_provider.catalog.lineage_reasons import NEED_SQL, LineageReasons, TablesOf
 from mode_catalog_provider.catalog.news import CatalogNews
 from mode_catalog_provider.catalog.push_target import check_push_target
@@ -151,7 +152,12 @@ class _Reconciliation:
         if self._source is None:
             self._not_checked["not_ingested"] = "the token may not read when the source was last ingested"
             return False
-        ingested = self._source.last_refreshed_at
+        ingested, told = ingested_at(self._source), self._source.last_refreshed_at
+        if told is not None and ingested is None:
+            self._not_checked["not_ingested"] = (
+                f"Catalog says that it ingested this source last at {spoken(told)}, which is still to come"
+            )
+            return False
         pushed = self._pushed_at()
         if ingested is not None and ingested >= pushed:
             return False

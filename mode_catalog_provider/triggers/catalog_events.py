@@ -16,10 +16,12 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from mode_catalog_provider.catalog.ingestion import last_ingested
+from mode_catalog_provider.catalog.ingestion import ingested_at, last_ingested
 from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.errors import MalformedResponseError
 from mode_catalog_provider.get_provider_info import UUID_PATTERN
 from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.moments import spoken
 from mode_catalog_provider.tasks.compat import SharedStreamProducer
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.triggers.catalog_sources import JITTER, POLL_BUDGET
@@ -163,9 +165,16 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
 
     def _watched(self, sources: Iterable[CatalogSource]) -> CatalogSource | None:
         if self.source is not None:
-            return last_ingested(sources, self.source, type=self.source_type)
+            source = last_ingested(sources, self.source, type=self.source_type)
+            if source.last_refreshed_at is not None and ingested_at(source) is None:
+                # Noted, it would be later than every ingestion to come, and none would be news.
+                raise MalformedResponseError(
+                    f"Catalog says that it ingested {source} at {spoken(source.last_refreshed_at)}, which is "
+                    f"still to come."
+                )
+            return source
         living = [one for one in sources if one.type == self.source_type and one.deleted_at is None]
-        ingested = [one for one in living if one.last_refreshed_at is not None]
+        ingested = [one for one in living if ingested_at(one) is not None]
         return max(ingested, key=lambda one: str(one.to_json()["last_refreshed_at"]), default=None)
 
     async def _is_news(self, source: CatalogSource | None) -> bool:

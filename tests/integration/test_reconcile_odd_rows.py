@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mode_catalog_provider.catalog.arrival_report import KINDS
-from tests.integration.reconcile_cases import arrived, compared, snapshot_of
+from tests.integration.reconcile_cases import REPORTS, arrived, compared, entries, snapshot_of
 from tests.unit.catalog.serving import running_catalog
 
 NOTHING = dict.fromkeys(KINDS, 0)
@@ -65,3 +66,11 @@ def test_a_listing_that_is_empty_once_is_no_empty_catalog(catalog, tmp_path, fie
     body = json.dumps({"data": {field: {"totalCount": 0, "data": []}}}).encode()
     catalog.fault(f"*op={field}*", body=body, times=1)
     assert compared(catalog, snapshot).counts == NOTHING
+
+
+def test_an_ingestion_that_is_still_to_come_is_no_sign_that_the_snapshot_was_taken_in(catalog, tmp_path):
+    snapshot = arrived(catalog, snapshot_of(tmp_path), lost_dashboards=[REPORTS[0]["token"]])
+    catalog.source(catalog.source_id).last_refreshed_at = datetime.now(UTC) + timedelta(days=9)
+    report = compared(catalog, snapshot)
+    assert [one["reason"] for one in entries(report, "missing")] == ["unknown"]
+    assert "still to come" in report.not_checked["not_ingested"]

@@ -78,6 +78,16 @@ def test_each_ingestion_fires_once_and_the_one_before_the_first_look_does_not(sa
 
 
 @pytest.mark.parametrize("named", [True, False])
+def test_an_odd_time_to_come_is_not_told_and_hides_no_later_ingestion(sandbox, named):
+    now, store = datetime.now(UTC), Store()
+    sandbox.catalog.ingest_warehouse(now - 5 * HOUR)
+    chosen = {"source": sandbox.catalog.warehouse_id} if named else {}
+    then = [(3, ingest(sandbox, now + 99 * HOUR)), (6, ingest(sandbox, now))]
+    (event,) = watch(watcher(store, **chosen), sandbox, looks=9, then=then)
+    assert datetime.fromisoformat(event["source"]["last_refreshed_at"]) - now < HOUR
+
+
+@pytest.mark.parametrize("named", [True, False])
 def test_the_first_ingestion_that_a_source_ever_has_is_told_also_after_a_restart(sandbox, named):
     store, chosen = Store(), {"source_type": "VISUALIZATION"}
     if named:

@@ -20,7 +20,7 @@ from mode_catalog_provider.errors import (
     UnknownSourceError,
 )
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOON = datetime(2025, 11, 20, 12, tzinfo=UTC)
 MODE_ID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 SNOWFLAKE_ID = "11111111-1111-4111-8111-111111111111"
 BIGQUERY_ID = "22222222-2222-4222-8222-222222222222"
@@ -136,7 +136,7 @@ def test_an_absent_source_in_a_zone_without_mode_says_that_too():
 
 
 def test_a_deleted_source_is_refused_with_the_day_it_was_deleted():
-    with pytest.raises(UnknownSourceError, match=r"was deleted on 2026-11-20 12:00:00 UTC.*new source id"):
+    with pytest.raises(UnknownSourceError, match=r"was deleted on 2025-11-20 12:00:00 UTC.*new source id"):
         check_push_target(Api(replace(MODE, deleted_at=NOON)), MODE_ID)
 
 
@@ -192,8 +192,8 @@ def test_a_late_source_is_named_with_its_last_ingestion():
     state = ingested_since(ALL, since=NOON, source_name=["Snowflake", "BigQuery"])
     assert not state.ready
     assert state.message == (
-        f"Not ingested since 2026-11-20 12:00:00 UTC: 'BigQuery' ({BIGQUERY_ID}) was last ingested "
-        "2026-11-18 12:00:00 UTC."
+        f"Not ingested since 2025-11-20 12:00:00 UTC: 'BigQuery' ({BIGQUERY_ID}) was last ingested "
+        "2025-11-18 12:00:00 UTC."
     )
     assert state.sources == (SNOWFLAKE, BIGQUERY)
 
@@ -215,20 +215,34 @@ def test_never_ingested_is_not_ready():
     assert state.message.endswith(f"'Snowflake' ({SNOWFLAKE_ID}) was never ingested.")
 
 
+@pytest.mark.parametrize("named", [None, SNOWFLAKE_ID])
+def test_an_ingestion_that_is_still_to_come_is_none(named):
+    known = [replace(SNOWFLAKE, last_refreshed_at=datetime.now(UTC) + timedelta(hours=1))]
+    state = ingested_since(known, since=NOON, source_id=named)
+    assert not state.ready
+    assert state.message.endswith("UTC, says Catalog, which is still to come.")
+    assert ingested_since([*known, replace(BIGQUERY, last_refreshed_at=NOON)], since=NOON).ready
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_time_to_come():
+    soon = replace(SNOWFLAKE, last_refreshed_at=datetime.now(UTC) + timedelta(seconds=20))
+    assert ingested_since([soon], since=NOON).ready
+
+
 @pytest.mark.parametrize("nothing", [None, "", []])
 def test_with_none_named_any_one_warehouse_is_enough(nothing):
     assert ingested_since(ALL, since=NOON, source_id=nothing).ready
     later = ingested_since(ALL, since=NOON + timedelta(hours=1), source_id=nothing)
     assert not later.ready
     assert later.message.startswith(
-        "None of 2 WAREHOUSE sources was ingested since 2026-11-20 13:00:00 UTC. "
+        "None of 2 WAREHOUSE sources was ingested since 2025-11-20 13:00:00 UTC. "
     )
     assert "The newest: 'Snowflake'" in later.message
 
 
 def test_of_a_single_source_it_is_told_as_of_one():
     state = ingested_since([BIGQUERY], since=NOON)
-    assert state.message.startswith("Not ingested since 2026-11-20 12:00:00 UTC: 'BigQuery' (")
+    assert state.message.startswith("Not ingested since 2025-11-20 12:00:00 UTC: 'BigQuery' (")
 
 
 def test_with_none_named_other_types_and_deleted_sources_do_not_count():
@@ -294,7 +308,7 @@ def test_a_source_is_pushed_to_xcom_as_json_scalars():
         "name": "Snowflake",
         "technology": "SNOWFLAKE",
         "type": "WAREHOUSE",
-        "last_refreshed_at": "2026-11-20T12:00:00+00:00",
+        "last_refreshed_at": "2025-11-20T12:00:00+00:00",
     }
     assert replace(SNOWFLAKE, last_refreshed_at=None).to_json()["last_refreshed_at"] is None
 
