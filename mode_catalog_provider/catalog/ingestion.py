@@ -214,6 +214,7 @@ def _passed(name: str, moment: datetime | None) -> datetime | None:
     if moment is not None and _is_to_come(moment):
         raise ConfigurationError(
             f"{name} is {spoken(moment)}, which is still to come (it is {spoken(datetime.now(UTC))}): "
-            "everything there is would be older. Give a time that has passed. If it has, the clock of this machine is wrong."
+            "everything there is would be older. Give a time that has passed. If it has, the clock of this "
+            "machine is wrong."
         )
     return moment
