@@ -29,16 +29,23 @@ _GRANT = "Let an admin grant View to the member whose key this is, or use a work
 
 def refused(facts: Facts, pages: Pages, previous: Snapshot | None) -> Iterator[Finding]:
     """What Mode refused or hid, as the manifest lists it, and collections that vanished from the listing."""
-    told = set()
+    told, tokens = set(), set()
     for entry in facts.snapshot.manifest.left_out:
-        if (
-            isinstance(entry, Mapping)
-            and (key := (entry.get("asset"), entry.get("token"), entry.get("reason"))) not in told
-        ):
+        if not isinstance(entry, Mapping):
+            continue
+        token = entry.get("token")
+        key = (
+            entry.get("asset"),
+            token,
+            entry.get("reason"),
+            text_of(entry.get("name")) if token is None else None,
+        )
+        if key not in told:
             told.add(key)
+            tokens.add(token)
             yield _refused(facts, pages, entry)
     if previous is not None:
-        yield from _vanished(facts, pages, previous, {token for _, token, _ in told})
+        yield from _vanished(facts, pages, previous, tokens)
 
 
 def _refused(facts: Facts, pages: Pages, entry: Mapping[str, Any]) -> Finding:

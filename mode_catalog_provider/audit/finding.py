@@ -76,7 +76,9 @@ class Finding:
     @property
     def identity(self) -> tuple[str, str | None]:
         """What stays the same as long as it is the same finding, whoever joins or leaves its group."""
-        return self.check, self.token if self.group is None else f"group {self.group}"
+        if self.group is not None:
+            return self.check, f"group {self.group}"
+        return self.check, self.token if self.token is not None else f"{self.asset} {self.name}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields, and the message, as a JSON object."""

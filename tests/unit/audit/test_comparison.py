@@ -16,6 +16,7 @@ from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.retention import prune
 from tests.unit.audit.workspaces import AT, REVENUE
+from tests.unit.snapshot.days import refused
 
 
 @pytest.fixture
@@ -72,6 +73,22 @@ def test_a_look_for_one_thing_leaves_the_rest_of_the_record_as_it_was(workspace)
     assert kept.not_checked == whole.not_checked
     later = audit_snapshot(workspace.snapshot(AT + 86_400))
     assert {one.check for one in later.findings if one.is_new} == {"stale"}
+
+
+def test_a_listing_that_is_newly_refused_is_new_beside_one_that_was_refused_before(workspace, audited):
+    workspace.left_out = [refused("member", None, None)]
+    audited("refused")
+    workspace.left_out += [refused("datasource", None, None)]
+    found = {finding.asset: finding.is_new for finding in audited("refused").findings}
+    assert found == {"member": False, "datasource": True}
+
+
+def test_each_row_without_a_token_is_told_and_new_once(workspace, audited):
+    workspace.left_out = [refused("report", None, "One", "no_token")]
+    audited("refused")
+    workspace.left_out += [refused("report", None, "Two", "no_token")] * 2
+    found = {finding.name: finding.is_new for finding in audited("refused").findings}
+    assert found == {"One": False, "Two": True}
 
 
 def test_a_damaged_record_counts_as_none(workspace, audited, tmp_path):
