@@ -18,7 +18,8 @@ class CatalogIngestedSensor(SourceIngestedSensor):
     Catalog takes uploads in about once a day, the first one of a source within two days: give ``timeout``
     room for that.
 
-    An unknown or deleted source fails the task at once, and so does a refused token.
+    An unknown or deleted source fails the task at once, and so does a refused token; while it waits in the
+    triggerer, when two looks in a row say so.
 
     :param source_id: id (UUID) of the source, or a list of ids that must all be ingested; default ``None``:
         the connection's ``source_id``. Templated.

@@ -15,7 +15,8 @@ class WarehouseIngestedSensor(SourceIngestedSensor):
     Catalog can draw lineage from a table to a report only when it knows the table, so Mode is best read after
     the warehouse was ingested. Catalog does that about once a day.
 
-    An unknown or deleted source fails the task at once, and so does a refused token.
+    An unknown or deleted source fails the task at once, and so does a refused token; while it waits in the
+    triggerer, when two looks in a row say so.
 
     :param source_id: id (UUID) of the warehouse source in Catalog, or a list of ids that must all be
         ingested. Templated.

@@ -30,6 +30,9 @@ class CatalogSourceTrigger(BaseTrigger):
     It only reads, so it may be started again at any time, by any triggerer. It reads the connection anew
     when Catalog refuses the token, so a rotated token is picked up.
 
+    What looks as if no retry could help (a source that is unknown, a token that is refused) ends the wait
+    when two polls in a row say so: one odd answer is no reason to give up a wait of a day.
+
     Its one event is ``{"status": "ingested", "message", "sources"}``, or ``"timeout"`` or ``"failed"`` with
     ``"message"``, and then ``"permanent"``: whether a retry cannot help.
 
@@ -88,6 +91,7 @@ class CatalogSourceTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until there is something to say, and say it once."""
         errors = 0
+        was_permanent = False
         message = "Catalog was not asked, since the time was over."
         # The deadline comes before the state: after a long outage of the triggerer the wait is over.
         while (left := self.deadline - time.time()) > 0:
@@ -103,12 +107,13 @@ class CatalogSourceTrigger(BaseTrigger):
                 metrics.count(metrics.TRIGGER_POLLS, trigger="catalog_sources", outcome="failed")
                 permanent = isinstance(error, ModeCatalogError) and error.permanent
                 message = str(error)
-                if permanent or errors > self.tolerated_errors:
+                if (permanent and was_permanent) or errors > self.tolerated_errors:
                     yield _event("failed", message=message, permanent=permanent)
                     return
+                was_permanent = permanent
                 self.log.warning("%s (error %d in a row, waiting on)", message, errors)
             else:
-                errors = 0
+                errors, was_permanent = 0, False
                 metrics.count(metrics.TRIGGER_POLLS, trigger="catalog_sources", outcome="answered")
                 message = state.message
                 if state.ready:

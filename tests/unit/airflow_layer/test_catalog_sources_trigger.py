@@ -78,10 +78,28 @@ def test_a_triggerer_that_was_away_for_too_long_ends_the_wait_at_once(make, sand
     assert looks(sandbox) == 0
 
 
-def test_an_unknown_source_ends_the_wait_at_once(make, sandbox):
+def test_an_unknown_source_ends_the_wait_at_the_second_look(make, sandbox):
     (event,) = events_of(make(source_ids=["0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"]))
     assert (event["status"], event["permanent"]) == ("failed", True)
-    assert looks(sandbox) == 1
+    assert looks(sandbox) == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"status": status} for status in (302, 401, 403, 404, 418)),
+        {"body": b'{"errors": [{"message": "try later"}]}'},
+        {"body": b'{"data": {"getSources": {"totalCount": 1, "data": [{"id": "another"}]}}}'},
+    ],
+    ids=str,
+)
+def test_one_odd_answer_ends_no_wait(make, sandbox, odd):
+    sandbox.catalog.ingest_warehouse(datetime.now(UTC) - timedelta(days=2))
+    sandbox.catalog.fault("graphql", nth=2, **odd)
+    sandbox.catalog.fault("graphql", nth=4, **odd)
+    sandbox.catalog.when("graphql", nth=5, do=sandbox.catalog.ingest_warehouse)
+    assert events_of(make())[0]["status"] == "ingested"
+    assert looks(sandbox) == 5
 
 
 def test_a_token_rotated_while_waiting_is_read_from_the_connection(make, connect, sandbox):
@@ -96,7 +114,7 @@ def test_a_token_rotated_while_waiting_is_read_from_the_connection(make, connect
     assert events_of(make())[0]["status"] == "ingested"
 
 
-def test_a_token_that_stays_refused_ends_the_wait_at_once(make, sandbox):
+def test_a_token_that_stays_refused_ends_the_wait(make, sandbox):
     sandbox.catalog.rotate()
     (event,) = events_of(make())
     assert (event["status"], event["permanent"]) == ("failed", True)
