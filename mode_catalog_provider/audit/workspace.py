@@ -74,7 +74,7 @@ def audit_snapshot(
             narrowed=narrowed,
         )
         if index:
-            write_index(index_rows(facts, report, earlier_snapshot(snapshot, days=30)), index)
+            write_index(index_rows(facts, report, earlier_snapshot(snapshot, "report", days=30)), index)
     return report if narrowed else report.compared(earlier_audits(snapshot))
 
 
@@ -86,7 +86,8 @@ def _makers(
         "duplicate_report": partial(copy_checks.duplicate_report, families=families),
         "canonical": partial(copy_checks.canonical, families=families),
         "refused": partial(
-            access_checks.refused, previous=previous_snapshot(snapshot, audited=_last_audited(snapshot))
+            access_checks.refused,
+            previous=previous_snapshot(snapshot, "collection", audited=_last_audited(snapshot)),
         ),
         "unknown_connection": access_checks.unknown_connection,
         "definition": access_checks.definition,

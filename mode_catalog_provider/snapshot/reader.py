@@ -112,21 +112,24 @@ def newest_snapshot(layout: Layout) -> Snapshot | None:
     return None
 
 
-def verify(snapshot: Snapshot) -> None:
+def verify(snapshot: Snapshot, *, only: str | None = None) -> None:
     """Prove that every file is there and is what the manifest says: name, size, hash, rows and their keys.
 
     Reads all files once, in bounded memory.
 
+    :param snapshot: whose files they are.
+    :param only: the asset whose file alone is looked at, default ``None``: all.
     :raises SnapshotIncompleteError: when files are missing; names them.
     :raises SnapshotAlteredError: when a file is not the one that was written.
     """
     present = entries(snapshot.directory)
-    missing = [entry.name for entry in snapshot.manifest.files if entry.name not in present]
+    files = [entry for entry in snapshot.manifest.files if only in (None, entry.asset)]
+    missing = [entry.name for entry in files if entry.name not in present]
     if missing:
         raise SnapshotIncompleteError(
             f"{snapshot.directory} lacks {', '.join(missing)}, which the snapshot consists of. Extract again."
         )
-    for entry in snapshot.manifest.files:
+    for entry in files:
         path = snapshot.file_path(entry)
         found = inspect_file(path, entry.asset, sorted_rows=not snapshot.adopted)
         for what in ("bytes", "rows", "sha256"):

@@ -15,7 +15,7 @@ from mode_catalog_provider.audit.index_files import write_index
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import ConfigurationError
-from tests.unit.audit.workspaces import AT, REVENUE, TICKETS
+from tests.unit.audit.workspaces import AT, REVENUE, TICKETS, spoil
 
 
 @pytest.fixture
@@ -94,6 +94,30 @@ def test_views_of_the_last_30_days_are_told_where_a_snapshot_of_then_is_kept(wor
     (path,) = indexed(".json")
     assert rows_of(path)["one"]["views_30_days"] == 20
     assert rows_of(path)["fresh"]["views_30_days"] is None
+
+
+@pytest.mark.parametrize(("days", "told"), [(29, None), (30, 20), (37, 20), (38, None), (300, None)])
+def test_views_since_another_day_are_not_called_those_of_30_days(workspace, indexed, days, told):
+    workspace.report("one", view_count=5)
+    workspace.snapshot(AT - days * 86_400)
+    workspace.remove("one")
+    workspace.report("one", view_count=25)
+    (path,) = indexed(".json")
+    assert rows_of(path)["one"]["views_30_days"] == told
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off"])
+def test_a_damaged_snapshot_of_then_leaves_its_views_unknown_or_to_the_one_before(workspace, indexed, damage):
+    workspace.report("one", view_count=5)
+    older, newer = (workspace.snapshot(AT - days * 86_400) for days in (32, 31))
+    spoil(newer, "report", damage)
+    workspace.remove("one")
+    workspace.report("one", view_count=25)
+    (path,) = indexed(".json")
+    assert rows_of(path)["one"]["views_30_days"] == 20
+    spoil(older, "report", damage)
+    (path,) = indexed(".json")
+    assert rows_of(path)["one"]["views_30_days"] is None
 
 
 def test_all_formats_hold_the_same_reports(workspace, indexed):

@@ -12,7 +12,7 @@ from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.telling import head_line
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.snapshot.layout import Layout, push_record_name
-from tests.unit.audit.workspaces import AT
+from tests.unit.audit.workspaces import AT, spoil
 
 DAY = 86_400
 ONLY = AuditOptions(only=("unnamed",))
@@ -67,6 +67,18 @@ def test_a_collection_that_vanished_between_two_audits_is_told_by_the_later_one_
     assert f"Collection 'Board' vanished from Mode's listing since snapshot {AT}" in finding.what
     keep_audit(report, weekly)
     assert audit_snapshot(workspace.snapshot(AT + 14 * DAY), refused).findings == ()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off"])
+def test_an_earlier_snapshot_that_is_damaged_ends_no_audit(workspace, damage):
+    refused = AuditOptions(only=("refused",))
+    workspace.add("collection", token="board", name="Board")
+    for days in (2, 1):
+        spoiled = workspace.snapshot(AT - days * DAY)
+    spoil(spoiled, "collection", damage)
+    workspace.remove("board")
+    (finding,) = audit_snapshot(workspace.snapshot(AT), refused).findings
+    assert f"since snapshot {AT - 2 * DAY}" in finding.what
 
 
 def test_where_the_snapshot_of_the_last_audit_is_gone_the_next_that_is_kept_is_compared_with(workspace):

@@ -76,3 +76,12 @@ class Workspace:
                 strategy="rest", options=self.options, left_out=self.left_out, filtered={}, figures={}
             )
         return open_snapshot(writer.directory)
+
+
+def spoil(snapshot: Snapshot, asset: str, damage: str) -> None:
+    """Remove one file of a snapshot (``"gone"``), or cut it off."""
+    path = Path(str(snapshot.directory)) / f"{snapshot.manifest.timestamp}-{asset}.json"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes(content[:-9])
