@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.ingestion import ingested_at, last_ingested
 from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
-from mode_catalog_provider.errors import MalformedResponseError
+from mode_catalog_provider.errors import MalformedResponseError, UnknownSourceError
 from mode_catalog_provider.get_provider_info import UUID_PATTERN
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.moments import spoken
@@ -174,6 +174,9 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
                 )
             return source
         living = [one for one in sources if one.type == self.source_type and one.deleted_at is None]
+        if not living:
+            # Taken for "never ingested", the last ingestion of a source that is listed again would be news.
+            raise UnknownSourceError(f"Catalog lists no {self.source_type} source.")
         ingested = [one for one in living if ingested_at(one) is not None]
         return max(ingested, key=lambda one: str(one.to_json()["last_refreshed_at"]), default=None)
 

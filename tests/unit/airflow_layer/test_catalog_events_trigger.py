@@ -154,6 +154,16 @@ def test_an_error_of_catalog_is_waited_out(sandbox):
     assert len(events) == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_ingestion_before_the_first_list_that_is_not_empty_fires_nothing(sandbox, named):
+    sandbox.catalog.ingest_warehouse(datetime.now(UTC) - HOUR)
+    chosen = {"source": sandbox.catalog.warehouse_id} if named else {}
+    sources, sandbox.catalog.sources = sandbox.catalog.sources, []
+    # An empty list is asked for twice.
+    then = [(5, lambda: sandbox.catalog.sources.extend(sources)), (7, sandbox.catalog.ingest_warehouse)]
+    assert len(watch(watcher(**chosen), sandbox, looks=9, then=then)) == 1
+
+
 def test_an_unknown_source_fires_nothing_and_is_looked_for_again(sandbox):
     assert watch(watcher(source="No such warehouse"), sandbox, looks=3) == []
 
