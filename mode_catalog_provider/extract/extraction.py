@@ -71,6 +71,7 @@ class Extraction:
         self.definitions: DefinitionsInQueries | QueriesAsWritten = QueriesAsWritten()
         self._changes: BulkChanges | None = None
         self._reports: ReportReading | None = None
+        self._queries: QueryReading | None = None
 
     @property
     def reuse(self) -> dict[str, Any]:
@@ -83,9 +84,11 @@ class Extraction:
         return {name: told for name, told in (("bulk", bulk), ("datasets", datasets)) if told}
 
     def tell(self) -> None:
-        """Log how often bulk listings were right about what changed."""
+        """Log how often bulk listings were right about what changed, and which reports hide their queries."""
         if self._changes:
             self._changes.tell()
+        if self._queries:
+            self._queries.tell()
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -199,7 +202,7 @@ class Extraction:
                 definitions=self.definitions.fingerprint,
             )
             opened.callback(self._changes.close)
-        queries = QueryReading(
+        queries = self._queries = QueryReading(
             pipeline=pipeline,
             ledger=self._ledger,
             known=known,

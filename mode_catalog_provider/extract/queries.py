@@ -21,13 +21,16 @@ from mode_catalog_provider.extract.listed import Listed, ListedReport
 from mode_catalog_provider.extract.pipeline import Lane, Pipeline, Refusal, Row
 from mode_catalog_provider.extract.rows import Wire, query_row, report_of, token_of
 from mode_catalog_provider.mode.hosts import path_part
-from mode_catalog_provider.mode.pages import embedded_rows
-from mode_catalog_provider.text import visible
+from mode_catalog_provider.mode.pages import count_of, embedded_rows
+from mode_catalog_provider.text import first_of, visible
 
 log = logging.getLogger(__name__)
 
 #: Reports read by REST to learn the types of ids, at most: some have no queries, or queries without a source.
 MOST_PROBES = 3
+
+#: Reports in one message.
+_NAMED = 5
 
 
 class QueryReading:
@@ -72,6 +75,19 @@ class QueryReading:
         self._deciding = False
         self._settled = False
         self._reread = False
+        # Reports that count queries and show none.
+        self._hidden = 0
+        self._hidden_names: list[Any] = []
+
+    def tell(self) -> None:
+        """Log how many reports count queries of which Mode shows none."""
+        if self._hidden:
+            log.warning(
+                "Mode counts queries of %d reports and shows none of them, also when asked again: %s. "
+                "They are extracted without queries.",
+                self._hidden,
+                first_of(self._hidden_names, _NAMED, of=self._hidden),
+            )
 
     @property
     def undecided(self) -> int:
@@ -174,17 +190,31 @@ class QueryReading:
         for report in self._listed.take("given"):
             yield self._ask(report)
 
-    def _ask(self, report: ListedReport, *, ended: Callable[[], None] = lambda: None) -> Iterable[Row]:
+    def _ask(
+        self, report: ListedReport, *, ended: Callable[[], None] = lambda: None, again: bool = False
+    ) -> Iterable[Row]:
         # Whatever query_count says: it is missing, or wrong, on some reports.
         path = f"reports/{path_part(report.token)}/queries"
-        then, refused = partial(self._queries, report, ended), partial(self._refused, report, ended)
-        self._pipeline.ask(Lane.QUERIES, path, then, refused)
+        then = partial(self._queries, report, ended, again)
+        self._pipeline.ask(Lane.QUERIES, path, then, partial(self._refused, report, ended))
         return ()
 
-    def _queries(self, report: ListedReport, ended: Callable[[], None], answer: Wire) -> Iterator[Row]:
+    def _queries(
+        self, report: ListedReport, ended: Callable[[], None], again: bool, answer: Wire
+    ) -> Iterator[Row]:
         listing = f"the queries of report '{visible(report.row['name'])}' ({report.token})"
         rows, whole = [], True
-        for resource in embedded_rows(answer, "queries", what=listing, required="queries"):
+        resources = embedded_rows(answer, "queries", what=listing, required="queries")
+        if not resources and (count_of(report.row["query_count"]) or 0) > 0:
+            if not again:
+                yield from self._ask(report, ended=ended, again=True)
+                return
+            # The next extraction asks again.
+            whole = False
+            self._hidden += 1
+            if self._hidden <= _NAMED:
+                self._hidden_names.append(report.row["name"] or report.token)
+        for resource in resources:
             query = token_of(resource)
             name = resource.get("name")
             if query is None:

@@ -185,6 +185,18 @@ def test_a_query_that_was_left_out_is_told_by_each_extraction(
     assert contents(third) == contents(take(sandbox, layout, incremental=False))
 
 
+@pytest.mark.parametrize("strategy", ["rest", "auto"])
+def test_queries_that_come_empty_once_are_not_lost(sandbox: Sandbox, layout: Layout, strategy: str) -> None:
+    def empty(answer: Any) -> None:
+        answer["_embedded"]["queries"] = []
+
+    sandbox.mode.switches.batch_listings = {"queries": 404}
+    sandbox.mode.fault("reports/*/queries", alter=empty)
+    assert contents(take(sandbox, layout, strategy=strategy)) == contents(
+        take(sandbox, layout, incremental=False)
+    )
+
+
 # -- members -------------------------------------------------------------------------------------------------
 
 

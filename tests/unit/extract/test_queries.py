@@ -95,8 +95,8 @@ def reading() -> Iterator[Callable[..., Reading]]:
         one.listed.close()
 
 
-def report(token: str) -> dict[str, Any]:
-    return {"token": token, "name": f"Name of {token}", "id": 1}
+def report(token: str, *, count: Any = 1) -> dict[str, Any]:
+    return {"token": token, "name": f"Name of {token}", "id": 1, "query_count": count}
 
 
 def query(token: str | None, *, home: str | None = None, **more: Any) -> dict[str, Any]:
@@ -130,6 +130,45 @@ def test_what_was_left_out_of_the_queries_is_read_again_by_the_next_extraction(
     (entry,) = one.ledger.left_out
     assert (entry.asset, entry.name, entry.reason) == ("query", "Sums", reason)
     assert "the queries of report 'Name of r1' (r1)" in entry.detail
+
+
+@pytest.mark.parametrize("count", [1, "2"])
+def test_no_queries_where_the_report_counts_some_are_asked_for_again(
+    reading: Callable[..., Reading], count: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = iter([queries(), queries(query("q1"))])
+    one = reading(r1=lambda: next(answers))
+    assert list(one.queries.read(report("r1", count=count), RESOURCE)) == []
+    assert one.come() == ["report r1", "query q1"]
+    assert one.asked() == ["r1", "r1"]
+    assert list(one.known.noted) == ["r1"]
+    one.queries.tell()
+    assert caplog.messages == []
+
+
+def test_no_queries_where_the_report_counts_some_are_not_believed_by_the_next_extraction(
+    reading: Callable[..., Reading], caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = [f"r{number}" for number in range(7)]
+    one = reading(**dict.fromkeys(tokens, queries()))
+    assert one.read(*tokens) == [f"report {token}" for token in tokens]
+    assert sorted(one.asked()) == sorted(2 * tokens)
+    assert one.known.noted == {}
+    one.queries.tell()
+    (message,) = caplog.messages
+    assert "queries of 7 reports" in message
+    assert "Name of r0, Name of r1, Name of r2, Name of r3, Name of r4, and 2 more" in message
+
+
+@pytest.mark.parametrize("count", [0, "0", -1, None, "some"])
+def test_no_queries_are_believed_where_the_report_does_not_count_any(
+    reading: Callable[..., Reading], count: Any
+) -> None:
+    one = reading(r1=queries())
+    assert list(one.queries.read(report("r1", count=count), RESOURCE)) == []
+    assert one.come() == ["report r1"]
+    assert one.asked() == ["r1"]
+    assert one.known.noted == {"r1": []}
 
 
 def test_a_report_whose_queries_are_refused_stays(reading: Callable[..., Reading]) -> None:
@@ -250,7 +289,7 @@ def test_no_more_than_a_few_reports_are_read_to_learn_the_types(reading: Callabl
     one.read(*tokens)
     one.queries.batch_ended(lambda: None)
     one.come()
-    assert len(one.asked()) == MOST_PROBES
+    assert len(set(one.asked())) == MOST_PROBES
 
 
 def test_where_batch_has_no_query_of_any_the_next_report_is_waited_for(
