@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from mode_catalog_provider.catalog.guards import refuse_fewer_than_catalog
 from mode_catalog_provider.catalog.pages import walk
 from mode_catalog_provider.catalog.push_target import BRIEF, SourceCheck
-from mode_catalog_provider.errors import CancelledError, ModeCatalogError, SnapshotError
+from mode_catalog_provider.errors import (
+    CancelledError,
+    MalformedResponseError,
+    ModeCatalogError,
+    SnapshotError,
+)
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.text import first_of, visible
 
@@ -56,13 +61,18 @@ def compare_with_catalog(
         shown = shown or api.dashboards_count(source_id, budget=BRIEF)
         if shown * (1 - max_shrink) <= manifest.rows["report"]:
             return
-        dashboards = 0
+        listed = dashboards = 0
         unknown: set[str] = set()
         for kind in _types(api, source_id):
+            listed += 1
             dashboards += kind in DASHBOARDS
             if kind not in (*DASHBOARDS, *PARTS):
                 unknown.add(kind)
             refuse_fewer_than_catalog(manifest, dashboards, max_shrink)
+        if listed * (1 - max_shrink) <= manifest.rows["report"]:
+            raise MalformedResponseError(
+                f"Catalog counts {shown} dashboards of this source and lists {listed}."
+            )
         if unknown:
             log.warning(
                 "Catalog shows %d rows of this source, some of a kind that is not known here (%s). They are "

@@ -137,7 +137,7 @@ def _by_name(known: list[CatalogSource], name: str, type: str) -> CatalogSource:
 
 
 def _usable(source: CatalogSource, known: list[CatalogSource], type: str) -> CatalogSource:
-    if source.type != type:
+    if source.type not in (type, ""):
         raise UnknownSourceError(
             f"Catalog source {source} is a {source.type} source, not a {type} one.{_existing(known, type)}"
         )

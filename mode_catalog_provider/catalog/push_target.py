@@ -142,16 +142,23 @@ def check_push_target(
             f"Catalog source {source} was deleted on {spoken(source.deleted_at)}. Nothing pushed to it "
             f"would be ingested: create the integration again in Catalog and use its new source id."
         )
-    if type and source.type != type:
+    # What Catalog does not tell is no "no".
+    if type and source.type not in (type, ""):
         raise UnknownSourceError(
             f"Catalog source {source} is a {source.type} source ({source.technology}), not a {type} one. "
             f"Use the source id of the Mode integration instead.{_candidates(sources)}"
         )
-    if technology and source.technology != technology:
+    if technology and source.technology not in (technology, ""):
         raise UnknownSourceError(
             f"Catalog source {source} is of technology {source.technology}, not {technology}: Catalog would "
             f"not understand Mode's files there. Use the source id of the Mode integration instead; an "
             f"integration set up as generic BI importer must be set up again as Mode.{_candidates(sources)}"
+        )
+    if (type and not source.type) or (technology and not source.technology):
+        logger.warning(
+            "Catalog does not tell of which kind source %s is; if it is not the one of Mode, Catalog would "
+            "stay empty.",
+            source,
         )
     if source.last_refreshed_at is None:
         logger.info(

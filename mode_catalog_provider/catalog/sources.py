@@ -26,8 +26,9 @@ class CatalogSource:
 
     :param id: UUID, lower case.
     :param name: as shown in Catalog; not unique.
-    :param technology: ``MODE``, ``SNOWFLAKE``, ...; Catalog adds values over time, so any text.
-    :param type: ``WAREHOUSE``, ``VISUALIZATION``, ...; any text.
+    :param technology: ``MODE``, ``SNOWFLAKE``, ... in capitals; Catalog adds values over time, so any text,
+        and ``""`` where it does not tell it.
+    :param type: ``WAREHOUSE``, ``VISUALIZATION``, ...; likewise.
     :param origin: ``EXTRACTION`` or ``API``; any text.
     :param last_refreshed_at: when Catalog last ingested it, UTC; ``None`` = never.
     :param deleted_at: when it was deleted, UTC; ``None`` = it exists.
@@ -52,8 +53,8 @@ class CatalogSource:
         return cls(
             id=row["id"].lower(),
             name=str(row.get("name") or ""),
-            technology=str(row.get("technology") or ""),
-            type=str(row.get("type") or ""),
+            technology=_word(row.get("technology")),
+            type=_word(row.get("type")),
             origin=str(row.get("origin") or ""),
             last_refreshed_at=_time(row.get("lastRefreshedAt")),
             deleted_at=_time(row.get("deletedAt")),
@@ -102,6 +103,10 @@ def parse_source_id(value: str | None) -> str:
 def enumerated(sources: Sequence[CatalogSource]) -> str:
     """Return the sources' names and ids as part of a sentence; the first ten of many."""
     return first_of(sources, length=200)
+
+
+def _word(value: Any) -> str:
+    return str(value or "").strip().upper()
 
 
 def _time(value: Any) -> datetime | None:

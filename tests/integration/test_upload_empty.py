@@ -109,6 +109,15 @@ def test_where_the_last_push_is_known_catalogs_own_count_does_not_decide(catalog
     assert push(catalog, make_snapshot(tmp_path), api=new_api(catalog)).pushed == ORDER
 
 
+@pytest.mark.parametrize("listed", [0, 4])
+def test_a_count_that_the_listing_does_not_bear_out_is_told(catalog, tmp_path, caplog, listed):
+    shows(catalog, listed)
+    many = b'{"data": {"getDashboards": {"totalCount": 40}}}'
+    catalog.fault("*op=getDashboards*", body=many, times=1)
+    assert push(catalog, make_snapshot(tmp_path), api=new_api(catalog)).pushed == ORDER
+    assert f"Catalog counts 40 dashboards of this source and lists {listed}." in caplog.text
+
+
 def test_a_count_that_cannot_be_asked_is_no_obstacle(catalog, tmp_path, caplog):
     catalog.fault("*op=getDashboards*", status=500, times=None)
     assert push(catalog, make_snapshot(tmp_path), api=new_api(catalog)).pushed == ORDER

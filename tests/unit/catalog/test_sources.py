@@ -150,6 +150,21 @@ def test_a_source_of_another_bi_tool_is_refused():
         check_push_target(Api(replace(MODE, technology="TABLEAU")), MODE_ID)
 
 
+@pytest.mark.parametrize("untold", [{"type": ""}, {"technology": ""}])
+def test_a_source_of_which_catalog_does_not_tell_the_kind_passes_with_a_warning(untold, caplog):
+    assert check_push_target(Api(replace(MODE, **untold)), MODE_ID).id == MODE_ID
+    assert "does not tell of which kind source 'Mode'" in caplog.text
+
+
+def test_a_warehouse_of_which_catalog_does_not_tell_the_type_is_waited_for_by_its_id():
+    assert ingested_since([replace(SNOWFLAKE, type="")], since=NOON, source_id=SNOWFLAKE_ID).ready
+
+
+def test_the_words_of_a_source_are_read_whatever_their_letters():
+    read = CatalogSource.from_graphql({"id": MODE_ID, "type": "visualization", "technology": "Mode "})
+    assert (read.type, read.technology) == ("VISUALIZATION", "MODE")
+
+
 def test_a_source_of_another_kind_passes_when_any_is_allowed():
     assert check_push_target(Api(*ALL), SNOWFLAKE_ID, type=None, technology=None) == SNOWFLAKE
 
