@@ -76,6 +76,8 @@ class CatalogApi:
         self.zone = resolve(endpoint.zone, api_url=endpoint.api_url)
         self.connection = endpoint.connection
         self.statistics = RequestStatistics()
+        #: How many sources the last listing announced and did not give.
+        self.unlisted_sources = 0
         self._url = base_url(
             self.zone.api_url,
             what="Catalog's api_url",
@@ -160,6 +162,7 @@ class CatalogApi:
         walk = _SourcesWalk(self, _SOURCES % scope, deadline=budget)
         policy = self._hurried(budget)
         seen: set[str] = set()
+        self.unlisted_sources = 0
         looked_again = False
         for _ in range(_MOST_PAGES):
             rows = policy.call(
@@ -188,6 +191,7 @@ class CatalogApi:
                     f"Catalog's getSources announced {announced} sources and gave none."
                 )
             if announced:
+                self.unlisted_sources = announced - len(seen)
                 log.warning(
                     "Catalog announced %d sources and listed %d: nothing is known of the others.",
                     announced,

@@ -19,6 +19,7 @@ from mode_catalog_provider.errors import (
     CancelledError,
     ConfigurationError,
     ForbiddenError,
+    MalformedResponseError,
     ModeCatalogError,
     UnknownSourceError,
 )
@@ -120,6 +121,7 @@ def check_push_target(
     :param forbidden: what to do when the token may not read sources.
     :return: the source, or ``None`` (and a warning in the log) when the token may not read sources.
     :raises UnknownSourceError: the source is absent, deleted or of another kind.
+    :raises MalformedResponseError: it is not listed, and not all sources are.
     """
     wanted = parse_source_id(source_id)
     try:
@@ -135,6 +137,11 @@ def check_push_target(
         )
         return None
     source = next((candidate for candidate in sources if candidate.id == wanted), None)
+    if source is None and api.unlisted_sources:
+        raise MalformedResponseError(
+            f"Catalog does not list source {wanted}, nor {api.unlisted_sources} sources that it announced: "
+            f"whether it is one of them is not known. Try again later."
+        )
     if source is None:
         raise UnknownSourceError(_absent(wanted, api.zone, sources))
     if source.deleted_at:

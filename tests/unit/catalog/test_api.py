@@ -127,6 +127,15 @@ def test_a_count_that_promises_too_much_ends_at_the_empty_page_and_is_told(reque
     assert caplog.messages == ["Catalog announced 99 sources and listed 1: nothing is known of the others."]
 
 
+def test_a_source_that_may_be_among_those_not_listed_is_not_said_to_be_absent(requests_mock):
+    requests_mock.post(
+        "https://api.castordoc.com/public/graphql",
+        answers({"data": rows(1), "totalCount": 3}, {"data": [], "totalCount": 3}),
+    )
+    with pytest.raises(MalformedResponseError, match="2 sources that it announced"):
+        check_push_target(CatalogApi(CatalogEndpoint(token=lambda: "x")), rows(2)[0]["id"])
+
+
 @pytest.mark.parametrize("total", [0, 3, None])
 @pytest.mark.parametrize("before", [[], [{"data": rows(1), "totalCount": 3}]], ids=["first", "second"])
 def test_a_page_of_sources_that_is_empty_once_is_no_end(requests_mock, caplog, before, total):

@@ -51,6 +51,7 @@ ALL = (SNOWFLAKE, BIGQUERY, MODE)
 class Api:
     zone = ZONES["EU"]
     connection = "catalog_prod"
+    unlisted_sources = 0
 
     def __init__(self, *answer):
         self.answer = answer
