@@ -92,9 +92,10 @@ class Facts:
             for facts in read_facts(self.snapshot, "report"):
                 self._take_report_facts(facts)
             for facts in read_facts(self.snapshot, "member"):
-                state = text_of(facts.get("state"))
                 self.write(
-                    "UPDATE member SET state = :state WHERE token = :token", state=state, token=facts["token"]
+                    "UPDATE member SET state = :state WHERE token = :token",
+                    state=text_of(facts.get("state")),
+                    token=text_of(facts["token"]),
                 )
             self._sign_reports()
             self._database.execute("COMMIT")
@@ -175,7 +176,7 @@ class Facts:
             )
         }
         counts = {name: count_of(facts.get(f"{name}_count")) for name in ("runs", "schedules")}
-        self.write(_REPORT_FACTS, token=facts["token"], **times, **counts)
+        self.write(_REPORT_FACTS, token=text_of(facts["token"]), **times, **counts)
 
     def _take_query(self, row: Mapping[str, Any]) -> None:
         raw = text_of(row["raw_query"]) or ""

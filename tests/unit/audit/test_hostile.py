@@ -54,6 +54,15 @@ def test_half_a_surrogate_pair_in_what_was_refused_can_be_shown(workspace):
     "".join(line for finding in report.findings for line in as_lines(finding)).encode("utf-8")
 
 
+def test_half_a_surrogate_pair_in_a_token_ends_no_audit_and_its_facts_are_known(workspace):
+    workspace.add("member", token="\ud800m", username="bob", name="Bob")
+    workspace.report("\ud800r", REVENUE, creator="bob")
+    workspace.facts["member", "\ud800m"] = {"state": "deactivated"}
+    workspace.facts["report", "\ud800r"] = {"schedules_count": 1}
+    (finding,) = audit_snapshot(workspace.snapshot(), AuditOptions(only=("owner_gone",))).findings
+    assert "whose account is deactivated" in finding.what
+
+
 def test_one_long_literal_costs_a_few_times_its_size(workspace):
     long = "'" + "a" * 3_000_000
     workspace.report("long", long)
