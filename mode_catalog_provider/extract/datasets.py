@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 #: What Mode says of a route that it does not have at all, whatever the object.
 NO_SUCH_ROUTE = "request path not recognized"
 
+#: Collections in a row whose listing of datasets is not there, though they are: then there is none anywhere.
+ENOUGH_WITHOUT = 3
+
 #: Version of the note that tells how the comparison ended.
 _VERSION = 1
 
@@ -80,6 +83,8 @@ class DatasetReading:
         self._there: bool | None = None if options.include_datasets else False
         self._asked = False
         self._waiting: list[CollectionWalk] = []
+        # Collections without such a listing, as long as none is known to have one.
+        self._without: list[tuple[CollectionWalk, Refusal]] = []
         self._way: Way | None = None
         self._told: dict[str, Any] = {}
         self._refused_anywhere = False
@@ -131,6 +136,12 @@ class DatasetReading:
     def all_over(self) -> None:
         """Take note that the datasets of all collections were read."""
         self._all_over = True
+        if self._there is None and self._without:
+            # Of few collections, one may be the only one without.
+            if self._had_datasets():
+                self._tell_without()
+            else:
+                self._say_none()
         self._conclude_if_both_are_there()
 
     def close(self) -> None:
@@ -240,6 +251,7 @@ class DatasetReading:
         else:
             self._ask(listing)
         self._there = True
+        self._tell_without()
         self._resume()
 
     def _refused(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
@@ -247,33 +259,59 @@ class DatasetReading:
             if NO_SUCH_ROUTE in str(refusal):
                 return self._none_anywhere(listing)
             # Either the workspace has no such listing, or this very collection vanished after its reports
-            # were read. One look tells; taking one for the other would lose the datasets of all others.
+            # were read, or it alone has none. Taking one for the other would lose the datasets of all others.
             path = f"spaces/{path_part(listing.token)}/reports"
             self._pipeline.ask(
                 Lane.PAGES,
                 path,
-                lambda _: self._none_anywhere(listing),
+                lambda _: self._none_here(listing, refusal),
                 lambda _: self._left_out(listing, refusal),
                 params={"page": 1},
             )
             return ()
         return self._left_out(listing, refusal)
 
-    def _none_anywhere(self, listing: CollectionWalk) -> Iterable[Row]:
-        log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
-        self._there = False
-        self._absent()
+    def _none_here(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
+        self._without.append((listing, refusal))
+        listing.whole.flawed = True
+        if len(self._without) == ENOUGH_WITHOUT:
+            return self._none_anywhere(listing)
+        self._asked = False
         self._resume()
         return self._over(listing.whole)
 
+    def _none_anywhere(self, listing: CollectionWalk) -> Iterable[Row]:
+        self._say_none()
+        self._resume()
+        return self._over(listing.whole)
+
+    def _say_none(self) -> None:
+        log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
+        self._there = False
+        if self._had_datasets():
+            log.warning("The last snapshot has datasets, and Mode shows no listing of them any more.")
+            self._tell_without()
+        self._absent()
+
+    def _had_datasets(self) -> bool:
+        return any(True for _ in self._known.datasets())
+
+    def _tell_without(self) -> None:
+        without, self._without = self._without, []
+        for listing, refusal in without:
+            self._note_refusal(listing, refusal)
+
     def _left_out(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
-        what = f"The datasets of {listing} could not be listed"
-        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
-        self._refused_anywhere = True
+        self._note_refusal(listing, refusal)
         self._asked = self._there is True
         self._resume()
         listing.whole.flawed = True
         return self._over(listing.whole)
+
+    def _note_refusal(self, listing: CollectionWalk, refusal: Refusal) -> None:
+        what = f"The datasets of {listing} could not be listed"
+        self._ledger.refused("report", token=None, name=None, what=what, refusal=refusal)
+        self._refused_anywhere = True
 
     def _resume(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -142,16 +142,69 @@ NO_ROUTE = NotFoundError(f"Mode answered 404: {NO_SUCH_ROUTE}", status=404)
 GONE = NotFoundError("Mode answered 404.", status=404)
 
 
-@pytest.mark.parametrize(("error", "reports"), [(NO_ROUTE, None), (GONE, page())], ids=["said so", "looked"])
-def test_a_workspace_without_the_listing_is_asked_once(make: Any, error: Exception, reports: Any) -> None:
+def without_the_listing(reading: Reading, *collections: str, error: Exception = GONE) -> None:
+    """The collections are there, and have no listing of datasets."""
+    for token in collections:
+        reading.answers.answers[f"spaces/{token}/datasets"] = error
+        reading.answers.answers[f"spaces/{token}/reports 1"] = page()
+
+
+def test_a_workspace_that_says_that_there_is_no_such_route_is_asked_once(make: Any) -> None:
     reading = make()
-    reading.answers.answers["spaces/c1/datasets"] = error
-    if reports:
-        reading.answers.answers["spaces/c1/reports 1"] = reports
+    without_the_listing(reading, *COLLECTIONS, error=NO_ROUTE)
     assert reading.read("s1") == []
-    assert [path for path in reading.asked() if path.endswith("datasets")] == BY_COLLECTION[:1]
+    assert reading.asked() == BY_COLLECTION[:1]
     assert (reading.absent, reading.datasets.possible, reading.ledger.left_out) == (1, False, [])
     assert not any(walk.flawed for walk in reading.over)
+
+
+def test_a_workspace_in_which_no_collection_has_the_listing_has_none(make: Any) -> None:
+    reading = make()
+    without_the_listing(reading, *COLLECTIONS)
+    assert reading.read("s1") == []
+    assert (reading.absent, reading.datasets.possible, reading.ledger.left_out) == (1, False, [])
+
+
+@pytest.mark.parametrize("before", [[], ["d1"]], ids=["no datasets before", "datasets before"])
+def test_one_collection_without_the_listing_speaks_for_all_only_where_there_were_no_datasets(
+    make: Any, before: list[str]
+) -> None:
+    reading = make(planned=(1, 1))
+    reading.known.datasets = lambda: before
+    without_the_listing(reading, "c1")
+    walk = CollectionWalk({"token": "c1", "name": "c1"}, PageWalk("spaces/c1/reports", "reports"))
+    reading.datasets.look_for(walk)
+    reading.datasets.connections_listed(["s1"])
+    assert list(reading.pipeline.rows()) == []
+    assert reading.over == [walk]
+    reading.datasets.all_over()
+    assert (reading.absent, reading.datasets.possible) == ((0, True) if before else (1, False))
+    assert [entry.reason for entry in reading.ledger.left_out] == ["gone" for _ in before]
+
+
+def test_a_workspace_that_had_datasets_and_has_no_listing_any_more_is_told(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = make()
+    reading.known.datasets = lambda: ["d1"]
+    without_the_listing(reading, *COLLECTIONS)
+    assert reading.read("s1") == []
+    assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * 3
+    assert "The last snapshot has datasets" in caplog.text
+
+
+@pytest.mark.parametrize("without", [["c1"], ["c2"], ["c1", "c2"], ["c2", "c3"]], ids="+".join)
+def test_collections_that_alone_lack_the_listing_do_not_cost_the_others_theirs(
+    make: Any, without: list[str]
+) -> None:
+    reading = make()
+    for token in COLLECTIONS:
+        reading.answers.answers[f"spaces/{token}/datasets"] = page(dataset(f"d-{token}", token))
+    without_the_listing(reading, *without)
+    assert reading.read("s1") == [f"d-{token}" for token in COLLECTIONS if token not in without]
+    assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * len(without)
+    assert [walk.token for walk in reading.over if walk.flawed] == without
+    assert (reading.absent, reading.datasets.possible) == (0, True)
 
 
 @pytest.mark.parametrize(
