@@ -12,7 +12,7 @@ from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.report.kept import keep_report
-from mode_catalog_provider.snapshot.change_texts import SQL_LINES, as_markdown, log_lines
+from mode_catalog_provider.snapshot.change_texts import SQL_LINES, as_markdown, log_lines, sql_difference
 from mode_catalog_provider.snapshot.changes import Change
 from mode_catalog_provider.snapshot.choice import (
     LATEST,
@@ -24,7 +24,6 @@ from mode_catalog_provider.snapshot.choice import (
 from mode_catalog_provider.snapshot.diff import SnapshotDiff, since_previous
 from mode_catalog_provider.snapshot.layout import parse_directory_name
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
-from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowSkipException
@@ -213,7 +212,7 @@ def _shown(change: Change) -> dict[str, Any]:
     document = change.to_json()
     if change.change == "sql_changed":
         # The whole texts are in the kept file; XCom is a row of a database.
-        told = difference(change.before, change.after, lines=SQL_LINES)
+        told = "\n".join(sql_difference(change, SQL_LINES))
         return {**document, "before": None, "after": None, "difference": told}
     values = {key: value for key, value in document.items() if isinstance(value, str)}
     return {**document, **{key: value[:500] for key, value in values.items()}}

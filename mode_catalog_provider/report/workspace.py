@@ -154,7 +154,7 @@ def gather(
         manifest=manifest,
         push=push,
         changes_head=head,
-        remarks=tuple(remarks(head.get("options", {}))),
+        remarks=tuple(_remarks(head)),
         changes=tuple(shown_change(change, host, workspace) for change in changes),
         changes_total=total,
         audit=audit,
@@ -252,6 +252,10 @@ def _changes(
     order = {word: place for place, word in enumerate(CHANGE_WORDS)}
     changes.sort(key=lambda one: order.get(one.change, len(order)))
     return head, changes[:MOST_CHANGES], len(changes)
+
+
+def _remarks(head: Mapping[str, Any]) -> Iterator[str]:
+    return remarks(head.get("options", {}), days=head.get("to", 0) - head.get("from", 0))
 
 
 def shown_change(change: Change, host: str, workspace: str) -> ShownChange:

@@ -64,6 +64,20 @@ def test_the_text_of_a_query_is_not_in_xcom(tmp_path):
     assert "status" in changed["difference"]
 
 
+@pytest.mark.parametrize("odd", [7, True, ["a"], {"b": 1}])
+def test_sql_that_is_no_text_fails_no_task(tmp_path, odd):
+    days = [day(tmp_path, at, [("query", "q1", {"raw_query": sql})]) for at, sql in enumerate((SQL, odd))]
+    result, _ = compare(manifest=str(days[1].manifest_path))
+    (changed,) = result["first"]
+    assert "table  - orders" in changed["difference"]
+
+
+def test_of_sql_that_differs_in_space_only_that_is_said(tmp_path):
+    days = [day(tmp_path, at, [("query", "q1", {"raw_query": f"{SQL}{' ' * at}"})]) for at in range(2)]
+    result, _ = compare(manifest=str(days[1].manifest_path))
+    assert [one["difference"] for one in result["first"]] == ["only space, comments or the case of words"]
+
+
 def test_the_first_snapshot_has_nothing_to_be_compared_with(tmp_path):
     only = day(tmp_path, 0, [])
     result, pushed = compare(manifest=str(only.manifest_path))

@@ -30,6 +30,15 @@ def test_options_that_differ_are_said_before_the_changes(tmp_path: Path, keep: b
     assert text.index("different options") < text.index("not extracted</td>")
 
 
+def test_a_difference_that_was_kept_backwards_says_so(tmp_path: Path) -> None:
+    days = [day(tmp_path, number, [("report", "r1", {"name": f"Sales {number}"})]) for number in range(2)]
+    with SnapshotDiff(days[1], days[0]) as diff:
+        diff.keep()
+    snapshot = days[0]
+    text = as_html(gather(WorkspaceRecords(tmp_path / "acme"), snapshot=snapshot))
+    assert "everything is told backwards" in text
+
+
 def test_where_no_option_differs_nothing_is_said_of_them(tmp_path: Path) -> None:
     text = shown(tmp_path, [], [("report", "r1", {"name": "Sales"})], keep=True)
     assert "1 changes between" in text
