@@ -323,9 +323,7 @@ class _SourcesWalk:
     def next_page(self) -> list[Any]:
         """Return the rows of the next page; ``announced`` is how many there are in all, if that is told."""
         try:
-            answer = self._api._ask(
-                self._document, {"nbPerPage": self.size, "page": self._page}, "getSources", self._deadline
-            )
+            answer = self._ask()
         except EmptyAnswerError:
             self.size = next(self._sizes, self.size)
             self.begin()
@@ -338,3 +336,15 @@ class _SourcesWalk:
             self.announced = total if self._page == 0 else max(total, self.announced or 0)
         self._page += 1
         return rows
+
+    def _ask(self) -> Any:
+        while True:
+            given = {"nbPerPage": self.size, "page": self._page}
+            try:
+                return self._api._ask(self._document, given, "getSources", self._deadline)
+            except GraphQLError as error:
+                smaller = next(self._sizes, None)
+                if smaller is None or "nbPerPage" not in str(error):
+                    raise
+                self.size = smaller
+                self.begin()
