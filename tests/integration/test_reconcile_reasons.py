@@ -171,6 +171,14 @@ def test_tables_that_cannot_be_asked_for_end_nothing(catalog, tmp_path):
     assert "cannot be asked" in report.not_checked["unknown_tables"]
 
 
+def test_databases_that_cannot_be_asked_for_make_no_connection_unknown_and_are_told(catalog, tmp_path):
+    catalog.fault("*op=getDatabases*", status=400, body=b'{"errors": [{"message": "no"}]}', times=None)
+    reason, _, report = why(catalog, tmp_path, several((KNOWN, 1)))
+    assert reason == "unknown"
+    assert report.counts["unknown_connections"] == 0
+    assert "cannot be asked" in report.not_checked["databases"]
+
+
 def test_connections_that_nobody_could_look_at_are_not_said_to_be_known(catalog, tmp_path):
     catalog.switches.throw(sources_readable=False)
     reason, detail, report = why(catalog, tmp_path, several((KNOWN, 1)))
