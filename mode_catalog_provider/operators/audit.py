@@ -19,7 +19,6 @@ from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
@@ -27,7 +26,7 @@ from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
-from mode_catalog_provider.tasks.rendered import rendered_days, rendered_words
+from mode_catalog_provider.tasks.rendered import rendered, rendered_days, rendered_path, rendered_words
 
 #: Findings in the log and in XCom; the audit's file has them all.
 SHOWN = 50
@@ -127,7 +126,7 @@ class ModeWorkspaceAuditOperator(BaseOperator):
         with airflow_errors(context):
             fail_on = self._fail_on()
             snapshot = self._snapshot()
-            index = [staging_path(path, self.output_conn_id) for path in rendered_words("index", self.index)]
+            index = [rendered_path(path, self.output_conn_id) for path in rendered_words("index", self.index)]
             report = audit_snapshot(snapshot, self._options(), index=index)
             kept = keep_audit(report, snapshot)
             host, workspace = snapshot.manifest.host, report.workspace
@@ -160,8 +159,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
             only=rendered_words("checks", self.checks),
             ignore=rendered_words("ignore", self.ignore),
             stale_after=rendered_days("stale_after", self.stale_after),
-            name_pattern=read_patterns("name_pattern", _unrendered(self.name_pattern)),
-            version_pattern=read_patterns("version_pattern", _unrendered(self.version_pattern)),
+            name_pattern=read_patterns("name_pattern", rendered(self.name_pattern)),
+            version_pattern=read_patterns("version_pattern", rendered(self.version_pattern)),
             canonical=rendered_words("canonical", self.canonical),
         )
 
@@ -213,8 +212,3 @@ def _newest(layout: Layout, workspace: str) -> Snapshot:
             "first: mode_catalog_sync does."
         )
     return newest
-
-
-def _unrendered(value: Mapping[str, str] | str | None) -> Mapping[str, str] | str | None:
-    # What Jinja makes of nothing.
-    return None if value == "None" else value

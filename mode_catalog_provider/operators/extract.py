@@ -29,7 +29,6 @@ from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
 from mode_catalog_provider.moments import parsed, spoken
 from mode_catalog_provider.snapshot.layout import Layout
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
@@ -39,9 +38,11 @@ from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.lineage_switch import tell_reports_of
 from mode_catalog_provider.tasks.links import ModeCulpritLink, ModeWorkspaceLink
 from mode_catalog_provider.tasks.rendered import (
+    rendered,
     rendered_count,
     rendered_days,
     rendered_mapping,
+    rendered_path,
     rendered_truth,
     rendered_words,
 )
@@ -212,8 +213,9 @@ class ModeExtractOperator(BaseOperator):
             if self.on_covered not in ("run", "skip"):
                 raise ConfigurationError(f"on_covered is 'skip' or 'run', not {self.on_covered!r}.")
             react = on_forbidden(self.on_forbidden)
-            keep = rendered_count("keep", self.keep or 0) or None
-            output_dir = staging_path(self.output_dir, self.output_conn_id)
+            given = rendered(self.keep)
+            keep = rendered_count("keep", given or 0) or None
+            output_dir = rendered_path(self.output_dir, self.output_conn_id)
             with metered(self.hook.get_client()) as client:
                 self._client = client
                 self._lineage = {"host": client.host, "workspace": client.workspace, "directory": None}
@@ -255,7 +257,7 @@ class ModeExtractOperator(BaseOperator):
     def question_looked_at(self, context: Context, event: Any = None) -> None:
         """Look whether the question that this run waits for was answered, and end as the run that asked."""
         with airflow_errors(context):
-            output_dir = staging_path(self.output_dir, self.output_conn_id)
+            output_dir = rendered_path(self.output_dir, self.output_conn_id)
             with metered(self.hook.get_client()) as client:
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 coverage = self._coverage(context, layout, client.host, self._options())
@@ -289,7 +291,7 @@ class ModeExtractOperator(BaseOperator):
         return covering_snapshot(
             run,
             layout=layout,
-            source_id=CatalogHook(self.catalog_conn_id).source_id(self.source_id),
+            source_id=CatalogHook(self.catalog_conn_id).source_id(rendered(self.source_id)),
             host=host,
             options=options.to_json(),
             started_at=context["dag_run"].start_date,

@@ -18,13 +18,13 @@ from mode_catalog_provider.errors import (
     LockTimeoutError,
 )
 from mode_catalog_provider.lock import Clocks, Lease, LeaseRecord, RunLock
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import lease_of, lock_of
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.lock_wait import POLL, LockWait
+from mode_catalog_provider.tasks.rendered import rendered_path
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -249,7 +249,7 @@ class AcquireLockOperator(BaseOperator):
 
     def _open(self) -> RunLock:
         if self._lock is None:
-            directory = staging_path(self.path, self.output_conn_id)
+            directory = rendered_path(self.path, self.output_conn_id)
             self._lock = RunLock(directory, ttl=self.ttl, clocks=Clocks(sleep=self._nap))
         return self._lock
 

@@ -18,14 +18,13 @@ from mode_catalog_provider.rights.owners import owned_reports
 from mode_catalog_provider.rights.record import FOLDER
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot, verify
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink
-from mode_catalog_provider.tasks.rendered import rendered_count, rendered_words
+from mode_catalog_provider.tasks.rendered import rendered_count, rendered_path, rendered_words
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.text import visible
 
@@ -102,7 +101,7 @@ class ModePermissionAuditOperator(BaseOperator):
         """
         with airflow_errors(context):
             fail_on = self._fail_on()
-            home = staging_path(self.output_dir, self.output_conn_id)
+            home = rendered_path(self.output_dir, self.output_conn_id)
             with metered(ModeHook(self.mode_conn_id).get_client()) as client:
                 self._client = client
                 client.verify()

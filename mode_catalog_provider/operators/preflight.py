@@ -27,11 +27,11 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.key_age import KeyAge, key_age, key_record
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.key_memory import first_seen
+from mode_catalog_provider.tasks.rendered import rendered, rendered_path
 from mode_catalog_provider.tasks.request_meter import metered
 
 
@@ -126,16 +126,16 @@ class ModeCatalogPreflightOperator(BaseOperator):
     def _tell_age(self, client: ModeClient) -> None:
         # Nothing hangs on it: whatever is wrong with the place is told by who needs it.
         with suppress(Exception):
-            home = staging_path(self.output_dir, self.output_conn_id)
+            home = rendered_path(self.output_dir, self.output_conn_id)
             layout = workspace_layout(home, workspace=client.workspace, host=client.host)
-            source_id = CatalogHook(self.catalog_conn_id).source_id(self.source_id)
+            source_id = CatalogHook(self.catalog_conn_id).source_id(rendered(self.source_id))
             if (fed := fed_at(layout, source_id)) is not None:
                 metrics.gauge(metrics.FED_AT, int(fed.timestamp()))
                 metrics.gauge(metrics.FED_AGE, round((datetime.now(UTC) - fed).total_seconds()))
 
     def _check_catalog(self) -> str:
         hook = CatalogHook(self.catalog_conn_id)
-        source_id = hook.source_id(self.source_id)
+        source_id = hook.source_id(rendered(self.source_id))
         # With the token that uploads: another one proves nothing about it.
         with metered(hook.get_api(token=hook.token)) as api:
             if self._is_asked(hook, api, source_id) or hook.read_token() == hook.token():
@@ -172,7 +172,7 @@ class ModeCatalogPreflightOperator(BaseOperator):
     def _age(self, client: ModeClient, record: dict[str, Any] | Any) -> KeyAge:
         now = datetime.now(UTC)
         try:
-            since = first_seen(staging_path(self.output_dir, self.output_conn_id), client.key.token, now)
+            since = first_seen(rendered_path(self.output_dir, self.output_conn_id), client.key.token, now)
         except ConfigurationError:
             raise
         except Exception as error:

@@ -25,7 +25,7 @@ from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, PageLink
 from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
-from mode_catalog_provider.tasks.rendered import rendered_number
+from mode_catalog_provider.tasks.rendered import rendered, rendered_number
 from mode_catalog_provider.tasks.request_meter import metered
 
 #: Findings of each kind in the log and in XCom; the kept file has more.
@@ -119,9 +119,9 @@ class CatalogReconcileOperator(BaseOperator):
         """
         with airflow_errors(context):
             thresholds = {name: self._share(name) for name in ("min_arrived", "min_lineage")}
-            source_id = self.hook.source_id(self.source_id)
+            source_id = self.hook.source_id(rendered(self.source_id))
             snapshot = self._snapshot(source_id)
-            with metered(self.hook.get_api(zone=self.zone)) as api:
+            with metered(self.hook.get_api(zone=rendered(self.zone))) as api:
                 self._api = api
                 place = location_of(snapshot.place)
                 self._lineage = {"api_url": api.zone.api_url, "source_id": source_id, "manifest": place}
@@ -153,8 +153,8 @@ class CatalogReconcileOperator(BaseOperator):
             self._api.cancel()
 
     def _share(self, name: str) -> float | None:
-        given = getattr(self, name)
-        if given is None or (isinstance(given, str) and given.strip() in ("", "None")):
+        given = rendered(getattr(self, name))
+        if given is None:
             return None
         share = rendered_number(name, given)
         if not 0 <= share <= 1:

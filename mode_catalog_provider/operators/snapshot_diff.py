@@ -31,7 +31,7 @@ from mode_catalog_provider.tasks.errors import WIDTH, airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import ModeWorkspaceLink, PageLink
 from mode_catalog_provider.tasks.read_snapshot import given_or_newest, needs_a_place
-from mode_catalog_provider.tasks.rendered import given_manifest, rendered_truth
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered, rendered_truth
 from mode_catalog_provider.tasks.sync_summary import SUMMARY_MARKDOWN
 from mode_catalog_provider.text import visible
 
@@ -183,11 +183,13 @@ class ModeSnapshotDiffOperator(BaseOperator):
         )
 
     def _difference(self, after: Snapshot) -> SnapshotDiff | None:
-        before = self.before or PREVIOUS
+        before = rendered(self.before) or PREVIOUS
         if isinstance(before, str):
             before = before.strip()
         if before != PREVIOUS and not (isinstance(before, str) and parse_directory_name(before) is not None):
-            return SnapshotDiff(open_or_adopt(given_manifest(before, self.output_conn_id)), after)
+            return SnapshotDiff(
+                open_or_adopt(given_manifest(before, self.output_conn_id, name="before")), after
+            )
         beside = snapshots_beside(after)
         timestamp = after.manifest.timestamp
         if before == PREVIOUS and not any(each < timestamp for each in beside):

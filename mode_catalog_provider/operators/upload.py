@@ -25,7 +25,6 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import StoragePath
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
-from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.announcement import announce, fed
@@ -39,7 +38,13 @@ from mode_catalog_provider.tasks.held_lease import (
 )
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, ExtractionLink
-from mode_catalog_provider.tasks.rendered import given_manifest, rendered_number, rendered_truth
+from mode_catalog_provider.tasks.rendered import (
+    given_manifest,
+    rendered,
+    rendered_number,
+    rendered_path,
+    rendered_truth,
+)
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
 from mode_catalog_provider.tasks.sync_summary import (
@@ -226,9 +231,11 @@ class CatalogUploadOperator(BaseOperator):
         try:
             with (
                 metered(
-                    self.hook.get_ingest(source_id=self.source_id, zone=self.zone, file_type=self.file_type)
+                    self.hook.get_ingest(
+                        source_id=rendered(self.source_id), zone=rendered(self.zone), file_type=self.file_type
+                    )
                 ) as ingest,
-                metered(self.hook.get_api(zone=self.zone)) as api,
+                metered(self.hook.get_api(zone=rendered(self.zone))) as api,
             ):
                 self._clients = (ingest, api)
                 self._lineage = {
@@ -252,7 +259,7 @@ class CatalogUploadOperator(BaseOperator):
 
     def _ask(self, context: Context, error: SnapshotShrunkError) -> NoReturn:
         snapshot = self._snapshot()
-        question = ShrinkQuestion.about(snapshot, self.hook.source_id(self.source_id), error)
+        question = ShrinkQuestion.about(snapshot, self.hook.source_id(rendered(self.source_id)), error)
         asked = {**asdict(question), "since": error.since, "snapshot": snapshot.manifest.timestamp}
         context["ti"].xcom_push(key=QUESTION, value=asked)
         self.log.warning(
@@ -274,7 +281,7 @@ class CatalogUploadOperator(BaseOperator):
     def _close_question(self, why: str) -> None:
         # So that runs that wait for the same answer end as well.
         snapshot = self._snapshot()
-        record = push_record.record_path(snapshot, self.hook.source_id(self.source_id))
+        record = push_record.record_path(snapshot, self.hook.source_id(rendered(self.source_id)))
         push_record.close_question(record, why)
 
     def _retaken(
@@ -369,7 +376,7 @@ class CatalogUploadOperator(BaseOperator):
         return open_snapshot(given_manifest(self.manifest, self.output_conn_id))
 
     def _path(self, location: str) -> StoragePath:
-        return staging_path(location, self.output_conn_id)
+        return rendered_path(location, self.output_conn_id)
 
     def _report(self, result: PushResult) -> None:
         lines = [f"  sent           {name}" for name in result.pushed]

@@ -10,8 +10,7 @@ from mode_catalog_provider.extract.folder import workspace_layout
 from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
-from mode_catalog_provider.staging import staging_path
-from mode_catalog_provider.tasks.rendered import given_manifest
+from mode_catalog_provider.tasks.rendered import given_manifest, rendered, rendered_path
 from mode_catalog_provider.tasks.request_meter import metered
 
 
@@ -44,11 +43,11 @@ def given_or_newest(
         tells people what to do when there is none.
     :raises ConfigurationError: both places are empty when the task runs.
     """
-    if manifest:
+    if manifest and rendered(manifest) is not None:
         return open_or_adopt(given_manifest(manifest, output_conn_id))
-    if not output_dir:
+    if not output_dir or rendered(output_dir) is None:
         raise ConfigurationError("manifest is empty, and there is no output_dir to look into.")
     with metered(ModeHook(mode_conn_id).get_client()) as client:
         workspace, host = client.workspace, client.host
-    home = staging_path(output_dir, output_conn_id or None)
+    home = rendered_path(output_dir, output_conn_id)
     return newest(workspace_layout(home, workspace=workspace, host=host), workspace)

@@ -14,6 +14,7 @@ from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.refresh.endpoint import checked_path
 from mode_catalog_provider.refresh.targets import Selection
 from mode_catalog_provider.tasks.rendered import (
+    rendered,
     rendered_count,
     rendered_mapping,
     rendered_number,
@@ -147,9 +148,8 @@ def _stale_since(given: datetime | float | str | None, catalog_conn_id: str) -> 
 
 
 def _most(name: str, value: float | str | None) -> int | None:
-    if value is None or str(value).strip() in {"", "None"}:
-        return None
-    return rendered_count(name, value)
+    given = rendered(value)
+    return None if given is None else rendered_count(name, given)
 
 
 def _seconds(name: str, value: timedelta | float | str) -> float:

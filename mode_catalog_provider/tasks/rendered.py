@@ -8,12 +8,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.staging import staging_path
 from mode_catalog_provider.storage import StoragePath
 from mode_catalog_provider.truth import WORDS, truth
+
+Given = TypeVar("Given")
 
 #: More than anybody looks back; there are no dates for much more.
 _LONGEST_DAYS = 36_525
@@ -25,8 +27,21 @@ _NATIVE = (
     "such a name into the DAG, in a list, or turn it off."
 )
 
+#: What Jinja makes of ``None``, of what is undefined, and of a parameter that was left empty.
+_NOTHING = {"None", ""}
+
 # A word in double quotes, or anything up to the next comma or line end.
 _WORD = re.compile(r'[ \t]*(?:"((?:[^"]|"")+)"[ \t]*(?=[,\n]|\Z)|([^,\n]*))(?:[,\n]|\Z)')
+
+
+def rendered(value: Given) -> Given | None:
+    """Return a rendered argument that may be left out: ``None`` also for the text of nothing."""
+    return None if isinstance(value, str) and value.strip() in _NOTHING else value
+
+
+def rendered_path(location: str, conn_id: str | None) -> StoragePath:
+    """Return the path of a rendered location, with its rendered connection; see :func:`staging_path`."""
+    return staging_path(location, rendered(conn_id))
 
 
 def rendered_truth(name: str, value: bool | str | None, *, default: bool = False) -> bool:
@@ -91,14 +106,14 @@ def rendered_words(name: str, value: Iterable[str] | str | None) -> tuple[str, .
         makes one of a token without letters.
     :raises ConfigurationError: when a list holds anything but texts.
     """
-    if value is None:
+    if rendered(value) is None:
         return ()
     listed: Any = value
     if isinstance(value, str):
         text = value.strip()
         listed = _literal(text) if text.startswith(("[", "(")) else None
         if not isinstance(listed, list | tuple) or _is_name(listed):
-            listed = [] if text == "None" else split_words(text)
+            listed = split_words(text)
     elif isinstance(value, int | float):
         listed = [value]
     elif isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
@@ -134,7 +149,7 @@ def rendered_mapping(name: str, value: Mapping[str, Any] | str | None) -> dict[s
 
     :raises ConfigurationError: when it is neither.
     """
-    if value is None or (isinstance(value, str) and value.strip() in {"", "None"}):
+    if rendered(value) is None:
         return None
     mapping = _literal(value.strip()) if isinstance(value, str) else value
     if not isinstance(mapping, Mapping):
@@ -151,19 +166,25 @@ def _literal(text: str) -> Any:
     return None
 
 
-def given_manifest(manifest: Mapping[str, Any] | str | None, output_conn_id: str | None) -> StoragePath:
+def given_manifest(
+    manifest: Mapping[str, Any] | str | None, output_conn_id: str | None, *, name: str = "manifest"
+) -> StoragePath:
     """Return the path of a manifest.
 
     :param manifest: what :class:`~mode_catalog_provider.operators.extract.ModeExtractOperator` returned, the
         text of that as Jinja renders it, or the path or URL itself.
     :param output_conn_id: Airflow connection of the object store; ``None``, or empty: the one in the URL.
-    :raises ConfigurationError: it is neither.
+    :param name: the argument's name, for the message.
+    :raises ConfigurationError: it is neither, or nothing.
     """
-    location = manifest
+    if (location := rendered(manifest)) is None:
+        raise ConfigurationError(
+            f"{name} is empty: the task that it comes from was skipped, or failed, or left no result."
+        )
     if not isinstance(location, str) or location.lstrip().startswith("{"):
-        location = (rendered_mapping("manifest", location) or {}).get("manifest")
+        location = (rendered_mapping(name, location) or {}).get("manifest")
     if not isinstance(location, str):
         raise ConfigurationError(
-            "manifest is neither what ModeExtractOperator returned nor the path of a manifest."
+            f"{name} is neither what ModeExtractOperator returned nor the path of a manifest."
         )
-    return staging_path(location, output_conn_id or None)
+    return rendered_path(location, output_conn_id)

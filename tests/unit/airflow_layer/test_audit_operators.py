@@ -9,12 +9,13 @@ from mode_catalog_provider.audit.finding import CHECKS, AuditReport
 from mode_catalog_provider.catalog.arrival_report import KINDS, ArrivalReport, Item
 from mode_catalog_provider.errors import ConfigurationError, SnapshotNotFoundError
 from mode_catalog_provider.operators import reconcile
-from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator, _unrendered
+from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.audit import _newest as newest_to_audit
 from mode_catalog_provider.operators.reconcile import CatalogReconcileOperator
 from mode_catalog_provider.operators.schedules import _newest as newest_to_ask_about
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.tasks.compat import AirflowFailException
+from mode_catalog_provider.tasks.rendered import rendered
 from tests.unit.airflow_layer.telling import TaskInstance, finding
 from tests.unit.snapshot.days import day
 
@@ -71,7 +72,7 @@ def test_fail_on_of_an_audit_is_checked_and_may_be_nothing():
     ("given", "meant"), [("None", None), (None, None), ("^x", "^x"), ({"a": "b"}, {"a": "b"})]
 )
 def test_what_jinja_makes_of_nothing_is_nothing(given, meant):
-    assert _unrendered(given) == meant
+    assert rendered(given) == meant
 
 
 @pytest.mark.parametrize("newest", [newest_to_audit, newest_to_ask_about])
