@@ -65,6 +65,14 @@ def as_lines(finding: Finding, *, mark: str = "", width: int = WIDTH) -> Iterato
         yield f"  link  {finding.url}"
 
 
+def not_made(report: AuditReport, wanted: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each check that should fail somebody's run, and was not made."""
+    for check in wanted:
+        if check not in report.counts:
+            why = report.not_checked.get(check, "it is not among those that were asked for")
+            yield f"Whether there is something new of {check} is not known, so it fails nothing: {why}."
+
+
 def as_markdown(report: AuditReport) -> str:
     """Return the numbers and the first new findings as Markdown, for notifiers and for XCom in the UI."""
     found, new = report.counts, report.new_counts

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from datetime import timedelta
 
 from mode_catalog_provider.audit.finding import CHECKS, AuditReport
 from mode_catalog_provider.audit.options import AuditOptions, read_patterns
 from mode_catalog_provider.audit.record import keep_audit
 from mode_catalog_provider.audit.search import search
-from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_table, head_line
+from mode_catalog_provider.audit.telling import WIDTH, as_lines, as_table, head_line, not_made
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
 from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import days
 from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
 from mode_catalog_provider.text import first_of, visible
+
+log = logging.getLogger(__name__)
 
 LEFT_BEHIND = "Nothing was changed."
 
@@ -114,6 +117,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             *([f"Wrote {kept}"] if kept else []),
         ],
     )
+    for sentence in not_made(report, arguments.fail_on or ()):
+        log.warning("%s", sentence)
     new = report.new_counts
     return REFUSED if any(new.get(check) for check in arguments.fail_on or ()) else DONE
 

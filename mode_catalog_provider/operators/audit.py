@@ -12,7 +12,14 @@ from mode_catalog_provider.audit.earlier import newest_whole_snapshot
 from mode_catalog_provider.audit.finding import AuditReport, Finding, chosen_checks
 from mode_catalog_provider.audit.options import DEFAULT_STALE_AFTER, AuditOptions, read_patterns
 from mode_catalog_provider.audit.record import keep_audit
-from mode_catalog_provider.audit.telling import as_lines, as_markdown, as_table, head_line, new_first
+from mode_catalog_provider.audit.telling import (
+    as_lines,
+    as_markdown,
+    as_table,
+    head_line,
+    new_first,
+    not_made,
+)
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.errors import SnapshotNotFoundError
 from mode_catalog_provider.hooks.mode import ModeHook
@@ -134,6 +141,8 @@ class ModeWorkspaceAuditOperator(BaseOperator):
                 ModeWorkspaceLink().publish(context, web_url(host, workspace))
         shown = new_first(report.findings, SHOWN)
         self._tell(report, shown)
+        for sentence in not_made(report, fail_on):
+            self.log.warning("%s", sentence)
         result = {
             "snapshot": location_of(snapshot.place),
             "audit": kept and location_of(kept),

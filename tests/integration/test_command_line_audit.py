@@ -50,6 +50,8 @@ def test_a_check_that_is_not_made_fails_nothing(mode_catalog: CommandLine, tmp_p
     mode_catalog.json("extract", "-o", tmp_path)
     done = mode_catalog("audit", "-d", tmp_path, "--check", "stale", "--fail-on", "refused")
     assert done.returncode == 0
+    assert "Whether there is something new of refused is not known" in done.stderr
+    assert "not among those that were asked for" in done.stderr
 
 
 def test_a_folder_of_the_vendors_files_is_only_read(mode_catalog: CommandLine, tmp_path: Path) -> None:

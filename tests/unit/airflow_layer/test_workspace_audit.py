@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.tasks.compat import AirflowFailException
@@ -51,3 +52,18 @@ def test_an_audit_of_the_workspace_is_returned_with_its_first_fifty_findings(tmp
 def test_an_audit_of_nothing_is_a_failure_with_a_reason(tmp_path):
     with pytest.raises(AirflowFailException, match="manifest"):
         audit(manifest=str(tmp_path / "1.manifest"))
+
+
+def test_a_check_that_should_fail_the_run_and_was_not_made_is_a_warning(tmp_path):
+    snapshot = day(tmp_path, 0, [("report", "r1", {"name": "Sales"})])
+    with capture_logs() as lines:
+        audit(
+            manifest=str(snapshot.manifest_path),
+            checks=["owner_gone", "unnamed"],
+            fail_on=["owner_gone", "stale", "unnamed"],
+        )
+    unknown = "Whether there is something new of {} is not known, so it fails nothing: {}."
+    assert [line["event"] for line in lines if line["event"].startswith("Whether")] == [
+        unknown.format("owner_gone", "the key may not list the members"),
+        unknown.format("stale", "it is not among those that were asked for"),
+    ]
