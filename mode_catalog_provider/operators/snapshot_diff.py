@@ -77,7 +77,7 @@ class ModeSnapshotDiffOperator(BaseOperator):
         self,
         *,
         manifest: Mapping[str, Any] | str | None = None,
-        before: Mapping[str, Any] | str = PREVIOUS,
+        before: Mapping[str, Any] | str | int = PREVIOUS,
         output_dir: str | None = None,
         mode_conn_id: str = ModeHook.default_conn_name,
         output_conn_id: str | None = None,
@@ -184,8 +184,9 @@ class ModeSnapshotDiffOperator(BaseOperator):
 
     def _difference(self, after: Snapshot) -> SnapshotDiff | None:
         before = rendered(self.before) or PREVIOUS
-        if isinstance(before, str):
-            before = before.strip()
+        if isinstance(before, str | int):
+            # The timestamp of a snapshot, by a parameter of the DAG or native rendering.
+            before = str(before).strip()
         if before != PREVIOUS and not (isinstance(before, str) and parse_directory_name(before) is not None):
             return SnapshotDiff(
                 open_or_adopt(given_manifest(before, self.output_conn_id, name="before")), after

@@ -103,12 +103,13 @@ def test_the_newest_of_the_workspace_is_taken_when_none_is_named(tmp_path, sandb
     assert result["first"][0]["after"] == "Two"
 
 
-@pytest.mark.parametrize("named", ["timestamp", "path", "mapping"])
+@pytest.mark.parametrize("named", ["timestamp", "number", "path", "mapping"])
 def test_an_earlier_one_may_be_named_in_every_form(tmp_path, named):
     first, _ = two_days(tmp_path)
     last = day(tmp_path, 2, [("report", "r1", {"name": "Old"})])
     before = {
         "timestamp": str(AT),
+        "number": AT,
         "path": str(first.manifest_path),
         "mapping": {"manifest": str(first.manifest_path)},
     }[named]
