@@ -11,7 +11,7 @@ from mode_catalog_provider.audit.values import count_of, folded, latest, moment_
 from mode_catalog_provider.scratch import private_database
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.rows import rows_of
+from mode_catalog_provider.snapshot.rows import each_once
 from mode_catalog_provider.sql.fingerprint import definitions_used, fingerprint
 
 _CACHE = 32 * 1024
@@ -84,7 +84,7 @@ class Facts:
                 ("report", self._take_report),
                 ("query", self._take_query),
             ):
-                for row in rows_of(self.snapshot, asset):
+                for row in each_once(self.snapshot, asset):
                     take(row)
             self._database.execute("COMMIT")
             self._database.executescript(_INDEXES)

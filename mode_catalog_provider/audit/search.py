@@ -12,7 +12,7 @@ from mode_catalog_provider.audit.pages import Pages
 from mode_catalog_provider.audit.values import text_of
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.rows import rows_of
+from mode_catalog_provider.snapshot.rows import each_once
 from mode_catalog_provider.sql.dialects import dialect_of
 from mode_catalog_provider.sql.tables import tables_of
 
@@ -58,7 +58,7 @@ def search(snapshot: Snapshot, *, table: str | None = None, text: str | None = N
     wanted = text.casefold() if text else ""
     by_text: defaultdict[str, list[str]] = defaultdict(list)
     by_table: defaultdict[str, list[str]] = defaultdict(list)
-    for row in rows_of(snapshot, "query"):
+    for row in each_once(snapshot, "query"):
         report, name, raw = (text_of(row[key]) or "" for key in ("report_token", "name", "raw_query"))
         if wanted and (wanted in raw.casefold() or wanted in name.casefold()):
             by_text[report].append(name)
@@ -66,7 +66,7 @@ def search(snapshot: Snapshot, *, table: str | None = None, text: str | None = N
             by_table[report].append(name)
     pages = Pages(snapshot.manifest.host, snapshot.manifest.workspace)
     hits = []
-    for row in rows_of(snapshot, "report"):
+    for row in each_once(snapshot, "report"):
         token, name = text_of(row["token"]) or "", text_of(row["name"]) or ""
         if row["archived"] is True or (table and token not in by_table):
             continue
@@ -85,7 +85,7 @@ class _TableReader:
     def __init__(self, snapshot: Snapshot, table: str) -> None:
         self._parts = [part.strip().strip('"`[]').casefold() for part in table.split(".")]
         self._dialects = {
-            text_of(row["id"]): dialect_of(row["adapter"]) for row in rows_of(snapshot, "datasource")
+            text_of(row["id"]): dialect_of(row["adapter"]) for row in each_once(snapshot, "datasource")
         }
         self.not_read = 0
         self._tables: Callable[[str, str], frozenset[str] | None] = lru_cache(maxsize=256)(_tables)

@@ -78,6 +78,11 @@ def sorted_rows(snapshot: Snapshot, asset: str) -> Iterator[Row]:
         waiting.close()
 
 
+def each_once(snapshot: Snapshot, asset: str) -> Iterator[Row]:
+    """Yield the rows of one asset; of several rows of one token, as another tool may write them, the last."""
+    yield from sorted_rows(snapshot, asset) if snapshot.adopted else rows_of(snapshot, asset)
+
+
 def rows_with_facts(snapshot: Snapshot, asset: str) -> Iterator[RowWithFacts]:
     """Yield the rows as :func:`sorted_rows` does, each with what the side file says of it.
 
