@@ -66,9 +66,9 @@ class CarriedOver:
         """Return the reports, datasets aside, that the earlier snapshot has in a collection."""
         return self._previous.reports_of(collection_token)
 
-    def datasets(self) -> Iterator[str]:
-        """Yield the datasets that the earlier snapshot has."""
-        return self._previous.datasets()
+    def datasets(self, collection_token: str | None = None) -> Iterator[str]:
+        """Yield the datasets that the earlier snapshot has, or has in a collection."""
+        return self._previous.datasets(collection_token)
 
     def has_queries(self, report_token: str, mark: str | None) -> bool:
         """Return whether the queries of a report are known and unchanged."""

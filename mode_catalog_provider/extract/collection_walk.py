@@ -18,6 +18,7 @@ class CollectionWalk:
     ``seen`` are the tokens of all, ``unwanted`` counts those that the options leave out, ``flawed`` says that
     a row could not be used. ``first``: of datasets, the walk over the reports of the same collection.
     ``has_datasets_read``: they come after the reports, but before the page that proves where those end.
+    ``doubted``: it showed nothing, and is made a second time.
     """
 
     collection: dict[str, Any]
@@ -29,6 +30,12 @@ class CollectionWalk:
     flawed: bool = False
     first: CollectionWalk | None = None
     has_datasets_read: bool = False
+    doubted: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the walk, which is over, has shown nothing."""
+        return not self.walk.tokens
 
     @property
     def token(self) -> str:

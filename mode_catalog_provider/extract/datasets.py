@@ -129,9 +129,7 @@ class DatasetReading:
             self._waiting.append(reports)
         else:
             self._asked = True
-            # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
-            walk = PageWalk(f"spaces/{path_part(reports.token)}/datasets", "reports")
-            self._ask(CollectionWalk(reports.collection, walk, first=reports))
+            self._ask(CollectionWalk(reports.collection, self._walk_of(reports), first=reports))
 
     def all_over(self) -> None:
         """Take note that the datasets of all collections were read."""
@@ -229,6 +227,16 @@ class DatasetReading:
 
     # -- by collection -------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _walk_of(reports: CollectionWalk) -> PageWalk:
+        # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
+        return PageWalk(f"spaces/{path_part(reports.token)}/datasets", "reports")
+
+    def _expected(self, listing: CollectionWalk) -> set[str]:
+        """Return what may be datasets of a collection, as far as something else than REST tells."""
+        bulk = self._bulk_tokens(listing.token) or set()
+        return (bulk - listing.whole.seen) | set(self._known.datasets(listing.token))
+
     def _ask(self, listing: CollectionWalk) -> None:
         then, refused = partial(self._page, listing), partial(self._refused, listing)
         self._pipeline.ask(Lane.NEXT_PAGES, listing.walk.path, then, refused, params=listing.walk.params)
@@ -244,7 +252,10 @@ class DatasetReading:
             if walk.shows_just(rest) and first.walk.shows_just(bulk - rest):
                 walk.end()
                 first.walk.end()
-        if walk.done:
+        if walk.done and listing.empty and not listing.doubted and self._expected(listing):
+            listing.doubted, listing.walk = True, self._walk_of(first)
+            self._ask(listing)
+        elif walk.done:
             if self._way == "both":
                 self._connections.read_whole(listing.token)
             yield from self._over(first)

@@ -46,8 +46,11 @@ class EarlierReadings(Protocol):
         :param collection_token: the collection.
         """
 
-    def datasets(self) -> Iterable[str]:
-        """Yield the tokens of all datasets that the last snapshot has."""
+    def datasets(self, collection_token: str | None = None) -> Iterable[str]:
+        """Yield the tokens of the datasets that the last snapshot has.
+
+        :param collection_token: those in this collection; default ``None``: all.
+        """
 
     def member(self, token: str | None, mark: str) -> dict[str, Any] | None:
         """Return the complete row of a member whose profile is known, ``None`` when it must be read.
@@ -119,7 +122,7 @@ class NothingKnown:
     def reports_of(self, collection_token: str) -> None:
         """Nobody knows."""
 
-    def datasets(self) -> Iterable[str]:
+    def datasets(self, collection_token: str | None = None) -> Iterable[str]:
         """There are none."""
         return ()
 

@@ -67,7 +67,7 @@ class NoPrevious:
     def reports_of(self, collection_token: str) -> None:
         """Nothing is known."""
 
-    def datasets(self) -> Iterator[str]:
+    def datasets(self, collection_token: str | None = None) -> Iterator[str]:
         """There are none."""
         return iter(())
 
@@ -114,7 +114,10 @@ class PreviousSnapshot:
                 "CREATE TABLE report (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) "
                 "WITHOUT ROWID"
             )
-            self._database.execute("CREATE TABLE dataset (token BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._database.execute(
+                "CREATE TABLE dataset (collection BLOB, token BLOB, PRIMARY KEY (collection, token)) "
+                "WITHOUT ROWID"
+            )
             self._database.execute("BEGIN")
             if snapshot.manifest.readings:
                 with _private_copy(snapshot, snapshot.manifest.readings) as readings:
@@ -190,9 +193,14 @@ class PreviousSnapshot:
         )
         return {token.decode("utf-8", "surrogatepass") for (token,) in found} or None
 
-    def datasets(self) -> Iterator[str]:
-        """Yield the tokens of all datasets."""
-        for (token,) in self._database.execute("SELECT token FROM dataset"):
+    def datasets(self, collection_token: str | None = None) -> Iterator[str]:
+        """Yield the tokens of all datasets, or of those in a collection."""
+        if collection_token is None:
+            found = self._database.execute("SELECT token FROM dataset")
+        else:
+            home = token_bytes(collection_token)
+            found = self._database.execute("SELECT token FROM dataset WHERE collection = ?", (home,))
+        for (token,) in found:
             yield token.decode("utf-8", "surrogatepass")
 
     def queries(self) -> Iterator[dict[str, Any]]:
@@ -240,7 +248,7 @@ class PreviousSnapshot:
         for row in json_rows(_chunks(file)):
             token, home = token_bytes(row["token"]), token_bytes(row["space_token"] or "")
             if row["type"] == DATASET:
-                self._database.execute("INSERT OR IGNORE INTO dataset VALUES (?)", (token,))
+                self._database.execute("INSERT OR IGNORE INTO dataset VALUES (?, ?)", (home, token))
             else:
                 self._database.execute("INSERT OR IGNORE INTO report VALUES (?, ?)", (home, token))
 

@@ -28,12 +28,19 @@ class Remembered(NothingKnown):
     knows_something = True
 
     def __init__(self, world: World) -> None:
-        self._reports = {
-            one.token: {report.token for report in world.reports_in(one)} for one in world.collections
+        self._tokens = {
+            (one.token, dataset): {
+                report.token for report in world.reports_in(one) if report.is_dataset is dataset
+            }
+            for one in world.collections
+            for dataset in (False, True)
         }
 
     def reports_of(self, collection_token: str) -> set[str]:  # type: ignore[override]
-        return self._reports.get(collection_token, set())
+        return self._tokens.get((collection_token, False), set())
+
+    def datasets(self, collection_token: str | None = None) -> set[str]:  # type: ignore[override]
+        return self._tokens.get((collection_token or "", True), set())
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +258,43 @@ def test_archived_reports_that_batch_does_not_list_have_their_collection_read_ag
     assert reports_found(big, NothingKnown(), strategy="hybrid") == tokens(big)
     assert pages_read(big) == [1, 2, 3, 4] * 2
     big.mode.switches.batch_archived = True
+
+
+# -- pages without rows --------------------------------------------------------------------------------------
+
+SMALL = WorkspaceShape(collections=2, reports=8, queries=4, datasets=4, members=0, nasty=False)
+ROUTES = [("reports", "rest"), ("datasets", "rest"), ("reports", "auto"), ("datasets", "auto")]
+
+
+def empty(answer: Any) -> None:
+    answer["_embedded"]["reports"] = []
+
+
+@pytest.mark.parametrize(("listing", "strategy"), ROUTES)
+def test_a_listing_that_is_empty_once_is_read_again_where_something_is_known_to_be_there(
+    running: Sandbox, listing: str, strategy: str
+) -> None:
+    sandbox = begin_again(running, SMALL)
+    before = Remembered(sandbox.mode.world) if strategy == "rest" else NothingKnown()
+    for collection in sandbox.mode.world.collections[:2]:
+        sandbox.mode.fault(f"spaces/{collection.token}/{listing}", alter=empty)
+    assert reports_found(sandbox, before, strategy=strategy) == tokens(sandbox)
+
+
+@pytest.mark.parametrize(("listing", "strategy"), ROUTES)
+def test_a_listing_that_stays_empty_is_read_again_once(running: Sandbox, listing: str, strategy: str) -> None:
+    sandbox = begin_again(running, SMALL)
+    world = sandbox.mode.world
+    before = Remembered(world) if strategy == "rest" else NothingKnown()
+    sandbox.mode.fault(f"spaces/*/{listing}", alter=empty, times=None)
+    others = {one.token for one in world.reports if one.is_dataset is not (listing == "datasets")}
+    assert reports_found(sandbox, before, strategy=strategy) == others
+    assert len(sandbox.mode.requests_to(f"spaces/*/{listing}")) == 2 * 2
+
+
+def test_an_empty_listing_of_which_nothing_is_known_is_read_once(running: Sandbox) -> None:
+    shape = WorkspaceShape(collections=2, reports=0, datasets=0, members=0, nasty=False)
+    sandbox = begin_again(running, shape)
+    assert reports_found(sandbox, NothingKnown(), strategy="auto") == set()
+    for listing in ("reports", "datasets"):
+        assert len(sandbox.mode.requests_to(f"spaces/*/{listing}")) == 2

@@ -45,8 +45,8 @@ class Previous:
     def reports_of(self, collection: str) -> Any:
         return {f"of {collection}"}
 
-    def datasets(self) -> Any:
-        return iter(["d1"])
+    def datasets(self, collection_token: str | None = None) -> Any:
+        return iter(["d1"] if collection_token is None else [f"d of {collection_token}"])
 
 
 class Unfinished:
@@ -92,7 +92,7 @@ def test_the_snapshot_before_is_asked_for_what_it_has() -> None:
     assert over.earlier_rows == "its rows"
     assert over.reading("report", "r1") == ("mark", 3)
     assert over.reports_of("c1") == {"of c1"}
-    assert list(over.datasets()) == ["d1"]
+    assert (list(over.datasets()), list(over.datasets("c1"))) == (["d1"], ["d of c1"])
 
 
 def test_unchanged_queries_are_carried_with_the_time_of_their_reading() -> None:

@@ -18,7 +18,7 @@ class Known(NothingKnown):
     def __init__(self, *datasets: str) -> None:
         self._datasets = datasets
 
-    def datasets(self) -> Any:
+    def datasets(self, collection_token: str | None = None) -> Any:
         return iter(self._datasets)
 
 

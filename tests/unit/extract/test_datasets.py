@@ -170,7 +170,7 @@ def test_one_collection_without_the_listing_speaks_for_all_only_where_there_were
     make: Any, before: list[str]
 ) -> None:
     reading = make(planned=(1, 1))
-    reading.known.datasets = lambda: before
+    reading.known.datasets = lambda *_: before
     without_the_listing(reading, "c1")
     walk = CollectionWalk({"token": "c1", "name": "c1"}, PageWalk("spaces/c1/reports", "reports"))
     reading.datasets.look_for(walk)
@@ -186,7 +186,7 @@ def test_a_workspace_that_had_datasets_and_has_no_listing_any_more_is_told(
     make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     reading = make()
-    reading.known.datasets = lambda: ["d1"]
+    reading.known.datasets = lambda *_: ["d1"]
     without_the_listing(reading, *COLLECTIONS)
     assert reading.read("s1") == []
     assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * 3

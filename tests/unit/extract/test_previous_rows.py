@@ -80,7 +80,8 @@ def test_reports_and_datasets_are_known_apart(layout: Layout) -> None:
     write(layout)
     with reopen(layout) as previous:
         assert (previous.reports_of("c1"), previous.reports_of("c2")) == ({"r1"}, None)
-        assert list(previous.datasets()) == ["d1"]
+        assert list(previous.datasets()) == list(previous.datasets("c1")) == ["d1"]
+        assert list(previous.datasets("c2")) == []
         assert previous.rows is None
 
 
