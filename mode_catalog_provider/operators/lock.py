@@ -20,6 +20,7 @@ from mode_catalog_provider.errors import (
 from mode_catalog_provider.lock import Clocks, Lease, LeaseRecord, RunLock
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException, AirflowSkipException
+from mode_catalog_provider.tasks.durations import length_of_time
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import lease_of, lock_of
 from mode_catalog_provider.tasks.job import job
@@ -144,11 +145,11 @@ class AcquireLockOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
-        self.ttl = ttl
+        self.ttl = length_of_time("ttl", ttl)
         self.conflict = conflict
-        self.timeout = timeout
+        self.timeout = length_of_time("timeout", timeout)
         self.output_conn_id = output_conn_id
-        self.poll_interval = poll_interval
+        self.poll_interval = length_of_time("poll_interval", poll_interval)
         self.deferrable = deferrable
         self._lock: RunLock | None = None
         self._lease: Lease | None = None

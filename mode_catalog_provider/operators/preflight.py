@@ -28,6 +28,7 @@ from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.key_age import KeyAge, key_age, key_record
 from mode_catalog_provider.tasks import metrics
+from mode_catalog_provider.tasks.durations import length_of_time
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.key_memory import first_seen
@@ -87,8 +88,8 @@ class ModeCatalogPreflightOperator(BaseOperator):
         self.catalog_conn_id = catalog_conn_id
         self.source_id = source_id
         self.output_conn_id = output_conn_id
-        self.key_lifetime = key_lifetime
-        self.warn_before = warn_before
+        self.key_lifetime = key_lifetime and length_of_time("key_lifetime", key_lifetime)
+        self.warn_before = length_of_time("warn_before", warn_before)
         self.refuse_unknown_conf = refuse_unknown_conf
         self.source_check = source_check
 

@@ -29,6 +29,7 @@ from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.announcement import announce, fed
 from mode_catalog_provider.tasks.compat import AirflowFailException, await_answer
+from mode_catalog_provider.tasks.durations import length_of_time
 from mode_catalog_provider.tasks.errors import airflow_errors
 from mode_catalog_provider.tasks.held_lease import (
     give_back,
@@ -154,7 +155,7 @@ class CatalogUploadOperator(BaseOperator):
         self.max_shrink = max_shrink
         self.accept_shrink = accept_shrink
         self.approve_shrink = approve_shrink
-        self.approval_timeout = approval_timeout
+        self.approval_timeout = length_of_time("approval_timeout", approval_timeout)
         self.approval_notifiers = approval_notifiers
         self.source_check = source_check
         # Hides a method of the base class that nothing calls; the argument's name is worth it.

@@ -7,6 +7,7 @@ from typing import Any
 
 from mode_catalog_provider.catalog.sources import WAREHOUSE
 from mode_catalog_provider.sensors.ingestion import SourceIngestedSensor
+from mode_catalog_provider.tasks.durations import length_of_time
 
 
 class WarehouseIngestedSensor(SourceIngestedSensor):
@@ -44,4 +45,4 @@ class WarehouseIngestedSensor(SourceIngestedSensor):
 
     def __init__(self, *, max_age: timedelta = timedelta(hours=24), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_age = max_age
+        self.max_age = length_of_time("max_age", max_age)

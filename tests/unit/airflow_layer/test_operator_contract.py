@@ -13,6 +13,7 @@ from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperat
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.lock import AcquireLockOperator, ReleaseLockOperator, run_lock
 from mode_catalog_provider.operators.permissions import ModePermissionAuditOperator
+from mode_catalog_provider.operators.preflight import ModeCatalogPreflightOperator
 from mode_catalog_provider.operators.schedules import ModeScheduleAuditOperator
 from mode_catalog_provider.operators.snapshot_diff import ModeSnapshotDiffOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
@@ -26,6 +27,7 @@ NEEDED = {
     ModeWorkspaceAuditOperator: {"output_dir": "/srv/mode"},
     ModeSnapshotDiffOperator: {"output_dir": "/srv/mode"},
     ModePermissionAuditOperator: {"output_dir": "/srv/mode"},
+    ModeCatalogPreflightOperator: {"output_dir": "/srv/mode"},
     ModeScheduleAuditOperator: {"output_dir": "/srv/mode"},
     AcquireLockOperator: {"path": "/srv/mode/.lock"},
     ReleaseLockOperator: {"lease": None},
@@ -104,6 +106,24 @@ def test_making_a_task_touches_nothing(operator, monkeypatch):
 def test_an_upload_is_of_exactly_one_thing(given):
     with pytest.raises(ValueError, match="exactly one of"):
         CatalogUploadOperator(task_id="upload", **given)
+
+
+@pytest.mark.parametrize(
+    ("operator", "name"),
+    [
+        (AcquireLockOperator, "ttl"),
+        (AcquireLockOperator, "timeout"),
+        (AcquireLockOperator, "poll_interval"),
+        (CatalogUploadOperator, "approval_timeout"),
+        (ModeCatalogPreflightOperator, "key_lifetime"),
+        (ModeCatalogPreflightOperator, "warn_before"),
+        (WarehouseIngestedSensor, "max_age"),
+    ],
+)
+@pytest.mark.parametrize("number", [12, 0.5, "12"])
+def test_a_number_without_a_unit_is_refused_when_the_dag_is_parsed(operator, name, number):
+    with pytest.raises(ValueError, match=f"{name}={number!r} is no length of time: give a timedelta"):
+        operator(task_id="task", **NEEDED[operator], **{name: number})
 
 
 def test_the_signatures_that_others_rely_on():
