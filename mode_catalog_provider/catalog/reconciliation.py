@@ -158,22 +158,23 @@ class _Reconciliation:
                 f"Catalog says that it ingested this source last at {spoken(told)}, which is still to come"
             )
             return False
-        pushed = self._pushed_at()
+        recorded = self._pushed_at()
+        pushed = recorded or of_second(self._snapshot.manifest.timestamp)
         if ingested is not None and ingested >= pushed:
             return False
         last = f"last at {spoken(ingested)}" if ingested else "never so far"
+        after = "was pushed after that" if recorded else "was made after that (no record tells of its push)"
         self._not_checked["arrival"] = (
-            f"Catalog ingests this source about once a day, {last}, and this snapshot was pushed after that; "
+            f"Catalog ingests this source about once a day, {last}, and this snapshot {after}; "
             f"what is missing may come with the next ingestion"
         )
         return True
 
-    def _pushed_at(self) -> datetime:
+    def _pushed_at(self) -> datetime | None:
         with suppress(SnapshotError):
             record = push_record.read(push_record.record_path(self._snapshot, self._source_id))
-            if record is not None and (at := parsed(record.completed_at)) is not None:
-                return at
-        return of_second(self._snapshot.manifest.timestamp)
+            return None if record is None else parsed(record.completed_at)
+        return None
 
     def _gone(self) -> Iterator[Item]:
         filtered = self._snapshot.manifest.filtered
@@ -184,6 +185,11 @@ class _Reconciliation:
         elif refused := self._listings_refused():
             self._not_checked["gone"] = (
                 f"Mode did not show the key all that is in {refused}, so some of these may be in Mode still"
+            )
+        elif not self._snapshot.manifest.rows["report"]:
+            self._not_checked["gone"] = (
+                "the snapshot has no report at all, which looks like a key of Mode without rights, so all of "
+                "these may be in Mode still"
             )
         rows = self._sides.ask(
             "SELECT id, name, url FROM dashboard WHERE token IS NULL AND NOT child ORDER BY id"
@@ -272,7 +278,7 @@ class _Reconciliation:
             known_connections=frozenset(
                 row[0] for row in self._sides.ask("SELECT id FROM connection WHERE id IS NOT NULL")
             ),
-            connections_asked="unknown_connections" not in self._not_checked,
+            connections_asked=self._not_checked.keys().isdisjoint({"unknown_connections", "databases"}),
             expanded=self._snapshot.manifest.options.get("definitions") == "expand",
             tables=self._tables,
         )

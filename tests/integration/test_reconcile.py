@@ -81,6 +81,7 @@ def test_what_was_pushed_after_the_last_ingestion_is_not_yet_missing(catalog, tm
     report = compared(catalog, later)
     assert entries(report, "missing") == [{"token": TOKENS[3], "name": "Report 3", "reason": "not_ingested"}]
     assert "once a day" in report.not_checked["arrival"]
+    assert "was pushed after that" in report.not_checked["arrival"]
 
 
 def test_dashboards_that_mode_no_longer_has_are_named(catalog, tmp_path):
@@ -119,6 +120,19 @@ def test_what_lies_in_a_listing_that_was_refused_may_be_there_still(catalog, tmp
     assert report.counts["gone"] == 1
     assert "may be in Mode still" in report.not_checked["gone"]
     assert entry["name"] is None or "'Finance'" in report.not_checked["gone"]
+
+
+def test_a_snapshot_without_a_report_does_not_prove_that_mode_has_none(catalog, tmp_path):
+    arrived(catalog, snapshot_of(tmp_path))
+    report = compared(catalog, snapshot_of(tmp_path, at=AT + 86_400, reports=[]))
+    assert report.counts["gone"] == 4
+    assert "a key of Mode without rights" in report.not_checked["gone"]
+
+
+def test_of_a_snapshot_whose_push_nobody_recorded_it_is_not_said_when_it_was_pushed(catalog, tmp_path):
+    arrived(catalog, snapshot_of(tmp_path, reports=REPORTS[:3]))
+    note = compared(catalog, snapshot_of(tmp_path, at=AT + 86_400)).not_checked["arrival"]
+    assert "was made after that (no record tells of its push)" in note
 
 
 @pytest.mark.parametrize(

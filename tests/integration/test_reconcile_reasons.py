@@ -187,6 +187,13 @@ def test_connections_that_nobody_could_look_at_are_not_said_to_be_known(catalog,
     assert "may not read" in report.not_checked["unknown_connections"]
 
 
+def test_databases_that_cannot_be_asked_for_leave_it_open_whether_connections_are_known(catalog, tmp_path):
+    catalog.fault("*op=getDatabases*", status=403, times=None)
+    reason, detail, report = why(catalog, tmp_path, several((KNOWN, 1)))
+    assert (reason, "connections" in detail) == ("unknown", False)
+    assert "may not read" in report.not_checked["databases"]
+
+
 def test_sql_that_cannot_be_read_is_told_though_tables_cannot_be_asked_for(catalog, tmp_path):
     catalog.fault("*op=getTables*", status=403, times=None)
     queries = [
