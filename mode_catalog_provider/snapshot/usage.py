@@ -50,7 +50,7 @@ class ReportUsage:
     :param days: how many days the kept snapshots tell of, at most the window.
     :param views_per_day: in these days.
     :param is_rising: whether it was viewed at least twice as often lately as before; ``None`` with fewer than
-        three snapshots.
+        three snapshots, or none of about then.
     """
 
     token: str
@@ -243,7 +243,8 @@ def _history(kept: Mapping[int, StoragePath], window: timedelta) -> _History:
     if first == newest:
         return _History(opened(kept, newest), None, None)
     lately = min(_LATELY.total_seconds(), (newest - first) / 2)
-    between = [timestamp for timestamp in kept if first < timestamp < newest]
+    # One of much longer ago tells nothing of lately.
+    between = [timestamp for timestamp in kept if first < timestamp < newest <= timestamp + 2 * lately]
     # The one whose distance is nearest to what is wanted.
     middle = min(between, key=lambda timestamp: abs(newest - lately - timestamp), default=None)
     return _History(

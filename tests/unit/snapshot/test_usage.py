@@ -238,6 +238,10 @@ def rises(home: Path, views: dict[int, int]) -> bool | None:
         # Of a long one the last seven days with those before.
         ({0: 0, 22: 22, 23: 22, 30: 36}, True),
         ({0: 0, 22: 22, 23: 22, 30: 35}, False),
+        # Where no snapshot of about then is kept, nobody knows.
+        ({0: 0, 1: 0, 30: 20}, None),
+        ({0: 0, 15: 0, 30: 20}, None),
+        ({0: 0, 16: 0, 30: 20}, True),
         # Five views are no single curious person's.
         ({0: 0, 2: 0, 4: 5}, True),
         ({0: 0, 2: 0, 4: 4}, False),
