@@ -209,18 +209,28 @@ def _state(
         sentence = f"Catalog was not fed: the last upload was refused. {visible(newest.refused, 300)}"
         return State(kind="bad", sentence=sentence)
     fed = parsed(push.completed_at) if push else None
-    if fed is None:
+    if push is None or fed is None:
         return State(
             kind="warning",
             sentence=f"The snapshot of {spoken(manifest.timestamp)} was not uploaded from this staging area.",
         )
     current = now - fed <= CURRENT
     sentence = f"it was fed at {spoken(fed)}, {in_words(now - fed)} ago"
-    if arrival is not None:
-        sentence += (
-            f"; {arrival.arrived:,} of {arrival.reports:,} reports arrived ({arrival.arrived_share:.1%}), "
-            f"{arrival.with_lineage:,} with lineage ({arrival.lineage_share:.1%})"
-        )
+    if arrival is None:
+        return _fed(sentence, current)
+    of_it = arrival.timestamp == push.timestamp
+    of = "" if of_it else f"of the snapshot of {spoken(arrival.timestamp)} "
+    sentence += (
+        f"; {of}{arrival.arrived:,} of {arrival.reports:,} reports arrived ({arrival.arrived_share:.1%}), "
+        f"{arrival.with_lineage:,} with lineage ({arrival.lineage_share:.1%})"
+    )
+    # What was pushed after the last ingestion cannot be there yet.
+    if current and of_it and arrival.reports and not arrival.arrived and "arrival" not in arrival.not_checked:
+        return State(kind="bad", sentence=f"Catalog shows nothing of what it got: {sentence}.")
+    return _fed(sentence, current)
+
+
+def _fed(sentence: str, current: bool) -> State:
     return State(
         kind="good" if current else "bad",
         sentence=f"{'Catalog is current' if current else 'Catalog is not current'}: {sentence}.",
