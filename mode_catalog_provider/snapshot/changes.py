@@ -181,7 +181,7 @@ class _Fates:
             )
         if before and token in self._newly_refused.get(asset, {}):
             self._had.add((asset, token))
-        if after and token in self._newly_shown.get(asset, {}):
+        if before and after and token in self._newly_shown.get(asset, {}):
             self._has.add((asset, token))
 
     def report_of(self, query: Mapping[str, Any]) -> str | None:
@@ -198,15 +198,15 @@ class _Fates:
         """Yield what is newly refused, or shown, and was not told by the rows that came and went."""
         for token, entry in sorted(self._newly_refused.get(asset, {}).items(), key=_by_token):
             had = token is None or (asset, token) in self._had
-            # A report without its queries is left out, so its row is gone and was told. The row of a
-            # collection stays when its reports are refused, and that of a member when the profile is.
-            if had and token is not None and (asset != "collection" or (asset, token) in self._gone):
+            # Where the row is gone, it was told. It stays where a collection's reports, a report's queries or
+            # a member's profile are refused.
+            if (asset, token) in self._gone:
                 continue
             if asset in ("collection", "report") or token is None:
                 word = "access_lost" if had else "refused"
                 yield _of_entry(asset, token, entry, word, after=entry.get("reason"))
         for token, entry in sorted(self._newly_shown.get(asset, {}).items(), key=_by_token):
-            if token is None or (asset == "collection" and (asset, token) in self._has):
+            if token is None or (asset in ("collection", "report") and (asset, token) in self._has):
                 yield _of_entry(asset, token, entry, "access_gained", before=entry.get("reason"))
 
     def gone(self, asset: str, row: Mapping[str, Any]) -> str | None:
@@ -241,7 +241,7 @@ class _Fates:
         if asset == "member" and None in missing:
             return refused
         if asset == "report":
-            if row.get("space_token") in left_out.get("collection", {}):
+            if _holds(left_out.get("collection", {}), row.get("space_token")):
                 return refused
             if None in missing and row.get("type") == DATASET:
                 return refused
@@ -264,7 +264,10 @@ class _Fates:
 
     def _kept(self, asset: str, row: Mapping[str, Any], word: str) -> str | None:
         if asset == "query":
-            return word if self._fate("report", row.get("report_token")) is None else None
+            report = row.get("report_token")
+            # Its report came or went, or only its queries did: that is told of the report.
+            hidden = any(_holds(missing.get("report", {}), report) for missing in self._left_out)
+            return None if hidden or self._fate("report", report) else word
         if asset in ("collection", "report"):
             self._database.execute(
                 "INSERT OR REPLACE INTO fate VALUES (?, ?, ?)", (asset, token_bytes(row["token"]), word)
@@ -278,6 +281,11 @@ class _Fates:
             "SELECT word FROM fate WHERE asset = ? AND token = ?", (asset, token_bytes(token))
         ).fetchone()
         return found[0] if found else None
+
+
+def _holds(entries: Mapping[str | None, Any], token: object) -> bool:
+    # What Mode sent for a token may be anything.
+    return isinstance(token, str) and token in entries
 
 
 def _without(some: _LeftOut, others: _LeftOut) -> _LeftOut:

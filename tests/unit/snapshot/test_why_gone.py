@@ -27,6 +27,46 @@ def test_a_collection_that_is_refused_and_lost_its_row_is_told_once(tmp_path: Pa
     ]
 
 
+def test_a_report_whose_queries_are_refused_lost_access_and_its_queries_are_not_deleted(
+    tmp_path: Path,
+) -> None:
+    report: Object = ("report", "r1", REPORT)
+    other: Object = ("query", "q2", {"report_token": "r2"})
+    before = day(tmp_path, 0, [report, ("query", "q1", {"report_token": "r1"}), other])
+    after = day(tmp_path, 1, [report], left_out=[refused("report", "r1", "Sales")])
+    assert told(before, after) == [
+        ("report", "r1", "access_lost", None, "forbidden"),
+        ("query", "q2", "deleted", None, None),
+    ]
+    assert told(after, before) == [
+        ("report", "r1", "access_gained", "forbidden", None),
+        ("query", "q2", "created", None, None),
+    ]
+    assert told(after, after) == []
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, ["c1"], 7, None])
+def test_what_refers_to_something_odd_comes_and_goes_as_anything_else(tmp_path: Path, odd: Any) -> None:
+    rows: list[Object] = [("report", "r1", {"space_token": odd}), ("query", "q1", {"report_token": odd})]
+    before, after = day(tmp_path, 0, []), day(tmp_path, 1, rows)
+    assert [one[2] for one in told(before, after)] == ["created"] * 2
+    assert [one[2] for one in told(after, before)] == ["deleted"] * 2
+
+
+def test_what_is_shown_again_with_a_row_of_its_own_is_told_once(tmp_path: Path) -> None:
+    rows: list[Object] = [("collection", "c1", COLLECTION), ("report", "r1", REPORT)]
+    missing = [refused("collection", "c1", "Finance", "gone"), refused("report", "r1", "Sales", "gone")]
+    before, after = day(tmp_path, 0, [], left_out=missing), day(tmp_path, 1, rows)
+    assert told(before, after) == [
+        ("collection", "c1", "access_gained", None, None),
+        ("report", "r1", "access_gained", None, None),
+    ]
+    assert told(after, before) == [
+        ("collection", "c1", "access_lost", None, None),
+        ("report", "r1", "access_lost", None, None),
+    ]
+
+
 def test_what_is_refused_is_told_in_the_order_of_its_tokens_the_whole_listing_first(tmp_path: Path) -> None:
     before = day(tmp_path, 0, [])
     missing = [refused("report", "r2", "B"), refused("report", None, None), refused("report", "r1", None)]
