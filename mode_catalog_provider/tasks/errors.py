@@ -6,6 +6,7 @@ what to do stands before it, in lines that fit.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import textwrap
@@ -21,7 +22,7 @@ from mode_catalog_provider.tasks.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from mode_catalog_provider.text import printable
+from mode_catalog_provider.text import printable, visible
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ _TIMETABLES_WITHOUT_DAYS = ("Null", "Once", "Continuous", "Asset", "Partition")
 @contextmanager
 def airflow_errors(context: Context | None = None) -> Iterator[None]:
     """Fail the task at once on a permanent error; let everything else pass, so that Airflow retries it.
+
+    Permanent is also what the disk says of a path that cannot be used: no right, or a file for a folder.
 
     What ends the task, also as skipped, is told in the log before it is raised, once and without the errors
     that led to it. Errors that may pass stay what they are: a retry policy reads their type and, on a rate
@@ -63,9 +66,31 @@ def airflow_errors(context: Context | None = None) -> Iterator[None]:
     except (AirflowFailException, AirflowSensorTimeout) as error:
         tell_failure(error)
         raise error.with_traceback(None) from None
+    except OSError as error:
+        if (advice := _about_a_place(error)) is None:
+            raise
+        reason = f"{visible(str(error.filename), 300)} cannot be used ({error.strerror}). {advice}"
+        failure = AirflowFailException(reason)
+        tell_failure(failure)
+        raise failure from None
     except AirflowSkipException as skip:
         tell_skip(skip)
         raise skip.with_traceback(None) from None
+
+
+def _about_a_place(error: OSError) -> str | None:
+    """Return what to do about a path of the disk that no repetition makes usable; ``None``: not that."""
+    if error.filename is None:
+        return None
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return (
+            "The user that runs Airflow's tasks may not read or write there: correct the rights or the path."
+        )
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return "The path, or a part of it, is a file where a folder is meant: correct the path."
+    if isinstance(error, IsADirectoryError):
+        return "It is a folder where a file is meant: correct the path."
+    return None
 
 
 def tell_failure(

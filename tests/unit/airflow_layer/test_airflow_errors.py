@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,34 @@ def test_an_error_that_may_pass_stays_what_it_is_for_retry_policies():
 def test_errors_that_are_not_ours_pass_through():
     with pytest.raises(KeyError), airflow_errors():
         raise KeyError("unexpected")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/data/mode"), "may not read or write there"),
+        (OSError(errno.EROFS, "Read-only file system", "/data/mode"), "may not read or write there"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/data/mode"), "where a folder is meant"),
+        (FileExistsError(errno.EEXIST, "File exists", "/data/mode"), "where a folder is meant"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/data/mode"), "where a file is meant"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_told_with_what_to_do_and_not_tried_again(error, said):
+    with pytest.raises(AirflowFailException) as caught, airflow_errors():
+        raise error
+    told = str(caught.value)
+    assert told.startswith(f"/data/mode cannot be used ({error.strerror}). ")
+    assert said in told
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device", "/data/mode"), PermissionError(errno.EACCES, "no")],
+)
+def test_trouble_of_a_disk_or_store_that_may_pass_stays_what_it_is(error):
+    with pytest.raises(OSError, match=re.escape(str(error))), airflow_errors():
+        raise error
 
 
 def refused(schedule):

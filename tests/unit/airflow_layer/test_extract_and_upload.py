@@ -112,6 +112,14 @@ def test_a_wrong_argument_fails_at_once_by_name(extract, arguments, said):
         extract(**arguments)
 
 
+@pytest.mark.usefixtures("connect")
+def test_an_output_dir_that_is_a_file_fails_at_once_by_its_path(tmp_path):
+    place = tmp_path / "staging"
+    place.write_text("no folder")
+    with pytest.raises(AirflowFailException, match=f"{place} cannot be used .*: correct the path"):
+        ModeExtractOperator(task_id="extract", output_dir=str(place)).execute({})
+
+
 def test_a_manifest_that_cannot_be_seen_here_says_so(tmp_path):
     with pytest.raises(AirflowFailException, match="not shared between workers"):
         upload(manifest=str(tmp_path / "1.manifest"))
