@@ -161,16 +161,18 @@ def _content(facts: Facts, token: str) -> tuple[list[str], list[tuple[int, str]]
     return list(connections), list(texts), list(definitions)
 
 
-def _table_reader(facts: Facts) -> Callable[[Sequence[tuple[int, str]]], list[str]]:
+def _table_reader(facts: Facts) -> Callable[[Sequence[tuple[int, str]]], list[str] | None]:
     @lru_cache(maxsize=4096)
-    def tables(text: int, adapter: str) -> tuple[str, ...]:
+    def tables(text: int, adapter: str) -> tuple[str, ...] | None:
         ((raw,),) = facts.ask("SELECT raw FROM text WHERE id = :text", text=text)
         try:
             return tuple(sorted(str(table) for table in tables_of(raw, dialect_of(adapter))))
         except SqlNotParsedError:
-            return ()
+            return None
 
-    def of_all(texts: Iterable[tuple[int, str]]) -> list[str]:
-        return list(dict.fromkeys(table for text, adapter in texts for table in tables(text, adapter)))
+    def of_all(texts: Iterable[tuple[int, str]]) -> list[str] | None:
+        found = [tables(text, adapter) for text, adapter in texts]
+        named = list(dict.fromkeys(table for one in found for table in one or ()))
+        return None if None in found and not named else named
 
     return of_all

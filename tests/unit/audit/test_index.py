@@ -120,6 +120,21 @@ def test_a_damaged_snapshot_of_then_leaves_its_views_unknown_or_to_the_one_befor
     assert rows_of(path)["one"]["views_30_days"] is None
 
 
+def test_tables_of_queries_that_cannot_be_read_are_unknown_and_not_none_at_all(workspace, indexed):
+    odd = "select from from orders where ((("
+    workspace.report("odd", odd)
+    workspace.report("both", odd, TICKETS)
+    workspace.report("none", "select 1")
+    workspace.report("empty")
+    (path,) = indexed(".json")
+    assert {token: row["tables"] for token, row in rows_of(path).items()} == {
+        "odd": None,
+        "both": ["support.agents", "support.tickets"],
+        "none": [],
+        "empty": [],
+    }
+
+
 def test_all_formats_hold_the_same_reports(workspace, indexed):
     workspace.report("one", REVENUE, TICKETS)
     workspace.report("two", TICKETS)
