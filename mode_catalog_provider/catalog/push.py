@@ -53,6 +53,8 @@ class PushResult:
     :param already_there: names of the files that Catalog held before, from an earlier try of this push.
     :param bytes: size of the files in ``pushed``.
     :param seconds: duration, checks included.
+    :param completed_at: ISO 8601 UTC time from which Catalog holds all files of the snapshot; ``None``: it
+        does not, or they are no snapshot. No part of the JSON.
     """
 
     source_id: str
@@ -61,10 +63,11 @@ class PushResult:
     already_there: list[str]
     bytes: int
     seconds: float
+    completed_at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "completed_at"}
 
 
 def push_snapshot(
@@ -262,6 +265,7 @@ class _Push:
             already_there=[entry.name for entry in self._there],
             bytes=sum(entry.bytes for entry in self._pushed),
             seconds=round(time.monotonic() - self._began, 3),
+            completed_at=self.record.completed_at,
         )
 
     def _remember(self, entry: FileEntry, state: FileState | None) -> None:

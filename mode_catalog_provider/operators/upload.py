@@ -49,6 +49,7 @@ from mode_catalog_provider.tasks.rendered import (
 from mode_catalog_provider.tasks.request_meter import metered
 from mode_catalog_provider.tasks.shrink_question import APPROVE, REJECT, ShrinkQuestion, accepted_by
 from mode_catalog_provider.tasks.sync_summary import (
+    COMPLETED_AT,
     SUMMARY,
     SUMMARY_MARKDOWN,
     as_markdown,
@@ -177,7 +178,8 @@ class CatalogUploadOperator(BaseOperator):
 
         :return: ``{"source_id", "snapshot", "pushed": [names], "already_there": [names], "bytes",
             "seconds"}``. Of a snapshot also, as XComs of their own, ``summary`` (rows, change against the
-            last push, left-out objects, requests, seconds) and ``summary_markdown``.
+            last push, left-out objects, requests, seconds), ``summary_markdown``, and ``completed_at``, the
+            time (ISO, UTC) from which Catalog holds all of it.
         :raises AirflowFailException: when a retry cannot help: set, token or source are refused.
         """
         with airflow_errors(context):
@@ -365,6 +367,8 @@ class CatalogUploadOperator(BaseOperator):
         if ti := context.get("ti"):
             ti.xcom_push(key=SUMMARY, value=summary)
             ti.xcom_push(key=SUMMARY_MARKDOWN, value=as_markdown(summary))
+            if result.completed_at is not None:
+                ti.xcom_push(key=COMPLETED_AT, value=result.completed_at)
         return result
 
     def _asking_for(self) -> timedelta | None:

@@ -24,9 +24,9 @@ class CatalogIngestedSensor(SourceIngestedSensor):
     :param source_id: id (UUID) of the source, or a list of ids that must all be ingested; default ``None``:
         the connection's ``source_id``. Templated.
     :param source_name: name of a source, or a list of names, that must be ingested as well. Templated.
-    :param ingested_after: earliest moment of the ingestion: datetime, ISO text, or seconds since 1970, such
-        as the ``timestamp`` that the extract task returned. Default ``None``: the start of this DAG run.
-        Templated.
+    :param ingested_after: earliest moment of the ingestion: datetime, ISO text, or seconds since 1970. After
+        an upload ``"{{ ti.xcom_pull('upload', key='completed_at') }}"``: what Catalog ingested while Mode was
+        still being read has nothing of it. Default ``None``: the start of this DAG run. Templated.
     :param catalog_conn_id: connection of type ``coalesce_catalog``, default ``coalesce_catalog_default``.
         Templated.
     :param skip_when: skip the task without looking when true, default ``False``. Templated.

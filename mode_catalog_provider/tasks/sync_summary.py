@@ -11,7 +11,7 @@ from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.text import markdown, visible
 
 #: XCom keys of the upload task.
-SUMMARY, SUMMARY_MARKDOWN = "summary", "summary_markdown"
+SUMMARY, SUMMARY_MARKDOWN, COMPLETED_AT = "summary", "summary_markdown", "completed_at"
 
 #: Left-out objects that a summary names; the manifest lists all.
 _NAMED = 50

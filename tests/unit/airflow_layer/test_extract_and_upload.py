@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +14,7 @@ from mode_catalog_provider.lock import Holder, RunLock
 from mode_catalog_provider.operators import extract as extract_module
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.upload import CatalogUploadOperator
+from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.compat import AirflowFailException
 
@@ -254,6 +255,23 @@ def test_a_kill_before_the_work_began_is_harmless(tmp_path):
     CatalogUploadOperator(task_id="upload", manifest="/m").on_kill()
 
 
+def test_the_wait_for_an_upload_is_not_over_by_an_ingestion_while_mode_was_still_read(sandbox, tmp_path):
+    pushed = {}
+    context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
+    extracted = ModeExtractOperator(task_id="extract", output_dir=str(tmp_path)).execute(context)
+    CatalogUploadOperator(task_id="upload", manifest=extracted, dry_run=True).execute(context)
+    assert "completed_at" not in pushed
+    CatalogUploadOperator(task_id="upload", manifest=extracted).execute(context)
+    first = pushed.pop("completed_at")
+    CatalogUploadOperator(task_id="upload", manifest=extracted).execute(context)
+    assert pushed["completed_at"] == first
+    sandbox.catalog.ingest_mode(datetime.fromisoformat(first) - timedelta(seconds=1))
+    sensor = CatalogIngestedSensor(task_id="wait", ingested_after=first)
+    assert not sensor.poke({}).is_done
+    sandbox.catalog.ingest_mode()
+    assert sensor.poke({}).is_done
+
+
 def test_both_publish_where_they_lead_to(sandbox, tmp_path):
     pushed = {}
     context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
@@ -264,6 +282,7 @@ def test_both_publish_where_they_lead_to(sandbox, tmp_path):
         "_link_CatalogSourceLink",
         "summary",
         "summary_markdown",
+        "completed_at",
     }
     assert {name: url for name, url in pushed.items() if name.startswith("_link")} == {
         "_link_ModeWorkspaceLink": f"{sandbox.mode.url}/acme",
