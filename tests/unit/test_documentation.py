@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.cli.cli_parser import get_parser
+from airflow.sdk.api.datamodels._generated import DagRun
 
 from mode_catalog_provider.cli.arguments import parser
 from mode_catalog_provider.cli.environment import ENVIRONMENT, RETRIES, TIMEOUT
@@ -48,6 +49,14 @@ def test_python_compiles_and_what_it_imports_is_there(found: Snippet) -> None:
             taken = _keywords(names[node.func.id])
             given = {keyword.arg for keyword in node.keywords if keyword.arg}
             assert taken is None or given <= taken, f"{node.func.id} takes no {given - taken}"
+
+
+@each([found for found in snippets("python") if "{{" in found.code])
+def test_a_template_asks_for_nothing_that_a_run_without_a_logical_date_lacks(found: Snippet) -> None:
+    asked = set(re.findall(r"\bdag_run\.(\w+)", found.code))
+    assert asked <= set(DagRun.model_fields)
+    expressions = " ".join(re.findall(r"{{.*?}}", found.code))
+    assert re.findall(r"\b(?:logical_date|data_interval_\w+|ds|ts)\b", expressions) == []
 
 
 def _imported(tree: ast.AST) -> Mapping[str, Any]:
