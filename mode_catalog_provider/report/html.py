@@ -24,14 +24,19 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(visible=visible, printable=printable, spoken=spoken)
+    made.filters.update(visible=visible, printable=printable, spoken=spoken, shortened=_shortened)
     made.globals.update(
         plot_size=(plots.WIDTH, plots.HEIGHT),
         legends={**LEGENDS, **RIGHTS_CHECKS},
         kinds=tuple(KINDS),
-        difference_lines=DIFFERENCE_LINES,
     )
     return made
+
+
+def _shortened(difference: str) -> str:
+    lines = difference.splitlines()
+    rest = len(lines) - DIFFERENCE_LINES
+    return "\n".join([*lines[:DIFFERENCE_LINES], *([f"and {rest} more lines"] if rest > 0 else [])])
 
 
 def as_html(report: WorkspaceReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mode_catalog_provider.audit.options import AuditOptions
@@ -24,6 +25,16 @@ def test_checks_that_an_audit_did_not_make_are_named(tmp_path: Path) -> None:
     assert "Not looked for: drifted_copy, duplicate_report, canonical, refused, " in text
     assert "Copies were not looked for." in text
     assert "No reports that stem from one another are known" not in text
+
+
+def test_of_a_long_difference_is_said_how_much_more_there_is(tmp_path: Path) -> None:
+    snapshot = day(tmp_path, 0, [("report", "r1", {"name": None})])
+    report = audit_snapshot(snapshot, AuditOptions(only=("unnamed",)))
+    (finding,) = report.findings
+    for lines, told in ((30, "line 23\nand 6 more lines</pre>"), (24, "line 23</pre>")):
+        difference = "\n".join(f"line {number}" for number in range(lines))
+        keep_audit(replace(report, findings=(replace(finding, difference=difference),)), snapshot)
+        assert told in as_html(gather(WorkspaceRecords(tmp_path / "acme")))
 
 
 def test_where_all_checks_were_made_nothing_was_found_and_there_are_no_families(tmp_path: Path) -> None:
