@@ -268,6 +268,7 @@ class DatasetReading:
     def _refused(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
         if self._there is None and isinstance(refusal, NotFoundError):
             if NO_SUCH_ROUTE in str(refusal):
+                self._without.append((listing, refusal))
                 return self._none_anywhere(listing)
             # Either the workspace has no such listing, or this very collection vanished after its reports
             # were read, or it alone has none. Taking one for the other would lose the datasets of all others.
@@ -302,7 +303,9 @@ class DatasetReading:
         if self._had_datasets():
             log.warning("The last snapshot has datasets, and Mode shows no listing of them any more.")
             self._tell_without()
-        self._absent()
+        else:
+            # To be believed by the next extractions, too.
+            self._absent()
 
     def _had_datasets(self) -> bool:
         return any(True for _ in self._known.datasets())

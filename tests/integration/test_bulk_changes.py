@@ -183,6 +183,19 @@ def test_a_new_dataset_that_bulk_does_not_show_is_seen_the_same_night(
     assert contents(night(sandbox, layout)[0]) == truth(sandbox, tmp_path)
 
 
+def test_a_listing_of_datasets_that_was_away_for_a_night_is_read_the_next(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    # Bulk shows nothing of creators, so everything is listed by REST.
+    sandbox.mode.switches.throw(datasets=404, creator_link="none")
+    without, _ = night(sandbox, layout)
+    assert without.manifest.reuse["bulk"]["fell_back"]
+    assert without.manifest.left_out_counts["report"] == 1
+    sandbox.mode.switches.datasets = "rows"
+    assert contents(night(sandbox, layout)[0])["report"] == truth(sandbox, tmp_path)["report"]
+
+
 def test_where_there_is_no_listing_of_datasets_none_is_missed(sandbox: Sandbox, layout: Layout) -> None:
     sandbox.mode.switches.datasets = 404
     _, first = night(sandbox, layout)

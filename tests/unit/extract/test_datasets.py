@@ -191,6 +191,7 @@ def test_a_workspace_that_had_datasets_and_has_no_listing_any_more_is_told(
     assert reading.read("s1") == []
     assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * 3
     assert "The last snapshot has datasets" in caplog.text
+    assert (reading.absent, reading.datasets.possible) == (0, False)
 
 
 @pytest.mark.parametrize("without", [["c1"], ["c2"], ["c1", "c2"], ["c2", "c3"]], ids="+".join)
