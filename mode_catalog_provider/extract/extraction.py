@@ -151,7 +151,6 @@ class Extraction:
 
     def _open_discovery(self, known: EarlierReadings) -> Discovery | None:
         """Choose the route; returns what the hybrid one needs."""
-        self.strategy = "rest"
         wanted = self.options.strategy
         # Without its rows, asking for the few reports that changed is cheaper than any bulk listing.
         listed_by_rest = known.knows_something and known.earlier_rows is None

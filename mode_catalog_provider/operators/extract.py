@@ -258,7 +258,7 @@ class ModeExtractOperator(BaseOperator):
         """Look whether the question that this run waits for was answered, and end as the run that asked."""
         with airflow_errors(context):
             output_dir = rendered_path(self.output_dir, self.output_conn_id)
-            with metered(self.hook.get_client()) as client:
+            with self.hook.get_client() as client:
                 layout = workspace_layout(output_dir, workspace=client.workspace, host=client.host)
                 coverage = self._coverage(context, layout, client.host, self._options())
             if coverage is not None and coverage.asked is not None:
