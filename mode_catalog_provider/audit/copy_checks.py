@@ -100,7 +100,8 @@ def canonical(facts: Facts, pages: Pages, families: Sequence[Kin]) -> Iterator[F
                 f"is the original, in '{visible(best.collection)}', of {_listed(copies)} elsewhere.",
                 "Send their readers to the original, and archive what differs from it by mistake.",
                 related=tuple(member.token for member in copies),
-                group=best.token,
+                # The oldest: which one is the best changes with its views.
+                group=originals[0].token,
             )
 
 

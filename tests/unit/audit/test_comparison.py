@@ -15,7 +15,7 @@ from mode_catalog_provider.snapshot.kept import KEPT
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.snapshot.retention import prune
-from tests.unit.audit.workspaces import AT, REVENUE
+from tests.unit.audit.workspaces import AT, REVENUE, Workspace
 from tests.unit.snapshot.days import refused
 
 
@@ -73,6 +73,21 @@ def test_a_look_for_one_thing_leaves_the_rest_of_the_record_as_it_was(workspace)
     assert kept.not_checked == whole.not_checked
     later = audit_snapshot(workspace.snapshot(AT + 86_400))
     assert {one.check for one in later.findings if one.is_new} == {"stale"}
+
+
+def test_an_original_is_no_new_finding_because_another_of_its_family_is_viewed_more(tmp_path):
+    told = []
+    for number, (older, younger) in enumerate(((9, 1), (9, 20), (30, 20))):
+        workspace = Workspace(tmp_path)
+        workspace.add("collection", token="ops", name="Ops")
+        workspace.report("a", REVENUE, view_count=older, created_at="2026-01-01T00:00:00Z")
+        workspace.report("b", REVENUE, view_count=younger, created_at="2026-02-01T00:00:00Z")
+        workspace.report("copy", REVENUE, space_token="ops", created_at="2026-03-01T00:00:00Z")
+        snapshot = workspace.snapshot(AT + number)
+        report = audit_snapshot(snapshot, AuditOptions(only=("canonical",), canonical=("Finance",)))
+        keep_audit(report, snapshot)
+        told += [(finding.token, finding.is_new) for finding in report.findings]
+    assert told == [("a", True), ("b", False), ("a", False)]
 
 
 def test_a_listing_that_is_newly_refused_is_new_beside_one_that_was_refused_before(workspace, audited):
