@@ -212,6 +212,13 @@ def test_a_kill_after_the_lock_was_taken_gives_it_back(directory, lock):
     assert lock.state().released
 
 
+def test_a_wait_on_the_worker_that_is_over_is_not_tried_again_and_names_the_holder(directory, lock):
+    lock.try_acquire(Holder.here("mode-catalog"))
+    waiting = acquiring(directory, deferrable=False, timeout=timedelta(seconds=0.1))
+    with pytest.raises(AirflowFailException, match="mode-catalog"):
+        waiting.execute(context())
+
+
 def test_a_kill_ends_a_wait_on_the_worker(directory, lock):
     held = lock.try_acquire(Holder.here("mode-catalog"))
     operator = acquiring(directory, deferrable=False, poll_interval=HOUR)

@@ -162,6 +162,14 @@ def test_a_field_of_another_kind_is_refused_by_its_name_whatever_the_checksum(na
     assert str(raised.value) == f"The manifest's {name} cannot be right. Extract again."
 
 
+@pytest.mark.parametrize("change", [{"colour": "red"}, {"files": 3}, {"workspace": ...}])
+def test_a_field_too_many_or_too_few_is_refused_whatever_the_checksum(change: dict[str, Any]) -> None:
+    content = {**MANIFEST.to_json(), **change}
+    content = {name: value for name, value in content.items() if value is not ... and name != "checksum"}
+    with pytest.raises(SnapshotAlteredError, match="lacks or adds a field"):
+        Manifest.from_json({**content, "checksum": checksum_of(content)})
+
+
 def checksum_of(content: dict[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
