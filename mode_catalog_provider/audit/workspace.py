@@ -130,4 +130,8 @@ def _impossible(facts: Facts, options: AuditOptions) -> Iterator[tuple[str, str]
 
 
 def _is_accepted(finding: Finding, accepted: Iterable[str]) -> bool:
-    return fits((finding.name, finding.token, f"{finding.check}:{finding.token}"), accepted)
+    # Which report speaks for a group of them changes with their views.
+    is_group = finding.asset == "report" and finding.group is not None
+    others = (finding.group, *finding.related) if is_group else ()
+    by_check = (f"{finding.check}:{token}" for token in (finding.token, *others))
+    return fits((finding.name, finding.token, *by_check), accepted)

@@ -113,6 +113,17 @@ def test_where_mode_names_no_creator_at_all_owners_are_not_checked(workspace):
     assert "creator of no report" in audit(workspace, "owner_gone").not_checked["owner_gone"]
 
 
+@pytest.mark.parametrize("check", ["duplicate_report", "same_name", "canonical"])
+def test_a_group_that_is_fine_stays_so_whichever_of_it_is_viewed_most(workspace, check):
+    workspace.add("collection", token="ops", name="Ops")
+    for token, views, place in (("a", 5, "finance"), ("b", 9, "finance"), ("c", 1, "ops")):
+        workspace.report(token, REVENUE, name="Sales", view_count=views, space_token=place)
+    options = {"canonical": ("Finance",)}
+    assert found(workspace, check, **options) == ["b"]
+    assert found(workspace, check, **options, ignore=(f"{check}:a",)) == []
+    assert found(workspace, check, **options, ignore=("stale:a", "a")) == ["b"]
+
+
 def test_somebody_who_was_deactivated_is_found_in_any_script_and_case(workspace):
     workspace.add("member", token="zoe-token", username="ŽOË", name="Zoë")
     workspace.facts["member", "zoe-token"] = {"state": "deactivated"}
