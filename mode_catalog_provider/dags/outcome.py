@@ -34,7 +34,8 @@ def confirm_outcome() -> None:
     is_covered = states.get("acquire_lock") == "success" and covered is not None and covered == lease
     failed = sorted(task_id for task_id, state in states.items() if state == "failed")
     followed = any(state == "upstream_failed" for state in states.values())
-    if not (failed or followed) and (states.get("upload") == "success" or is_covered):
+    is_up_to_date = states.get("upload") == "success" or is_covered
+    if not (failed or followed) and is_up_to_date:
         log.info(
             "Outcome: %s, and nothing else failed.",
             "the upload succeeded"
@@ -44,10 +45,14 @@ def confirm_outcome() -> None:
         return
     match failed:
         case []:
-            why = "it was stopped before the upload was done"
+            why = f"it was stopped before {'all' if is_up_to_date else 'the upload'} was done"
         case [one]:
             why = f"{one} failed: see its log"
         case _:
             why = f"{', '.join(failed[:-1])} and {failed[-1]} failed: see their logs"
     with airflow_errors():
-        raise AirflowFailException(f"This run did not bring Catalog up to date ({why}).")
+        raise AirflowFailException(
+            f"Catalog is up to date, but not all of this run is done ({why})."
+            if is_up_to_date
+            else f"This run did not bring Catalog up to date ({why})."
+        )

@@ -51,6 +51,33 @@ def test_it_begins_with_what_it_does_and_ends_with_the_outcome(lines, states, la
     assert lines(states) == ["Looking whether this run did what it is for.", last]
 
 
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (
+            {**GOOD, "refresh_mode_results": "failed"},
+            "Catalog is up to date, but not all of this run is done (refresh_mode_results failed: see its log).",
+        ),
+        (
+            {**COVERED, "refresh_mode_results": "failed"},
+            "Catalog is up to date, but not all of this run is done (refresh_mode_results failed: see its log).",
+        ),
+        (
+            {**GOOD, "upload": "upstream_failed", "extract": "failed"},
+            "This run did not bring Catalog up to date (extract failed: see its log).",
+        ),
+        (
+            {**GOOD, "upload": "skipped"},
+            "This run did not bring Catalog up to date (it was stopped before the upload was done).",
+        ),
+    ],
+)
+def test_a_run_whose_upload_is_done_is_not_told_to_have_missed_it(lines, states, told):
+    with pytest.raises(AirflowFailException) as caught:
+        lines(states)
+    assert str(caught.value) == told
+
+
 def test_a_run_that_did_not_do_it_ends_with_why(lines):
     with pytest.raises(AirflowFailException, match="upload failed: see its log"):
         lines({**GOOD, "upload": "failed"})
