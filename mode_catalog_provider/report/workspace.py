@@ -37,6 +37,9 @@ DIFFERENCE_LINES = 24
 #: A Catalog that was fed longer ago than this is not current: the sync runs daily.
 CURRENT = timedelta(hours=26)
 
+#: By how much the clocks of two machines may differ.
+_CLOCKS_DIFFER = timedelta(hours=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownChange:
@@ -213,6 +216,12 @@ def _state(
         return State(
             kind="warning",
             sentence=f"The snapshot of {spoken(manifest.timestamp)} was not uploaded from this staging area.",
+        )
+    if fed - now > _CLOCKS_DIFFER:
+        return State(
+            kind="warning",
+            sentence=f"Whether Catalog is current is not known: it was fed at {spoken(fed)}, which is still "
+            "to come by the clock of this machine. Set the clocks right.",
         )
     current = now - fed <= CURRENT
     sentence = f"it was fed at {spoken(fed)}, {in_words(now - fed)} ago"
