@@ -46,7 +46,8 @@ class CollectionReading:
             exclude=options.exclude_collections,
             include_personal=options.include_personal,
         )
-        self._spaces = PageWalk("spaces", "spaces", params={"filter": "all"})
+        self._spaces = _walk()
+        self._doubted = False
         self._wanted: list[dict[str, Any]] = []
         # Wanted or not.
         self._seen = 0
@@ -99,7 +100,11 @@ class CollectionReading:
                 self._ledger.filtered[reason] += 1
             else:
                 self._want(collection_row(resource), collection_facts(resource))
-        if self._spaces.done:
+        if self._spaces.done and not self._seen and not self._doubted:
+            # Few workspaces have none.
+            self._doubted, self._spaces = True, _walk()
+            self.ask()
+        elif self._spaces.done:
             self._filter.check()
             for pattern in self._filter.idle_exclusions:
                 log.warning(
@@ -115,3 +120,7 @@ class CollectionReading:
         self._facts("collection", row["token"], facts)
         self._wanted.append(row)
         self.count += 1
+
+
+def _walk() -> PageWalk:
+    return PageWalk("spaces", "spaces", params={"filter": "all"})

@@ -232,17 +232,41 @@ class Extraction:
             discovery=discovery,
         )
         # The two lists without which there is no extraction come first.
-        then = partial(self._data_sources, batch, queries, reports)
-        pipeline.ask(Lane.COLLECTIONS, "data_sources", then)
+        self._ask_data_sources(pipeline, batch, queries, reports)
         reports.start()
         members.start()
 
-    def _data_sources(
-        self, batch: BatchListings | None, queries: QueryReading, reports: ReportReading, answer: Wire
-    ) -> Iterator[Row]:
+    def _ask_data_sources(
+        self,
+        pipeline: Pipeline,
+        batch: BatchListings | None,
+        queries: QueryReading,
+        reports: ReportReading,
+        *,
+        again: bool = False,
+    ) -> None:
         listing = "the list of data sources"
+
+        def take(answer: Wire) -> Iterable[Row]:
+            resources = embedded_rows(answer, "data_sources", what=listing, required="data_sources")
+            if not resources and not again:
+                # Few workspaces have none.
+                self._ask_data_sources(pipeline, batch, queries, reports, again=True)
+                return ()
+            return self._data_sources(batch, queries, reports, resources, listing)
+
+        pipeline.ask(Lane.COLLECTIONS, "data_sources", take)
+
+    def _data_sources(
+        self,
+        batch: BatchListings | None,
+        queries: QueryReading,
+        reports: ReportReading,
+        resources: Iterable[Wire],
+        listing: str,
+    ) -> Iterator[Row]:
         ids, complete = {}, True
-        for resource in embedded_rows(answer, "data_sources", what=listing, required="data_sources"):
+        for resource in resources:
             token = token_of(resource)
             if token is None:
                 self._ledger.without_token("datasource", name=resource.get("name"), listing=listing)

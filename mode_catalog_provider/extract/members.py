@@ -67,7 +67,7 @@ class MemberReading:
         """Queue the call for the first list; the other follows from its answer."""
         self._ask_list(0)
 
-    def _ask_list(self, number: int) -> None:
+    def _ask_list(self, number: int, *, again: bool = False) -> None:
         if number == len(LISTS):
             return
         refused = partial(self._list_refused, number)
@@ -77,16 +77,19 @@ class MemberReading:
                 return refused(error)
             raise error
 
-        then = partial(self._listed, number)
+        then = partial(self._listed, number, again)
         # Early: the user records that it leads to fill what would lie idle while the last walks end.
         self._pipeline.ask(Lane.NEXT_PAGES, LISTS[number], then, refused, failed=failed)
 
-    def _listed(self, number: int, answer: Wire) -> Iterator[Row]:
+    def _listed(self, number: int, again: bool, answer: Wire) -> Iterable[Row]:
         self._read_a_list = True
+        rows = embedded_rows(answer, "memberships", what="the list of members", required=LISTS[number])
+        if not rows and not again:
+            # Whose key this is is a member.
+            self._ask_list(number, again=True)
+            return ()
         self._ask_list(number + 1)
-        return self._take(
-            embedded_rows(answer, "memberships", what="the list of members", required=LISTS[number])
-        )
+        return self._take(rows)
 
     def _list_refused(self, number: int, refusal: RequestRefusedError) -> Iterable[Row]:
         if number + 1 < len(LISTS):

@@ -89,9 +89,11 @@ def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:
 
     1 for data sources, a walk over all S collections, per shared collection a walk over its reports and one
     over its datasets, R for queries, 2 for the lists of members, and M profiles unless ``members="lite"``.
+    A list of collections or members that is empty is asked for twice.
     """
     world = sandbox.mode.world
     cost = 1 + walk_cost(len(world.collections), proven=True) + 2
+    cost += (not world.collections) + 2 * (not world.members)
     for collection in world.collections:
         if collection.personal:
             continue

@@ -16,6 +16,7 @@ from mode_catalog_provider.errors import (
     ModeAuthenticationError,
     NotFoundError,
 )
+from mode_catalog_provider.extract.options import Strategy
 from tests.integration.extracting import as_written, extract, request_threads
 from tests.sandbox import ModeSwitches, Sandbox, WorkspaceShape
 
@@ -104,6 +105,24 @@ def test_an_empty_workspace_has_no_rows_and_is_no_error() -> None:
         got = extract(empty)
     assert got.rows == {}
     assert got.left_out == set()
+
+
+@pytest.mark.parametrize(
+    ("route", "key"),
+    [("data_sources", "data_sources"), ("spaces", "spaces"), ("memberships/lite", "memberships")],
+)
+@pytest.mark.parametrize("strategy", ["rest", "auto"])
+def test_a_list_that_is_empty_once_is_asked_for_again(
+    clean: Sandbox, route: str, key: str, strategy: Strategy
+) -> None:
+    def empty(answer: Any) -> None:
+        answer["_embedded"][key] = []
+        answer.pop("pagination", None)
+
+    # So that e-mails are in the first list of members alone.
+    clean.mode.switches.user_email = "withheld"
+    clean.mode.fault(route, alter=empty)
+    assert as_written(extract(clean, strategy=strategy).rows) == as_written(clean.mode.expected())
 
 
 def test_progress_counts_the_rows_of_each_asset(clean: Sandbox) -> None:
