@@ -82,8 +82,8 @@ def database_names(api: CatalogApi, source_id: str) -> frozenset[str]:
 
 def schema_ids(api: CatalogApi, name: str) -> frozenset[str] | None:
     """Return the ids of the schemas of a name, whatever its letters; ``None`` where too many are like it."""
-    rows = _rows(api, _SCHEMAS, "getSchemas", {"name": name})
-    return None if rows is None else frozenset(str(row.get("id")) for row in rows if _is(row, name))
+    rows = _named(api, _SCHEMAS, "getSchemas", name)
+    return None if rows is None else frozenset(str(row.get("id")) for row in rows)
 
 
 def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str] | None:
@@ -91,10 +91,8 @@ def schemas_of_tables(api: CatalogApi, name: str) -> frozenset[str] | None:
 
     ``None``: so many names are like it that not all of them were looked at.
     """
-    rows = _rows(api, _TABLES, "getTables", {"name": name})
-    return (
-        None if rows is None else frozenset(str(row.get("schemaId") or "") for row in rows if _is(row, name))
-    )
+    rows = _named(api, _TABLES, "getTables", name)
+    return None if rows is None else frozenset(str(row.get("schemaId") or "") for row in rows)
 
 
 def _of_source(api: CatalogApi, document: str, field: str, source_id: str, is_new: IsNew) -> Iterator[Row]:
@@ -102,6 +100,22 @@ def _of_source(api: CatalogApi, document: str, field: str, source_id: str, is_ne
     return walk(
         api, document, field=field, variables={"sourceId": source_id}, is_new=is_new, none_is_odd=True
     )
+
+
+def _named(api: CatalogApi, document: str, field: str, name: str) -> list[Row] | None:
+    """Return the rows of a name, whatever its letters; ``None`` where too many are like it.
+
+    Whether Catalog's own search minds capitals is documented nowhere, so what it does not find in small
+    letters it is asked for in capitals, unless its answer has shown that it does not mind.
+    """
+    for spelled in (name.lower(), name.upper()):
+        rows = _rows(api, document, field, {"name": spelled})
+        if rows is None:
+            return None
+        found = [row for row in rows if _is(row, name)]
+        if found or any(spelled not in str(row.get("name")) for row in rows):
+            return found
+    return []
 
 
 def _rows(api: CatalogApi, document: str, field: str, variables: dict[str, Any]) -> list[Row] | None:

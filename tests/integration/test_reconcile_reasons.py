@@ -129,6 +129,18 @@ def test_only_the_tables_in_question_are_asked_for(catalog, tmp_path):
     assert len(asked) == 1
 
 
+def test_tables_are_found_by_a_catalog_that_minds_capitals(catalog, tmp_path):
+    catalog.switches.throw(names_with_case=True)
+    sql = "select * from core.orders join core.refunds using (id)"
+    assert why(catalog, tmp_path, several((sql, 1)))[:2] == ("unknown_tables", "core.refunds")
+
+
+def test_a_search_that_has_shown_not_to_mind_capitals_is_asked_once(catalog, tmp_path):
+    catalog.add_table("ANALYTICS.CORE.REFUNDS_OLD")
+    assert why(catalog, tmp_path, several(("select * from core.refunds", 1)))[0] == "unknown_tables"
+    assert len([one for one in catalog.requests if one.params.get("op") == "getTables"]) == 1
+
+
 def test_sql_that_cannot_be_read_says_where(catalog, tmp_path):
     reason, detail, _ = why(catalog, tmp_path, several(("select 1\nfrom from from )", 1)))
     assert reason == "unparsed"

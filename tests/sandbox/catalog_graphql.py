@@ -127,10 +127,10 @@ class CatalogGraphQL:
         return _named(rows, scope)
 
     def _schemas(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
-        return _named(self._catalog.schemas, scope)
+        return _named(self._catalog.schemas, scope, with_case=self._catalog.switches.names_with_case)
 
     def _tables(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
-        return _named(self._catalog.tables, scope)
+        return _named(self._catalog.tables, scope, with_case=self._catalog.switches.names_with_case)
 
     def _lineages(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         child = scope.get("childSourceId")
@@ -146,8 +146,13 @@ def _chosen(operations: list[Operation], name: str | None) -> Operation:
     raise SyntaxRefusedError("Must provide operation name if query contains multiple operations.")
 
 
-def _named(rows: list[dict[str, Any]], scope: dict[str, Any]) -> list[dict[str, Any]]:
-    wanted = (scope.get("nameContains") or "").lower()
+def _named(
+    rows: list[dict[str, Any]], scope: dict[str, Any], *, with_case: bool = False
+) -> list[dict[str, Any]]:
+    wanted = scope.get("nameContains") or ""
+    if with_case:
+        return [row for row in rows if wanted in row["name"]]
+    wanted = wanted.lower()
     return [row for row in rows if wanted in row["name"].lower()]
 
 

@@ -209,6 +209,7 @@ class CatalogSwitches(_Switches):
     :param odd_pages: ``duplicates``: each page begins with the last row of the one before; ``losses``: a row
         is missing from the first walk; ``half``: the last page is never given; ``repeat``: it is given for
         ever; ``no_total``: ``totalCount`` is not told.
+    :param names_with_case: ``nameContains`` of schemas and tables minds capitals.
     :param empty_over: a page of more rows than this is answered with ``{}``.
     """
 
@@ -237,4 +238,5 @@ class CatalogSwitches(_Switches):
     urls: Literal["report", "workspace"] = "report"
     external_ids: Literal["id", "token"] = "id"
     odd_pages: Literal["off", "duplicates", "losses", "half", "repeat", "no_total"] = "off"
+    names_with_case: bool = False
     empty_over: int | None = None
