@@ -11,7 +11,12 @@ from mode_catalog_provider.errors import ConfigurationError, NewlyForbiddenError
 from mode_catalog_provider.mode.hosts import PAGES
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden, out_of_sight
+from mode_catalog_provider.snapshot.refusals import (
+    asked_for_before,
+    describe_forbidden,
+    newly_forbidden,
+    out_of_sight,
+)
 
 if TYPE_CHECKING:
     from mode_catalog_provider.extract.extraction import Extraction
@@ -46,8 +51,9 @@ def look_at_refusals(
     new: list[Mapping[str, Any]] = []
     with _told_if_it_cannot_be(log):
         if (previous := newest_snapshot(layout)) is not None:
-            new += newly_forbidden([entry.to_json() for entry in extraction.left_out], previous.manifest)
             options = extraction.options.to_json()
+            refused = newly_forbidden([entry.to_json() for entry in extraction.left_out], previous.manifest)
+            new += asked_for_before(refused, options=options, previous=previous)
             new += list(out_of_sight(extraction.shown, options=options, previous=previous))
     if not new:
         return 0

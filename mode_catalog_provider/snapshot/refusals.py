@@ -16,8 +16,11 @@ _NAMED = 20
 #: What a right is given on. Mode shows one without a right as refused, as not there, or not at all.
 HOLDERS = ("datasource", "collection")
 
-#: Options that decide which collections an extraction reads.
+#: Options that decide which collections an extraction reads, and those that decide what of them.
 _CHOICE = ("include_collections", "exclude_collections", "include_personal")
+_CONTENT = (*_CHOICE, "include_archived", "include_datasets")
+#: What they do not decide on.
+_ALWAYS_READ = {"datasource", "member"}
 
 
 def newly_forbidden(
@@ -43,6 +46,28 @@ def newly_forbidden(
     ]
 
 
+def asked_for_before(
+    entries: Iterable[Mapping[str, Any]], *, options: Mapping[str, Any], previous: Snapshot
+) -> Iterator[Mapping[str, Any]]:
+    """Yield of what is refused what the previous snapshot was to read too; of the rest it says nothing.
+
+    :param entries: entries as a manifest lists them.
+    :param options: options of the present extraction.
+    :param previous: what is compared with.
+    :raises SnapshotError: when the previous snapshot's files are not what they were.
+    """
+    same_content = _are_equal(_CONTENT, options, previous.manifest.options)
+    had: dict[str, Set[str]] = {}
+    for entry in entries:
+        asset, token = entry["asset"], entry.get("token")
+        if not (same_content or asset in _ALWAYS_READ or token is None):
+            if asset not in had:
+                had[asset] = {row["token"] for row in sorted_rows(previous, asset)}
+            if token not in had[asset]:
+                continue
+        yield entry
+
+
 def out_of_sight(
     shown: Mapping[str, Set[str]], *, options: Mapping[str, Any], previous: Snapshot | None
 ) -> Iterator[Mapping[str, Any]]:
@@ -56,8 +81,7 @@ def out_of_sight(
     """
     if previous is None:
         return
-    before = previous.manifest.options
-    same_choice = all(before.get(option) == options.get(option) for option in _CHOICE)
+    same_choice = _are_equal(_CHOICE, options, previous.manifest.options)
     for asset in HOLDERS if same_choice else HOLDERS[:1]:
         for row in sorted_rows(previous, asset):
             if row["token"] not in shown.get(asset, frozenset()):
@@ -75,6 +99,10 @@ def describe_forbidden(entries: Iterable[Mapping[str, Any]]) -> str:
         f"{listed}. A workspace admin, or whoever manages the collection or connection, can grant View to "
         "the member whose key this is; what was deleted in Mode is rightly gone."
     )
+
+
+def _are_equal(names: Iterable[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one.get(name) == other.get(name) for name in names)
 
 
 def _is_forbidden(entry: Mapping[str, Any]) -> bool:

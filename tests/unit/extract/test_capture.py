@@ -249,6 +249,19 @@ def test_collections_that_an_extraction_was_not_to_read_are_not_out_of_sight(
     assert "does not show" not in caplog.text
 
 
+def test_what_was_refused_all_along_is_not_new_after_a_snapshot_that_was_to_read_less(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    refused = _shared_collection(sandbox)
+    refused.refused = 403
+    first = _capture(sandbox, layout).manifest
+    assert refused.token in {entry["token"] for entry in first.left_out}
+    options = ExtractionOptions(include_collections=(_shared_collection(sandbox).token,))
+    less = _capture(sandbox, layout, options=options).manifest
+    assert refused.token not in {entry["token"] for entry in less.left_out}
+    assert _capture(sandbox, layout, on_forbidden="fail").newly_hidden == 0
+
+
 def test_earlier_files_that_were_altered_do_not_end_the_comparison_of_sight(
     sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -50,6 +50,7 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         monkeypatch.setattr(sight, "newest_snapshot", newest)
         monkeypatch.setattr(sight, "newly_forbidden", lambda *_: list(refused))
+        monkeypatch.setattr(sight, "asked_for_before", lambda entries, **_: iter(entries))
         monkeypatch.setattr(sight, "out_of_sight", lambda *_, **__: iter(unseen))
         extraction: Any = Extraction()
         layout: Any = Layout

@@ -6,7 +6,12 @@ import pytest
 
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import newest_snapshot
-from mode_catalog_provider.snapshot.refusals import describe_forbidden, newly_forbidden, out_of_sight
+from mode_catalog_provider.snapshot.refusals import (
+    asked_for_before,
+    describe_forbidden,
+    newly_forbidden,
+    out_of_sight,
+)
 from mode_catalog_provider.snapshot.writer import SnapshotWriter
 from tests.unit.snapshot.days import OPTIONS, day
 
@@ -108,6 +113,26 @@ def test_who_was_to_read_other_collections_is_told_of_connections_only(tmp_path,
     before = day(tmp_path, 0, OBJECTS)
     found = list(out_of_sight({"datasource": {"d1"}}, options={**OPTIONS, **other}, previous=before))
     assert found == [gone("datasource", "d2")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"include_collections": ["F*"]},
+        {"exclude_collections": ["F*"]},
+        {"include_personal": True},
+        {"include_archived": False},
+        {"include_datasets": False},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_snapshot_that_was_to_read_less_says_nothing_about_what_it_left_out(tmp_path, other):
+    before = day(tmp_path, 0, OBJECTS)
+    always = [refused("d9", asset="datasource"), refused("m9", asset="member"), refused(None, asset="report")]
+    had = [refused("r1"), refused("c1", asset="collection")]
+    entries = [*always, *had, refused("r9"), refused("c9", asset="collection")]
+    assert list(asked_for_before(entries, options={**OPTIONS, **other}, previous=before)) == [*always, *had]
+    assert list(asked_for_before(entries, options=OPTIONS, previous=before)) == entries
 
 
 def test_options_that_choose_no_collections_do_not_matter_to_what_is_out_of_sight(tmp_path):
