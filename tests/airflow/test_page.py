@@ -112,6 +112,8 @@ def test_everything_that_is_known_is_shown(site: Site, home: str) -> None:
     assert "Nobody looked at a report" in admin.get(f"{home}/usage").text
     findings = Page(admin.get(f"{home}/findings", params={"check": "refused", "new": "yes"}).text)
     assert "findings in the snapshot of" in findings.text
+    assert "Not checked: naming, for no pattern is set" in findings.text
+    assert "Not the whole workspace" not in findings.text
 
 
 def test_somebody_without_the_right_on_the_dag_sees_none_of_it(site: Site, home: str) -> None:
@@ -261,6 +263,17 @@ def test_any_two_snapshots_are_compared(site: Site, home: str) -> None:
     assert "told backwards" not in forwards
     gone = admin.get(f"{home}/compare?before=1700000000&after={newest}").text
     assert "There is no complete snapshot 1700000000" in gone
+
+
+def test_findings_of_a_part_of_the_workspace_are_told_as_that(site: Site, home: str, staging: Path) -> None:
+    kept = max((staging / "acme").glob("*.audit"))
+    whole = kept.read_bytes()
+    kept.write_text(json.dumps({**json.loads(whole), "narrowed": "only collections <b>Finance"}))
+    try:
+        text = Page(site("admin").get(f"{home}/findings").text).text
+        assert "Not the whole workspace : only collections <b>Finance" in text
+    finally:
+        kept.write_bytes(whole)
 
 
 def test_a_snapshot_that_cannot_be_read_is_named_on_each_view(site: Site, home: str, staging: Path) -> None:
