@@ -65,6 +65,7 @@ class SourceIngestedSensor(BaseSensorOperator):
         self.catalog_conn_id = catalog_conn_id
         self.skip_when = skip_when
         self.deferrable = deferrable
+        self._seen = ""
 
     @cached_property
     def hook(self) -> CatalogHook:
@@ -84,7 +85,7 @@ class SourceIngestedSensor(BaseSensorOperator):
             if rendered_truth("skip_when", self.skip_when):
                 raise AirflowSkipException("This run was asked not to wait for Catalog.")
             if not self.deferrable:
-                return super().execute(context)
+                return self._stay(context)
             try:
                 state = self._look(context)
             except AirflowFailException as error:
@@ -94,6 +95,7 @@ class SourceIngestedSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         state = self._look(context)
+        self._seen = state.message
         return PokeReturnValue(is_done=state.ready, xcom_value=state_result(state))
 
     @job("wait_for_source", lambda self: "Reading what the triggerer saw in Catalog.")
@@ -108,9 +110,7 @@ class SourceIngestedSensor(BaseSensorOperator):
                 self.log.info("%s", message)
                 return {"message": message, "sources": sources}
             case {"status": "timeout", "message": message}:
-                raise AirflowSensorTimeout(
-                    f"The wait of {in_words(self.timeout)} is over. {message} {self.when_late}"
-                )
+                raise self._late(self._patience(), message)
             case {"status": "failed", "message": message, "permanent": True}:
                 raise AirflowFailException(message)
             case {"status": "failed", "message": message}:
@@ -131,12 +131,25 @@ class SourceIngestedSensor(BaseSensorOperator):
         self.log.info("%s", state.message)
         return state
 
-    def _wait(self, context: Context) -> NoReturn:
+    def _stay(self, context: Context) -> Any:
+        """Wait on the worker, as every sensor does."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            raise self._late(self.timeout, self._seen) from None
+
+    def _late(self, patience: float, seen: str) -> AirflowSensorTimeout:
+        return AirflowSensorTimeout(f"The wait of {in_words(patience)} is over. {seen} {self.when_late}")
+
+    def _patience(self) -> float:
         # Airflow does not end a deferred task by its execution_timeout, so the trigger does.
         limits = [self.timeout]
         if self.execution_timeout is not None:
             limits.append(self.execution_timeout.total_seconds())
-        patience = min(limits)
+        return min(limits)
+
+    def _wait(self, context: Context) -> NoReturn:
+        patience = self._patience()
         ingested_after = self._ingested_after(context)
         self.defer(
             trigger=CatalogSourceTrigger(

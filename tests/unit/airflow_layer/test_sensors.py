@@ -120,6 +120,22 @@ def test_the_events_of_the_trigger_become_results_and_errors(warehouse, context)
         sensor.execute_complete(context, {"status": "failed", "message": "away", "permanent": False})
 
 
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_wait_on_the_worker_that_is_over_says_what_to_do_as_well(warehouse, context, sandbox, mode):
+    context["ti"].get_first_reschedule_date = lambda context: datetime.now(UTC) - timedelta(hours=2)
+    sensor = warehouse(deferrable=False, mode=mode, timeout=0, source_id=sandbox.catalog.warehouse_id)
+    with pytest.raises(AirflowSensorTimeout) as late:
+        sensor.execute(context)
+    assert str(late.value).startswith("The wait of 0 seconds is over. Not ingested since ")
+    assert "'Do not wait for the warehouse'" in str(late.value)
+
+
+def test_a_wait_that_execution_timeout_ended_is_told_by_its_length(warehouse, context):
+    sensor = warehouse(execution_timeout=timedelta(minutes=20))
+    with pytest.raises(AirflowSensorTimeout, match=r"The wait of 20 minutes is over\. late\. "):
+        sensor.execute_complete(context, {"status": "timeout", "message": "late."})
+
+
 @pytest.mark.parametrize("event", [None, {}, {"status": "fine"}, {"status": "ingested"}, "ingested"])
 def test_an_event_that_is_not_known_is_refused(warehouse, context, event):
     with pytest.raises(ModeCatalogError, match="does not know"):
