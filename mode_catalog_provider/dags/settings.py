@@ -98,7 +98,7 @@ class Settings:
     audit_name_pattern: str = _read(values.patterns)
     audit_version_pattern: str = _read(values.patterns)
     audit_canonical: tuple[str, ...] = _read(values.words)
-    audit_index: tuple[str, ...] = _read(values.words)
+    audit_index: tuple[str, ...] = _read(values.index_files)
     audit_schedules: bool = _read(values.switch)
     audit_ignore: tuple[str, ...] = _read(values.words)
     audit_fail_on: tuple[str, ...] = _read(values.some_of(_checks))

@@ -101,6 +101,22 @@ def location(option: str, value: Any) -> str:
     return found
 
 
+def index_files(option: str, value: Any) -> tuple[str, ...]:
+    """Return places of files that an index can be written to."""
+    if not (found := words(option, value)):
+        return ()
+    from mode_catalog_provider.audit.index_files import check_names
+
+    try:
+        for place in found:
+            location(option, place)
+        check_names(found)
+    except ConfigurationError:
+        wanted = "absolute paths or URLs that end in .csv, .json, .sqlite or .db, separated by commas"
+        raise refused(option, ", ".join(found), wanted) from None
+    return found
+
+
 def number(least: float, most: float, *, above: bool = False) -> Reader:
     """Return a reader of a number from ``least`` (with ``above``: from more than that) to ``most``."""
     bounds = f"a number {f'above {least:.15g}' if above else f'from {least:.15g}'} to {most:.15g}"
