@@ -154,7 +154,9 @@ def report_mark(resource: Wire, definitions: str = "") -> str | None:
     if not any(edits):
         return None
     more = [definitions] if definitions else []
-    return _mark([*edits, resource.get("published_at"), resource.get("query_count"), *more])
+    # Once Mode writes ids otherwise, those of the queries must be written like those of their connections.
+    kind = type(resource.get("id")).__name__
+    return _mark([*edits, resource.get("published_at"), resource.get("query_count"), kind, *more])
 
 
 def member_mark(row: Mapping[str, Any]) -> str:

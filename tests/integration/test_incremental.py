@@ -186,6 +186,16 @@ def test_a_query_that_was_left_out_is_told_by_each_extraction(
 
 
 @pytest.mark.parametrize("strategy", ["rest", "auto"])
+def test_when_mode_writes_ids_otherwise_those_of_queries_fit_those_of_connections(
+    sandbox: Sandbox, layout: Layout, strategy: str
+) -> None:
+    take(sandbox, layout, strategy=strategy)
+    sandbox.mode.switches.throw(id_type="number", batch_id_type="number")
+    result = take(sandbox, layout, strategy=strategy)
+    assert contents(result)["query"] == contents(take(sandbox, layout, incremental=False))["query"]
+
+
+@pytest.mark.parametrize("strategy", ["rest", "auto"])
 def test_queries_that_come_empty_once_are_not_lost(sandbox: Sandbox, layout: Layout, strategy: str) -> None:
     def empty(answer: Any) -> None:
         answer["_embedded"]["queries"] = []
