@@ -159,7 +159,8 @@ class MemberReading:
         self._profile_settled()
         completed = completed_member(row, answer)
         # Under the token of the list, for that is what the next extraction knows before it reads the profile.
-        if row["token"] and row["token"] == completed["token"]:
+        # An answer that says nothing is no profile.
+        if answer and row["token"] and row["token"] == completed["token"]:
             self._known.note("member", completed["token"], member_mark(row), rows=[completed])
         return self._finished(completed, facts)
 

@@ -231,6 +231,16 @@ def test_a_member_without_a_profile_is_asked_for_every_time(sandbox: Sandbox, la
     assert result.manifest.left_out_counts["member"] == 1
 
 
+def test_a_profile_that_comes_empty_once_is_asked_for_again_by_the_next_extraction(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    sandbox.mode.fault("/api/person*", alter=lambda answer: answer.clear())
+    take(sandbox, layout)
+    result, _, members = next_one(sandbox, layout)
+    assert len(members) == 1
+    assert contents(result) == contents(take(sandbox, layout, incremental=False))
+
+
 def test_when_names_come_only_from_profiles_a_list_that_lost_them_makes_them_read_again(
     sandbox: Sandbox, layout: Layout
 ) -> None:
