@@ -56,8 +56,8 @@ def test_all_that_was_uploaded_and_ingested_is_there(catalog, tmp_path):
 
 def test_each_missing_report_has_the_likeliest_reason(catalog, tmp_path):
     reports = [
-        {**REPORTS[0], "archived": True},
-        {**REPORTS[1], "space_token": "own"},
+        {**REPORTS[0], "archived": True, "space_token": "own", "type": "DatasetReport"},
+        {**REPORTS[1], "space_token": "own", "type": "DatasetReport"},
         {**REPORTS[2], "type": "DatasetReport"},
         REPORTS[3],
     ]

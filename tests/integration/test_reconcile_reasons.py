@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mode_catalog_provider.catalog import reading
+from mode_catalog_provider.catalog import lineage_reasons, reading
 from mode_catalog_provider.catalog.lineage_reasons import REASONS
 from mode_catalog_provider.errors import SqlUnavailableError
 from tests.integration.reconcile_cases import (
@@ -183,12 +183,14 @@ def test_tables_that_cannot_be_asked_for_end_nothing(catalog, tmp_path):
     assert "cannot be asked" in report.not_checked["unknown_tables"]
 
 
-def test_databases_that_cannot_be_asked_for_make_no_connection_unknown_and_are_told(catalog, tmp_path):
-    catalog.fault("*op=getDatabases*", status=400, body=b'{"errors": [{"message": "no"}]}', times=None)
-    reason, _, report = why(catalog, tmp_path, several((KNOWN, 1)))
+def test_of_more_names_than_are_asked_for_it_is_not_said_that_they_are_unknown(
+    catalog, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lineage_reasons, "_MOST_NAMES", 1)
+    sql = "select * from core.orders join core.refunds using (id)"
+    reason, _, report = why(catalog, tmp_path, several((sql, 1)))
     assert reason == "unknown"
-    assert report.counts["unknown_connections"] == 0
-    assert "cannot be asked" in report.not_checked["databases"]
+    assert "More than 1 names" in report.not_checked["unknown_tables"]
 
 
 def test_connections_that_nobody_could_look_at_are_not_said_to_be_known(catalog, tmp_path):

@@ -65,6 +65,16 @@ def test_the_key_is_told_with_its_age_and_what_is_left_and_warned_of_near_its_en
     assert gauges.get(("key.days_left",)) == left
 
 
+def test_a_catalog_that_cannot_be_asked_is_asked_by_both_tokens_and_the_run_goes_on(
+    connect, sandbox, tmp_path
+):
+    connect("coalesce_catalog_default", extra={"read_token": sandbox.catalog.read_token})
+    sandbox.catalog.fault("*", status=400, body=b'{"errors": [{"message": "no"}]}', times=None)
+    result, _ = preflight(tmp_path)
+    assert result["source_id"] == sandbox.catalog.source_id
+    assert len(sandbox.catalog.requests) == 2
+
+
 def test_the_events_of_the_outlets_tell_of_the_key(tmp_path):
     asset = Asset("mode_key")
     event = SimpleNamespace(extra=None)
