@@ -55,6 +55,10 @@ def push_file(
     :raises UploadConflictError: Catalog holds a file of this name.
     """
     began = time.monotonic()
+    if path.is_dir():
+        raise SnapshotNotFoundError(
+            f"{path} is a folder, and one file is meant. Give a folder as directory_path (command line: -d)."
+        )
     if not path.is_file():
         raise SnapshotNotFoundError(
             f"There is no file {path} to upload, or it cannot be seen from this machine."

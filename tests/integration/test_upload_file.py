@@ -75,10 +75,10 @@ def test_the_fence_is_passed_before_the_file_is_sent(catalog, file):
     assert catalog.requests == []
 
 
-def test_a_file_that_is_not_there_is_said_so(catalog, staging):
-    for missing in (staging / "nothing.json", staging):
-        with pytest.raises(SnapshotNotFoundError, match="There is no file"):
-            push_file(path=missing, ingest=new_ingest(catalog))
+@pytest.mark.parametrize(("name", "said"), [("nothing.json", "There is no file"), ("", "is a folder")])
+def test_a_file_that_is_not_there_or_none_is_said_so(catalog, staging, name, said):
+    with pytest.raises(SnapshotNotFoundError, match=said):
+        push_file(path=staging / name, ingest=new_ingest(catalog))
 
 
 def test_an_empty_file_would_block_the_real_one_and_is_refused(catalog, file):

@@ -75,6 +75,13 @@ def test_a_single_file_may_be_given(sandbox, tmp_path):
     assert sandbox.catalog.uploads[0].content == path.read_bytes()
 
 
+@pytest.mark.usefixtures("connect")
+def test_a_folder_in_the_place_of_a_single_file_is_told_where_it_belongs(sandbox, tmp_path):
+    with pytest.raises(AirflowFailException, match=f"{tmp_path} is a folder.* as directory_path"):
+        CatalogUploadOperator(task_id="upload", file_path=str(tmp_path)).execute({})
+    assert sandbox.catalog.uploads == []
+
+
 def test_arguments_may_be_texts_as_jinja_renders_them(extract, sandbox):
     extracted = extract(
         incremental="False",
