@@ -75,10 +75,14 @@ def test_the_fence_is_passed_before_the_file_is_sent(catalog, file):
     assert catalog.requests == []
 
 
-@pytest.mark.parametrize(("name", "said"), [("nothing.json", "There is no file"), ("", "is a folder")])
-def test_a_file_that_is_not_there_or_none_is_said_so(catalog, staging, name, said):
-    with pytest.raises(SnapshotNotFoundError, match=said):
-        push_file(path=staging / name, ingest=new_ingest(catalog))
+def test_a_file_that_is_not_there_is_said_so(catalog, staging):
+    with pytest.raises(SnapshotNotFoundError, match="There is no file"):
+        push_file(path=staging / "nothing.json", ingest=new_ingest(catalog))
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_so(catalog, file):
+    with pytest.raises(SnapshotNotFoundError, match="is a folder"):
+        push_file(path=file.parent, ingest=new_ingest(catalog))
 
 
 def test_an_empty_file_would_block_the_real_one_and_is_refused(catalog, file):
