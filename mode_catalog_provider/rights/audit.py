@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mode_catalog_provider.audit.finding import Finding
+from mode_catalog_provider.audit.values import folded
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import PAGES, web_url
@@ -138,8 +139,7 @@ class RightsAudit:
         ).fetchall()
         kinds = ("member", "members") if table == "member" else _THINGS
         found = [token for token, *names in rows if name in names]
-        # SQLite's lower() knows ASCII only.
-        found = found or [token for token, *names in rows if name.casefold() in map(_folded, names)]
+        found = found or [token for token, *names in rows if folded(name) in map(folded, names)]
         if not found:
             raise ConfigurationError(f"No {kinds[0]} that this key sees is called '{name}'.")
         if len(found) > 1:
@@ -196,7 +196,3 @@ class RightsAudit:
         unlisted = {one.part for one in not_read if one.token is None} | self._records.unlisted_in(earlier)
         with self._records.tables_of(earlier) as tables:
             return tuple(changes_since(self._store, tables, unlisted=unlisted))
-
-
-def _folded(name: str | None) -> str:
-    return (name or "").casefold()

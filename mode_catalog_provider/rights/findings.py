@@ -106,7 +106,7 @@ class RightsFindings:
             "SELECT member.token, member.who, owned.token, owned.name, owned.asset FROM"
             " (SELECT token, name, creator, 'collection' AS asset FROM object WHERE asset = 'collection'"
             "  UNION ALL SELECT token, name, creator, 'report' FROM report) AS owned"
-            " JOIN person AS member ON lower(member.username) = lower(owned.creator)"
+            " JOIN person AS member ON folded(member.username) = folded(owned.creator)"
             " WHERE NOT member.active ORDER BY 2, 1, owned.asset, owned.name"
         )
         for (token, name), found in _grouped(rows):
@@ -255,7 +255,7 @@ class RightsFindings:
             "SELECT object.token, object.name, member.token, member.who, entry.level, object.asset FROM entry"
             " JOIN object ON object.token = entry.object JOIN person AS member ON member.token = entry.holder"
             " WHERE entry.kind = 'member' AND rank(entry.level) > 0 AND EXISTS (SELECT 1 FROM team)"
-            " AND lower(coalesce(member.username, '')) != lower(coalesce(object.creator, ''))"
+            " AND folded(coalesce(member.username, '')) != folded(coalesce(object.creator, ''))"
             " ORDER BY object.name, object.token, 4"
         )
         for (token, name), found in _grouped(rows):

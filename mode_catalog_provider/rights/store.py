@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mode_catalog_provider.audit.values import folded
 from mode_catalog_provider.scratch import private_database
 
 #: Pages kept in memory, in KiB.
@@ -85,6 +86,7 @@ class RightsStore:
         self.database = private_database(cache=_CACHE)
         self.database.executescript(_SCHEMA)
         self.database.create_function("rank", 1, rank, deterministic=True)
+        self.database.create_function("folded", 1, folded, deterministic=True)
         self.database.execute("BEGIN")
 
     def add_member(self, token: str, **fields: Any) -> None:

@@ -60,6 +60,16 @@ def test_who_left_is_found_in_groups_and_as_owner(
     }
 
 
+def test_an_owner_who_left_is_found_in_any_script(in_order: Sandbox, audit: Callable[..., Any]) -> None:
+    world = in_order.mode.world
+    world.members[1].state, world.members[1].username = "deactivated", "jörg"
+    world.collections[2].creator = "Jörg"
+    reports = [OwnedReport(token="r1", name="R", collection=None, creator="JO\u0308RG", public=None)]
+    assert found(audit, reports=lambda: iter(reports))["inactive_owner"] == [
+        ("Person 2", (world.collections[2].token, "r1"))
+    ]
+
+
 def test_somebody_who_is_no_member_any_more_is_found_in_groups(
     in_order: Sandbox, audit: Callable[..., Any]
 ) -> None:
