@@ -85,6 +85,8 @@ class DatasetReading:
         self._waiting: list[CollectionWalk] = []
         # Collections without such a listing, as long as none is known to have one.
         self._without: list[tuple[CollectionWalk, Refusal]] = []
+        # The last snapshot has datasets, and there is no listing of them any more.
+        self._lost = False
         self._way: Way | None = None
         self._told: dict[str, Any] = {}
         self._refused_anywhere = False
@@ -117,6 +119,7 @@ class DatasetReading:
         :param reports: the walk over its reports, which has shown all of them or all but the last.
         """
         if not self.possible:
+            reports.flawed |= self._lost
             self._pipeline.add_source(iter([self._over(reports)]))
             return
         self._way = self._way or self._choose()
@@ -294,6 +297,7 @@ class DatasetReading:
 
     def _none_anywhere(self, listing: CollectionWalk) -> Iterable[Row]:
         self._say_none()
+        listing.whole.flawed |= self._lost
         self._resume()
         return self._over(listing.whole)
 
@@ -303,6 +307,7 @@ class DatasetReading:
         if self._had_datasets():
             log.warning("The last snapshot has datasets, and Mode shows no listing of them any more.")
             self._tell_without()
+            self._lost = True
         else:
             # To be believed by the next extractions, too.
             self._absent()

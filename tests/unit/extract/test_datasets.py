@@ -182,14 +182,16 @@ def test_one_collection_without_the_listing_speaks_for_all_only_where_there_were
     assert [entry.reason for entry in reading.ledger.left_out] == ["gone" for _ in before]
 
 
+@pytest.mark.parametrize(("error", "told"), [(GONE, 3), (NO_ROUTE, 1)], ids=["looked", "said so"])
 def test_a_workspace_that_had_datasets_and_has_no_listing_any_more_is_told(
-    make: Any, caplog: pytest.LogCaptureFixture
+    make: Any, caplog: pytest.LogCaptureFixture, error: Exception, told: int
 ) -> None:
     reading = make()
     reading.known.datasets = lambda *_: ["d1"]
-    without_the_listing(reading, *COLLECTIONS)
+    without_the_listing(reading, *COLLECTIONS, error=error)
     assert reading.read("s1") == []
-    assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * 3
+    assert [entry.reason for entry in reading.ledger.left_out] == ["gone"] * told
+    assert all(walk.flawed for walk in reading.over)
     assert "The last snapshot has datasets" in caplog.text
     assert (reading.absent, reading.datasets.possible) == (0, False)
 
