@@ -223,8 +223,8 @@ def refusal(answer: Answer, authority: Authority) -> ServiceError:
         return ForbiddenError(
             f"{asked} is forbidden for API token {authority.suffix} (403){quoted}.", status=status
         )
-    if status == 404:
-        return NotFoundError(f"{asked} was not found, or is invisible (404){quoted}.", status=status)
+    if status in (404, 410):
+        return NotFoundError(f"{asked} was not found, or is invisible ({status}){quoted}.", status=status)
     if status >= 400:
         return RequestRefusedError(f"{asked} was refused with {status}{quoted}.", status=status)
     return MalformedResponseError(f"{asked} answered {status}, which means nothing here.", status=status)

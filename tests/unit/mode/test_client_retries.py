@@ -29,7 +29,10 @@ from tests.unit.mode.conftest import Connect, credentials_of
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(403, ForbiddenError), (404, NotFoundError), (400, RequestRefusedError), (422, RequestRefusedError)],
+    [
+        *[(403, ForbiddenError), (404, NotFoundError), (410, NotFoundError)],
+        *[(400, RequestRefusedError), (422, RequestRefusedError)],
+    ],
 )
 def test_a_refusal_is_raised_at_once_with_what_mode_said(
     sandbox: Sandbox, connect: Connect, status: int, kind: type[RequestRefusedError]
