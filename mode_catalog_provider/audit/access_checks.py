@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mode_catalog_provider.audit.facts import Facts
@@ -27,7 +27,7 @@ _LACKING = {
 _GRANT = "Let an admin grant View to the member whose key this is, or use a workspace key."
 
 
-def refused(facts: Facts, pages: Pages, previous: Snapshot | None) -> Iterator[Finding]:
+def refused(facts: Facts, pages: Pages, previous: Callable[[], Snapshot | None]) -> Iterator[Finding]:
     """What Mode refused or hid, as the manifest lists it, and collections that vanished from the listing."""
     told, tokens = set(), set()
     for entry in facts.snapshot.manifest.left_out:
@@ -44,8 +44,8 @@ def refused(facts: Facts, pages: Pages, previous: Snapshot | None) -> Iterator[F
             told.add(key)
             tokens.add(token)
             yield _refused(facts, pages, entry)
-    if previous is not None:
-        yield from _vanished(facts, pages, previous, tokens)
+    if (earlier := previous()) is not None:
+        yield from _vanished(facts, pages, earlier, tokens)
 
 
 def _refused(facts: Facts, pages: Pages, entry: Mapping[str, Any]) -> Finding:

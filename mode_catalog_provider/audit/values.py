@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from mode_catalog_provider.moments import parsed
 
@@ -27,6 +27,10 @@ def text_of(value: Any) -> str | None:
     return str(value.encode("utf-8", "replace").decode("utf-8"))
 
 
+@overload
+def folded(name: str) -> str: ...
+@overload
+def folded(name: None) -> None: ...
 def folded(name: str | None) -> str | None:
     """Return a name as it is compared: in small letters of any script, accents in one spelling."""
     return None if name is None else unicodedata.normalize("NFC", name.casefold())

@@ -87,7 +87,8 @@ def _makers(
         "canonical": partial(copy_checks.canonical, families=families),
         "refused": partial(
             access_checks.refused,
-            previous=previous_snapshot(snapshot, "collection", audited=_last_audited(snapshot)),
+            # Asked by the check alone: it may read a file of each snapshot since the last audit.
+            previous=lambda: previous_snapshot(snapshot, "collection", audited=_last_audited(snapshot)),
         ),
         "unknown_connection": access_checks.unknown_connection,
         "definition": access_checks.definition,

@@ -227,9 +227,8 @@ class BulkChanges:
             if token not in tokens:
                 return Plan("list")
             tokens.discard(token)
-            if self._known.reading("report", token) is None:
-                return Plan("list")
-            compared = self._marks.compared(row)
+            known = self._known.reading("report", token) is not None
+            compared = self._marks.compared(row) if known else None
             if compared is None or compared.moved is None:
                 if row["type"] == DATASET:
                     return Plan("list")

@@ -14,11 +14,13 @@ _BEST = """
 CREATE TEMP TABLE best_{when} AS
 SELECT coalesce(member.username, member.token) AS who, access.object AS what, max(rank(access.level)) AS level
   FROM {schema}.access AS access JOIN {schema}.member AS member ON member.token = access.member
- WHERE access.object IN (SELECT token FROM both_objects)
-   AND access.through NOT IN (SELECT through FROM unread)
-   AND NOT ({without_groups} AND access.through GLOB 'group *')
+ WHERE access.object IN (SELECT token FROM both_objects) AND {read}
  GROUP BY 1, 2
 """
+
+#: Ways that were read both times.
+_READ = "access.through NOT IN (SELECT through FROM unread)"
+_READ_WITHOUT_GROUPS = f"{_READ} AND access.through NOT GLOB 'group *'"
 
 _CHANGES = """
 SELECT who, what, then_level, now_level FROM (
@@ -33,7 +35,7 @@ SELECT who, what, then_level, now_level FROM (
 _WAYS = """
 SELECT access.through, access.level FROM {schema}.access AS access
   JOIN {schema}.member AS member ON member.token = access.member
- WHERE coalesce(member.username, member.token) = ? AND access.object = ?
+ WHERE coalesce(member.username, member.token) = ? AND access.object = ? AND {read}
  ORDER BY access.through
 """
 
@@ -92,10 +94,11 @@ def changes_since(
             "CREATE TEMP TABLE unread AS SELECT 'group ' || coalesce(name, token) AS through FROM"
             " (SELECT * FROM main.team WHERE NOT read UNION SELECT * FROM earlier.team WHERE NOT read)"
         )
+        read = _READ_WITHOUT_GROUPS if "groups" in unlisted else _READ
         for when, schema in (("then", "earlier"), ("now", "main")):
-            database.execute(_BEST.format(when=when, schema=schema, without_groups=int("groups" in unlisted)))
+            database.execute(_BEST.format(when=when, schema=schema, read=read))
         for who, what, then_level, now_level in database.execute(_CHANGES).fetchall():
-            yield _change(store, who, what, lost=now_level < then_level)
+            yield _change(store, who, what, read, lost=now_level < then_level)
     finally:
         for table in ("both_objects", "unread", "best_then", "best_now"):
             database.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -103,9 +106,9 @@ def changes_since(
         database.execute("BEGIN")
 
 
-def _change(store: RightsStore, who: str, what: str, *, lost: bool) -> RightChange:
+def _change(store: RightsStore, who: str, what: str, read: str, *, lost: bool) -> RightChange:
     then, now = (
-        dict(store.database.execute(_WAYS.format(schema=schema), (who, what)).fetchall())
+        dict(store.database.execute(_WAYS.format(schema=schema, read=read), (who, what)).fetchall())
         for schema in ("earlier", "main")
     )
     had, has = (then, now) if lost else (now, then)

@@ -103,11 +103,13 @@ class RightsFindings:
 
     def _inactive_owner(self) -> Iterator[Finding]:
         rows = self._rows(
-            "SELECT member.token, member.who, owned.token, owned.name, owned.asset FROM"
+            "WITH inactive AS MATERIALIZED"
+            " (SELECT token, who, folded(username) AS username FROM person WHERE NOT active)"
+            " SELECT inactive.token, who, owned.token, owned.name, owned.asset FROM"
             " (SELECT token, name, creator, 'collection' AS asset FROM object WHERE asset = 'collection'"
             "  UNION ALL SELECT token, name, creator, 'report' FROM report) AS owned"
-            " JOIN person AS member ON folded(member.username) = folded(owned.creator)"
-            " WHERE NOT member.active ORDER BY 2, 1, owned.asset, owned.name"
+            " JOIN inactive ON inactive.username = folded(owned.creator)"
+            " ORDER BY 2, 1, owned.asset, owned.name"
         )
         for (token, name), found in _grouped(rows):
             yield self._finding(

@@ -209,6 +209,8 @@ def _why(client: ModeClient, report: KnownReport, since: datetime | None) -> str
         return "Mode refuses to show its runs to this key (403)"
     except NotFoundError:
         return "Mode shows no runs of it to this key (404)"
+    except RequestRefusedError as error:
+        return f"Mode refuses to show its runs ({error.status})"
     later = [run for run in runs if since is None or run.created_at is None or run.created_at > since]
     failed = next((run for run in later if run.state in BAD_STATES), None)
     if failed is not None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.people_checks import is_program
+from mode_catalog_provider.audit.values import folded
 from mode_catalog_provider.moments import in_utc, in_words, spoken
 from mode_catalog_provider.schedules.reports import KnownReport
 from mode_catalog_provider.schedules.schedule import Schedule
@@ -68,7 +69,7 @@ class ScheduleJudge:
 
     :param now: Mode's clock, as near as it is known.
     :param load: when the warehouse is loaded.
-    :param members: usernames of all members in small letters; empty: unknown.
+    :param members: usernames of all members, folded; empty: unknown.
     :param gone: those of them who are not active.
     :param workspace: whose key makes things in its name.
     :param reason: says why a report failed since a moment, ``None``: it runs now; asked for failing schedules
@@ -115,7 +116,7 @@ class ScheduleJudge:
                 "delivers to nobody.",
                 "Add a recipient, or delete it: each run costs.",
             )
-        owner = (schedule.creator or report.creator or "").lower()
+        owner = folded(schedule.creator or report.creator or "")
         unknown = bool(self._members) and owner not in self._members
         if owner and (owner in self._gone or (unknown and not is_program(owner, self._workspace))):
             what = f"belongs to {visible(owner)}, who is no active member any more."

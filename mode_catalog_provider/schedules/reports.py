@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from mode_catalog_provider.audit.values import folded
 from mode_catalog_provider.contract import DATASET
 from mode_catalog_provider.mode.pages import count_of
 from mode_catalog_provider.moments import parsed
@@ -68,7 +69,7 @@ def known_reports(snapshot: Snapshot) -> Iterator[KnownReport]:
 
 
 def inactive_members(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the usernames, in small letters, of all members, and of those who are not active.
+    """Return the usernames, folded, of all members, and of those who are not active.
 
     Only a snapshot with side files tells who is deactivated.
     """
@@ -76,8 +77,8 @@ def inactive_members(snapshot: Snapshot) -> tuple[frozenset[str], frozenset[str]
     everybody, gone = set(), set()
     for row in rows_of(snapshot, "member"):
         if isinstance(username := row.get("username"), str) and username:
-            everybody.add(username.lower())
+            everybody.add(folded(username))
             state = states.get(str(row.get("token")))
             if isinstance(state, str) and state.lower() not in ("active", "confirmed", ""):
-                gone.add(username.lower())
+                gone.add(folded(username))
     return frozenset(everybody), frozenset(gone)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from mode_catalog_provider.audit import workspace as audit_module
 from mode_catalog_provider.audit.finding import AuditReport
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.record import keep_audit
@@ -138,6 +139,15 @@ def test_what_is_new_is_known_when_retention_has_removed_the_audited_snapshot(wo
     assert AT in prune(Layout.nested(tmp_path, "acme"), 7)
     (finding,) = audit_snapshot(workspace.snapshot(AT + 86_400 * 8), AuditOptions(only=("unnamed",))).findings
     assert not finding.is_new
+
+
+def test_no_earlier_snapshot_is_read_for_checks_that_need_none(workspace, audited, monkeypatch):
+    asked = []
+    monkeypatch.setattr(audit_module, "previous_snapshot", lambda *args, **_: asked.append(args))
+    audited("unnamed")
+    assert asked == []
+    audited("refused")
+    assert len(asked) == 1
 
 
 def test_an_audit_of_one_check_makes_nothing_new_in_the_others(workspace, audited):

@@ -125,6 +125,19 @@ def test_what_does_not_come_through_groups_is_compared_although_groups_are_refus
     assert changes(audit) == [("person3", first.name, "gained", "direct", None, "view")]
 
 
+def test_what_comes_through_groups_is_not_told_while_groups_are_refused(
+    sandbox: Sandbox, audit: Callable[..., Any]
+) -> None:
+    first, rights = sandbox.mode.world.collections[0], sandbox.mode.rights
+    rights.allow(rights.add_group("Finance", "person3"), first.token, "edit")
+    direct = rights.allow("person3", first.token, "view")
+    with audit():
+        pass
+    sandbox.mode.switches.throw(groups=403)
+    rights.permissions.remove(direct)
+    assert changes(audit) == [("person3", first.name, "lost", "direct", "view", None)]
+
+
 def test_a_group_deleted_while_groups_are_listed_hides_no_other(
     sandbox: Sandbox, audit: Callable[..., Any]
 ) -> None:

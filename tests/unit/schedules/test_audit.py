@@ -281,6 +281,24 @@ def test_one_report_that_mode_will_not_hear_of_does_not_end_the_audit(
     assert "400" in told
 
 
+def test_a_failing_report_whose_runs_mode_will_not_tell_of_is_told_all_the_same(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    made = sandbox.mode.add_schedule(reports[0], **fine(last_succeeded_at=ago(days=3)))
+    sandbox.mode.faults.add(f"*/reports/{reports[0].token}/runs", times=None, status=400)
+    report = audit()
+    assert found(report) == [("failing", made.token)]
+    assert "Mode refuses to show its runs (400)" in report.findings[0].finding.what
+
+
+def test_the_owner_is_known_in_any_script(
+    sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
+) -> None:
+    sandbox.mode.world.members[0].username = "josé"
+    sandbox.mode.add_schedule(reports[0], **fine(creator="JOSE\u0301"))
+    assert found(audit()) == []
+
+
 def test_schedules_that_the_snapshot_counts_and_mode_does_not_list_are_told(
     sandbox: Sandbox, audit: Callable[..., ScheduleReport], reports: list[Report]
 ) -> None:
