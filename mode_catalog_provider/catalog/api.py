@@ -12,7 +12,7 @@ from mode_catalog_provider.catalog.credential import CatalogCredential
 from mode_catalog_provider.catalog.endpoint import CatalogEndpoint
 from mode_catalog_provider.catalog.operations import operation_of
 from mode_catalog_provider.catalog.responses import raise_passing, raise_redirect, said
-from mode_catalog_provider.catalog.sources import CatalogSource
+from mode_catalog_provider.catalog.sources import CatalogSource, ListedSources
 from mode_catalog_provider.catalog.zones import resolve
 from mode_catalog_provider.errors import (
     ConfigurationError,
@@ -78,6 +78,7 @@ class CatalogApi:
         self.statistics = RequestStatistics()
         #: How many sources the last listing announced and did not give.
         self.unlisted_sources = 0
+        self._told_of_unlisted = False
         self._url = base_url(
             self.zone.api_url,
             what="Catalog's api_url",
@@ -181,8 +182,8 @@ class CatalogApi:
                 continue
             if seen and len(seen) >= announced:
                 return
-            # One empty answer is no empty world.
-            if not looked_again:
+            # One empty answer is no empty world. Behind the last row it is what was to be expected.
+            if not looked_again and (not seen or walk.ended_early):
                 looked_again = True
                 walk.begin()
                 continue
@@ -192,16 +193,26 @@ class CatalogApi:
                 )
             if announced:
                 self.unlisted_sources = announced - len(seen)
-                log.warning(
-                    "Catalog announced %d sources and listed %d: nothing is known of the others.",
-                    announced,
-                    len(seen),
-                )
+                if not self._told_of_unlisted:
+                    log.warning(
+                        "Catalog announced %d sources and listed %d: nothing is known of the others.",
+                        announced,
+                        len(seen),
+                    )
+                self._told_of_unlisted = True
             return
         raise MalformedResponseError(
             f"Catalog's getSources did not come to an end within {_MOST_PAGES} pages; {len(seen)} different "
             f"sources were listed."
         )
+
+    def listed_sources(self) -> ListedSources:
+        """Return the sources of the tenant, deleted ones included, with how many are not listed.
+
+        :raises MalformedResponseError: as :meth:`sources`.
+        """
+        listed = list(self.sources())
+        return ListedSources(listed, unlisted=self.unlisted_sources)
 
     def dashboards_count(self, source_id: str, *, budget: float | None = None) -> int:
         """Return how many dashboards Catalog shows for a source, tiles and the like included.
@@ -319,6 +330,11 @@ class _SourcesWalk:
     def begin(self) -> None:
         """Start at the first row again."""
         self._page = 0
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether by the count there are rows on the last page that was asked for, or behind it."""
+        return (self._page - 1) * self.size < (self.announced or 0)
 
     def next_page(self) -> list[Any]:
         """Return the rows of the next page; ``announced`` is how many there are in all, if that is told."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from mode_catalog_provider.catalog.sources import (
     WAREHOUSE,
     CatalogSource,
+    ListedSources,
     enumerated,
     parse_source_id,
 )
@@ -55,11 +56,12 @@ def ingested_since(
         any one source of the type is enough.
     :param type: the type that the sources must have.
     :raises UnknownSourceError: a wanted source is absent, deleted, of another type, or its name is ambiguous.
+    :raises MalformedResponseError: it is not listed, and not all sources are.
     :raises ConfigurationError: ``since`` has no time zone, or an id is not a UUID.
     """
     if since.tzinfo is None:
         raise ConfigurationError("The moment to compare ingestions with has no time zone.")
-    known = list(sources)
+    known = ListedSources.of(sources)
     ids, names = _several(source_id), _several(source_name)
     if not ids and not names:
         return _any_of(known, since, type)
@@ -85,8 +87,9 @@ def last_ingested(sources: Iterable[CatalogSource], wanted: str, *, type: str = 
     :param wanted: its id (UUID) or name.
     :param type: the type that it must have.
     :raises UnknownSourceError: it is absent, deleted, of another type, or its name is ambiguous.
+    :raises MalformedResponseError: it is not listed, and not all sources are.
     """
-    known = list(sources)
+    known = ListedSources.of(sources)
     try:
         source_id = parse_source_id(wanted)
     except ConfigurationError:
@@ -94,10 +97,10 @@ def last_ingested(sources: Iterable[CatalogSource], wanted: str, *, type: str = 
     return _by_id(known, source_id, type)
 
 
-def _any_of(known: list[CatalogSource], since: datetime, type: str) -> IngestionState:
-    living = [source for source in known if source.type == type and source.deleted_at is None]
+def _any_of(known: ListedSources, since: datetime, type: str) -> IngestionState:
+    living = [source for source in known if source.may_be(type) and source.deleted_at is None]
     if not living:
-        raise UnknownSourceError(
+        raise known.absent(
             f"Catalog has no {type} source in this zone, so there is nothing to wait for: configure the "
             f"integration in Catalog first, or check the connection's zone."
         )
@@ -112,22 +115,22 @@ def _any_of(known: list[CatalogSource], since: datetime, type: str) -> Ingestion
     )
 
 
-def _by_id(known: list[CatalogSource], source_id: str, type: str) -> CatalogSource:
+def _by_id(known: ListedSources, source_id: str, type: str) -> CatalogSource:
     for source in known:
         if source.id == source_id:
             return _usable(source, known, type)
-    raise UnknownSourceError(f"Catalog has no source {source_id} in this zone.{_existing(known, type)}")
+    raise known.absent(f"Catalog has no source {source_id} in this zone.{_existing(known, type)}")
 
 
-def _by_name(known: list[CatalogSource], name: str, type: str) -> CatalogSource:
+def _by_name(known: ListedSources, name: str, type: str) -> CatalogSource:
     namesakes = [source for source in known if source.name.strip() == name.strip()]
     # an integration that was made again keeps its name: a deleted namesake, or one of another type, yields
-    of_type = [source for source in namesakes if source.type == type]
-    best = [source for source in of_type if source.deleted_at is None] or of_type or namesakes
-    if not best:
-        raise UnknownSourceError(
-            f"Catalog has no source named {name!r} in this zone.{_existing(known, type)}"
-        )
+    of_type = [source for source in namesakes if source.may_be(type)]
+    living = [source for source in of_type if source.deleted_at is None]
+    best = [source for source in living if source.type == type] or living or of_type or namesakes
+    if not best or (known.unlisted and not living):
+        which = f"living {type} source" if best else "source"
+        raise known.absent(f"Catalog has no {which} named {name!r} in this zone.{_existing(known, type)}")
     if len(best) > 1 and best[0].deleted_at is None:
         raise UnknownSourceError(
             f"Catalog has {len(best)} sources named {name!r}: {', '.join(source.id for source in best)}. "
@@ -136,10 +139,11 @@ def _by_name(known: list[CatalogSource], name: str, type: str) -> CatalogSource:
     return _usable(best[0], known, type)
 
 
-def _usable(source: CatalogSource, known: list[CatalogSource], type: str) -> CatalogSource:
-    if source.type not in (type, ""):
+def _usable(source: CatalogSource, known: ListedSources, type: str) -> CatalogSource:
+    if not source.may_be(type):
         raise UnknownSourceError(
-            f"Catalog source {source} is a {source.type} source, not a {type} one.{_existing(known, type)}"
+            f"Catalog source {source} is a {source.type or source.technology} source, not a {type} one."
+            f"{_existing(known, type)}"
         )
     if source.deleted_at is not None:
         raise UnknownSourceError(
@@ -149,8 +153,8 @@ def _usable(source: CatalogSource, known: list[CatalogSource], type: str) -> Cat
     return source
 
 
-def _existing(known: list[CatalogSource], type: str) -> str:
-    living = [source for source in known if source.type == type and source.deleted_at is None]
+def _existing(known: ListedSources, type: str) -> str:
+    living = [source for source in known if source.may_be(type) and source.deleted_at is None]
     if not living:
         return f" There is no {type} source in this zone."
     return f" {type} sources in this zone: {enumerated(living)}."

@@ -150,10 +150,10 @@ def check_push_target(
             f"would be ingested: create the integration again in Catalog and use its new source id."
         )
     # What Catalog does not tell is no "no".
-    if type and source.type not in (type, ""):
+    if type and not source.may_be(type):
         raise UnknownSourceError(
-            f"Catalog source {source} is a {source.type} source ({source.technology}), not a {type} one. "
-            f"Use the source id of the Mode integration instead.{_candidates(sources)}"
+            f"Catalog source {source} is a {source.type or source.technology} source ({source.technology}), "
+            f"not a {type} one. Use the source id of the Mode integration instead.{_candidates(sources)}"
         )
     if technology and source.technology not in (technology, ""):
         raise UnknownSourceError(

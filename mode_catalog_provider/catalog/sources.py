@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError
+from mode_catalog_provider.errors import (
+    ConfigurationError,
+    MalformedResponseError,
+    ModeCatalogError,
+    UnknownSourceError,
+)
 from mode_catalog_provider.text import first_of, visible
 
 WAREHOUSE = "WAREHOUSE"
 VISUALIZATION = "VISUALIZATION"
 MODE = "MODE"
+
+# The first words of technologies of BI tools, for sources of which Catalog tells no type.
+_BI_TOOLS = frozenset(
+    [
+        "MODE",
+        "DOMO",
+        "HEX",
+        "LIGHTDASH",
+        "LOOKER",
+        "METABASE",
+        "MICROSTRATEGY",
+        "OMNI",
+        "POWER",
+        "POWERBI",
+        "QLIK",
+        "QUICKSIGHT",
+        "REDASH",
+        "SIGMA",
+        "SISENSE",
+        "STRATEGY",
+        "SUPERSET",
+        "TABLEAU",
+        "THOUGHTSPOT",
+    ]
+)
+_OTHER_TOOLS = frozenset(["AIRFLOW", "COALESCE", "CONFLUENCE", "DBT", "FIVETRAN", "NOTION", "SLACK", "SODA"])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEARLY_AN_ID = re.compile(r"(?i)[{]?[0-9a-f]+(-[0-9a-f]*){2,6}[}]?")
@@ -60,6 +91,10 @@ class CatalogSource:
             deleted_at=_time(row.get("deletedAt")),
         )
 
+    def may_be(self, type: str) -> bool:
+        """Say whether it is of a type or, where Catalog does not tell that, may be by its technology."""
+        return (self.type or _kind_of(self.technology)) in (type, "")
+
     def to_json(self) -> dict[str, str | None]:
         """Return what tells a source apart, and its last ingestion in ISO format."""
         return {
@@ -72,6 +107,31 @@ class CatalogSource:
 
     def __str__(self) -> str:
         return f"'{visible(self.name)}' ({visible(self.id)})"
+
+
+class ListedSources(list[CatalogSource]):
+    """The sources of a tenant, as far as Catalog listed them.
+
+    :param unlisted: how many more it announced; what is not among the listed ones may be one of those.
+    """
+
+    def __init__(self, sources: Iterable[CatalogSource] = (), *, unlisted: int = 0) -> None:
+        super().__init__(sources)
+        self.unlisted = unlisted
+
+    @classmethod
+    def of(cls, sources: Iterable[CatalogSource]) -> ListedSources:
+        """Return the sources as they are, or as all there are."""
+        return sources if isinstance(sources, cls) else cls(sources)
+
+    def absent(self, message: str) -> ModeCatalogError:
+        """Return the error for a source that is not listed: a permanent one only when all sources are."""
+        if not self.unlisted:
+            return UnknownSourceError(message)
+        return MalformedResponseError(
+            f"Catalog announced {self.unlisted} sources that it does not list, and the wanted one may be "
+            f"among them: try again later. Of those that it lists: {message}"
+        )
 
 
 def parse_source_id(value: str | None) -> str:
@@ -107,6 +167,15 @@ def enumerated(sources: Sequence[CatalogSource]) -> str:
 
 def _word(value: Any) -> str:
     return str(value or "").strip().upper()
+
+
+def _kind_of(technology: str) -> str:
+    tool = technology.split("_")[0]
+    if tool in _BI_TOOLS or VISUALIZATION in technology:
+        return VISUALIZATION
+    if tool in _OTHER_TOOLS:
+        return tool
+    return WAREHOUSE if technology else ""
 
 
 def _time(value: Any) -> datetime | None:

@@ -80,7 +80,7 @@ class Warehouses:
 
     def __init__(self, api: CatalogApi, sources: Iterable[CatalogSource]) -> None:
         self._api = api
-        self._sources = [one for one in sources if one.type == WAREHOUSE and one.deleted_at is None]
+        self._sources = [one for one in sources if one.may_be(WAREHOUSE) and one.deleted_at is None]
         self._databases: dict[str, frozenset[str]] = {}
         self.not_asked: str | None = None
 

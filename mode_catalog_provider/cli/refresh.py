@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from mode_catalog_provider.catalog.ingestion import moment_or_ingestion
-from mode_catalog_provider.catalog.sources import CatalogSource
+from mode_catalog_provider.catalog.sources import ListedSources
 from mode_catalog_provider.cli.connections import add_catalog, add_mode, catalog_api, mode_client
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.cli.output import DONE, SERVICE, Output
@@ -220,9 +220,9 @@ def _run(
     return result
 
 
-def _catalog_sources(arguments: argparse.Namespace) -> list[CatalogSource]:
+def _catalog_sources(arguments: argparse.Namespace) -> ListedSources:
     with catalog_api(arguments) as api:
-        return list(api.sources())
+        return api.listed_sources()
 
 
 def _refresh_of(client: ModeClient, choices: list[Choice], arguments: argparse.Namespace) -> Refresh:

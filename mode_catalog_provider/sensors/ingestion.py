@@ -122,7 +122,7 @@ class SourceIngestedSensor(BaseSensorOperator):
             CatalogSourceLink().publish(context, api.zone.app_url)
             since = self._ingested_after(context) or datetime.now(UTC) - self.max_age
             state = ingested_since(
-                api.sources(),
+                api.listed_sources(),
                 since=since,
                 source_id=self._source_ids(),
                 source_name=rendered_words("source_name", self.source_name),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mode_catalog_provider.catalog.ingestion import moment_or_ingestion
-from mode_catalog_provider.catalog.sources import CatalogSource
+from mode_catalog_provider.catalog.sources import ListedSources
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.refresh.endpoint import checked_path
@@ -140,9 +140,9 @@ def selection_of(
 
 
 def _stale_since(given: datetime | float | str | None, catalog_conn_id: str) -> datetime | None:
-    def sources() -> list[CatalogSource]:
+    def sources() -> ListedSources:
         with metered(CatalogHook(catalog_conn_id).get_api()) as api:
-            return list(api.sources())
+            return api.listed_sources()
 
     return moment_or_ingestion("stale_since", given, sources=sources)
 

@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from mode_catalog_provider.catalog.ingestion import ingested_at, last_ingested
-from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource, ListedSources
 from mode_catalog_provider.errors import MalformedResponseError, UnknownSourceError
 from mode_catalog_provider.get_provider_info import UUID_PATTERN
 from mode_catalog_provider.hooks.catalog import CatalogHook
@@ -173,7 +173,7 @@ class CatalogSourceIngestedTrigger(BaseEventTrigger):
                     f"still to come."
                 )
             return source
-        living = [one for one in sources if one.type == self.source_type and one.deleted_at is None]
+        living = [one for one in sources if one.may_be(self.source_type) and one.deleted_at is None]
         if not living:
             # Taken for "never ingested", the last ingestion of a source that is listed again would be news.
             raise UnknownSourceError(f"Catalog lists no {self.source_type} source.")
@@ -234,6 +234,6 @@ def identifier(name: str) -> str:
     return f"{readable[:100]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _read_sources(catalog_conn_id: str) -> list[CatalogSource]:
+def _read_sources(catalog_conn_id: str) -> ListedSources:
     with metered(CatalogHook(catalog_conn_id).get_api(retry_budget=POLL_BUDGET)) as api:
-        return list(api.sources())
+        return api.listed_sources()

@@ -131,7 +131,7 @@ class CatalogSourceTrigger(BaseTrigger):
         )
         with metered(CatalogHook(self.catalog_conn_id).get_api(retry_budget=POLL_BUDGET)) as api:
             return ingested_since(
-                api.sources(),
+                api.listed_sources(),
                 since=since,
                 source_id=self.source_ids,
                 source_name=self.source_names,

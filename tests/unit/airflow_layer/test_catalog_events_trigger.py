@@ -77,6 +77,16 @@ def test_each_ingestion_fires_once_and_the_one_before_the_first_look_does_not(sa
     assert json.loads(json.dumps(events)) == events
 
 
+def test_warehouses_of_which_catalog_does_not_tell_the_type_are_watched(sandbox):
+    now = datetime.now(UTC)
+    for one in sandbox.catalog.sources:
+        one.type = None
+    sandbox.catalog.ingest_warehouse(now - 5 * HOUR)
+    then = [(3, sandbox.catalog.ingest_mode), (6, ingest(sandbox, now))]
+    (event,) = watch(watcher(), sandbox, looks=9, then=then)
+    assert event["source"]["id"] == sandbox.catalog.warehouse_id
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_an_odd_time_to_come_is_not_told_and_hides_no_later_ingestion(sandbox, named):
     now, store = datetime.now(UTC), Store()

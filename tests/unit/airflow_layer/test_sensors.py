@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mode_catalog_provider.errors import ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.errors import MalformedResponseError, ModeCatalogError, ServiceUnavailableError
+from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 from mode_catalog_provider.sensors.catalog import CatalogIngestedSensor
 from mode_catalog_provider.sensors.warehouse import WarehouseIngestedSensor
 from mode_catalog_provider.tasks.compat import (
@@ -15,6 +16,7 @@ from mode_catalog_provider.tasks.compat import (
     AirflowSkipException,
 )
 from tests.airflow_exceptions import AirflowRescheduleException, TaskDeferred
+from tests.sandbox.catalog_graphql import CatalogGraphQL
 
 OTHER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 
@@ -44,6 +46,38 @@ def test_a_fresh_warehouse_passes_at_once_with_the_same_result(warehouse, contex
     assert set(result) == {"message", "sources"}
     assert result["sources"][0]["id"] == sandbox.catalog.warehouse_id
     assert context["pushed"] == {"_link_CatalogSourceLink": "https://app.castordoc.com"}
+
+
+@pytest.fixture
+def one_source_unlisted(sandbox, monkeypatch):
+    page = CatalogGraphQL._page
+
+    def counted(self, *arguments):
+        answer = page(self, *arguments)
+        return {**answer, "totalCount": answer["totalCount"] + 1}
+
+    monkeypatch.setattr(CatalogGraphQL, "_page", counted)
+
+
+@pytest.mark.usefixtures("one_source_unlisted")
+def test_a_source_that_may_be_among_those_not_listed_is_asked_for_again(warehouse, context):
+    with pytest.raises(MalformedResponseError, match="may be among them"):
+        warehouse(source_id=OTHER).execute(context)
+
+
+@pytest.mark.usefixtures("one_source_unlisted")
+def test_a_refresh_is_tried_again_when_the_named_warehouse_may_be_among_those_not_listed(connect):
+    refresh = ModeCacheRefreshOperator(task_id="r", reports=["a"], stale_since=OTHER)
+    with pytest.raises(MalformedResponseError, match="may be among them"):
+        refresh._selection()
+
+
+def test_warehouses_of_which_catalog_does_not_tell_the_type_are_waited_for(warehouse, context, sandbox):
+    for one in sandbox.catalog.sources:
+        one.type = None
+    sandbox.catalog.ingest_warehouse()
+    result = warehouse().execute(context)
+    assert sandbox.catalog.warehouse_id in [one["id"] for one in result["sources"]]
 
 
 def test_a_stale_warehouse_is_waited_for_in_the_triggerer(warehouse, context):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mode_catalog_provider.catalog.ingestion import ingested_since
+from mode_catalog_provider.catalog.ingestion import ingested_since, last_ingested
 from mode_catalog_provider.catalog.push_target import check_push_target
-from mode_catalog_provider.catalog.sources import CatalogSource, parse_source_id
+from mode_catalog_provider.catalog.sources import CatalogSource, ListedSources, parse_source_id
 from mode_catalog_provider.catalog.zones import ZONES
 from mode_catalog_provider.errors import (
     ConfigurationError,
@@ -161,6 +161,33 @@ def test_a_warehouse_of_which_catalog_does_not_tell_the_type_is_waited_for_by_it
     assert ingested_since([replace(SNOWFLAKE, type="")], since=NOON, source_id=SNOWFLAKE_ID).ready
 
 
+UNTOLD = replace(SNOWFLAKE, type="")
+
+
+def test_warehouses_of_which_catalog_does_not_tell_the_type_are_waited_for_without_a_name_too():
+    others = [replace(MODE, type="", technology=tool) for tool in ("MODE", "TABLEAU_REVAMPED", "DBT")]
+    state = ingested_since([*others, UNTOLD], since=NOON)
+    assert state.ready
+    assert state.sources == (UNTOLD,)
+    with pytest.raises(UnknownSourceError, match="no WAREHOUSE source in this zone"):
+        ingested_since(others, since=NOON)
+
+
+def test_a_source_of_which_catalog_tells_no_type_is_of_the_kind_of_its_technology():
+    mode = replace(MODE, type="")
+    assert ingested_since([UNTOLD, mode], since=NOON, type="VISUALIZATION").sources == (mode,)
+    with pytest.raises(UnknownSourceError, match="is a MODE source, not a WAREHOUSE one"):
+        ingested_since([UNTOLD, mode], since=NOON, source_id=MODE_ID)
+    with pytest.raises(UnknownSourceError, match=r"SNOWFLAKE.*not a VISUALIZATION one"):
+        check_push_target(Api(UNTOLD, mode), SNOWFLAKE_ID)
+
+
+def test_of_two_namesakes_the_one_that_catalog_says_is_a_warehouse_is_meant():
+    untold = replace(BIGQUERY, name="Snowflake", type="")
+    assert last_ingested([untold, SNOWFLAKE], "Snowflake") == SNOWFLAKE
+    assert last_ingested([untold, MODE], "Snowflake") == untold
+
+
 def test_the_words_of_a_source_are_read_whatever_their_letters():
     read = CatalogSource.from_graphql({"id": MODE_ID, "type": "visualization", "technology": "Mode "})
     assert (read.type, read.technology) == ("VISUALIZATION", "MODE")
@@ -277,6 +304,26 @@ def test_with_none_named_and_no_warehouse_at_all_it_fails():
 def test_an_unknown_source_fails_and_the_existing_ones_are_named(wanted):
     with pytest.raises(UnknownSourceError, match=rf"'Snowflake' \({SNOWFLAKE_ID}\), 'BigQuery'"):
         ingested_since(ALL, since=NOON, **wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"source_id": NOWHERE_ID}, {"source_name": "Redshift"}, {"source_name": "Mode"}, {}], ids=str
+)
+def test_a_source_that_may_be_among_those_not_listed_is_not_said_to_be_absent(wanted):
+    known = [MODE, *([SNOWFLAKE] if wanted else [])]
+    with pytest.raises(UnknownSourceError):
+        ingested_since(ListedSources(known), since=NOON, **wanted)
+    with pytest.raises(MalformedResponseError, match="2 sources that it does not list") as caught:
+        ingested_since(ListedSources(known, unlisted=2), since=NOON, **wanted)
+    assert not caught.value.permanent
+
+
+@pytest.mark.parametrize("wanted", [{"source_id": SNOWFLAKE_ID}, {"source_name": "Snowflake"}, {}], ids=str)
+def test_a_listed_source_is_judged_though_others_are_not_listed(wanted):
+    assert ingested_since(ListedSources(ALL, unlisted=2), since=NOON, **wanted).ready
+    deleted = ListedSources([replace(SNOWFLAKE, deleted_at=NOON)], unlisted=2)
+    with pytest.raises(UnknownSourceError, match="was deleted on"):
+        ingested_since(deleted, since=NOON, source_id=SNOWFLAKE_ID)
 
 
 @pytest.mark.parametrize("wanted", [{"source_id": SNOWFLAKE_ID}, {"source_name": "Snowflake"}])

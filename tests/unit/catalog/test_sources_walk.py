@@ -56,15 +56,25 @@ def test_a_source_that_may_be_among_those_not_listed_is_not_said_to_be_absent(re
 
 
 @pytest.mark.parametrize("total", [0, 3, None])
-@pytest.mark.parametrize("before", [[], [{"data": rows(1), "totalCount": 3}]], ids=["first", "second"])
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "second"])
 def test_a_page_of_sources_that_is_empty_once_is_no_end(requests_mock, caplog, before, total):
-    whole = [{"data": rows(1, 2, 3), "totalCount": 3}, {"data": [], "totalCount": 3}]
+    whole = [{"data": rows(*range(500)), "totalCount": 501}, {"data": rows(500), "totalCount": 501}]
     requests_mock.post(
         "https://api.castordoc.com/public/graphql",
-        answers(*before, {"data": [], "totalCount": total}, *whole),
+        answers(*whole[:before], {"data": [], "totalCount": total}, *whole),
     )
-    assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 3
+    assert len(list(CatalogApi(CatalogEndpoint(token=lambda: "x")).sources())) == 501
     assert caplog.messages == []
+
+
+def test_a_count_that_is_always_too_high_costs_no_second_reading_and_is_told_once(requests_mock, caplog):
+    page, end = {"data": rows(1, 2), "totalCount": 3}, {"data": [], "totalCount": 3}
+    requests_mock.post("https://api.castordoc.com/public/graphql", answers(page, end, page, end))
+    api = CatalogApi(CatalogEndpoint(token=lambda: "x"))
+    for _ in range(2):
+        assert len(list(api.sources())) == 2
+    assert requests_mock.call_count == 4
+    assert caplog.messages == ["Catalog announced 3 sources and listed 2: nothing is known of the others."]
 
 
 def test_a_tenant_without_a_source_is_asked_twice(catalog, new_api):
@@ -114,7 +124,7 @@ def test_any_walk_ends_and_yields_each_listed_source_at_most_once(pages, total):
         )
         empty = [i for i, page in enumerate([*pages, [], []]) if not page]
         everything = {f"w{n}" for page in pages[: empty[0]] for n in page}
-        if not everything or (total or 0) > len(everything):
+        if not everything:
             everything |= {f"w{n}" for page in pages[: empty[1]] for n in page}
         walk = CatalogApi(CatalogEndpoint(token=lambda: "x")).sources()
         if not everything and (total or 0) > 0:

@@ -91,6 +91,12 @@ def test_only_living_warehouses_answer():
     assert why_not(others, "snowflake") == ["Catalog has no warehouse of the kind snowflake."]
 
 
+def test_a_warehouse_of_which_catalog_does_not_tell_the_type_answers_and_a_bi_tool_does_not():
+    assert why_not([source("w1", "SNOWFLAKE", type="")], "snowflake") == []
+    assert why_not([source("w1", "MODE", type="")], "snowflake") != []
+    assert why_not([source("w1", "METABASE", type="")], "metabase") != []
+
+
 TWO = [source("w1", "SNOWFLAKE"), source("w2", "SNOWFLAKE")]
 
 
