@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,14 @@ class CollectionWalk:
     def whole(self) -> CollectionWalk:
         """The walk over the reports of the collection, which stands for all of it."""
         return self.first or self
+
+    def misses(self, *expected: Iterable[str] | None) -> bool:
+        """Return whether something should be in the collection that no walk over it has seen.
+
+        :param expected: tokens of what should be there, whoever tells.
+        """
+        seen = self.whole.seen
+        return any(token not in seen for tokens in expected for token in tokens or ())
 
     def __str__(self) -> str:
         return f"collection '{visible(self.collection['name'])}' ({self.collection['token']})"

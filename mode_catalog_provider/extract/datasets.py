@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from mode_catalog_provider.errors import NotFoundError
@@ -53,6 +53,7 @@ class DatasetReading:
     :param planned: says how many collections are listed, as far as is known, and how many are wanted;
         ``None``: nobody knows until :meth:`all_planned`.
     :param bulk_tokens: what bulk shows in a collection, ``None``: nobody knows.
+    :param shown: whether this extraction has a report or dataset already, by token.
     :param absent: called when the workspace has no listing of datasets.
     """
 
@@ -67,6 +68,7 @@ class DatasetReading:
         over: Callable[[CollectionWalk], Iterable[Row]],
         planned: Callable[[], tuple[int, int] | None],
         bulk_tokens: Callable[[str], set[str] | None],
+        shown: Callable[[str], bool],
         absent: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
@@ -77,6 +79,7 @@ class DatasetReading:
         self._over = over
         self._planned = planned
         self._bulk_tokens = bulk_tokens
+        self._shown = shown
         self._absent = absent
         # Whether the workspace has a listing of datasets: unknown until one collection was asked, while the
         # others wait.
@@ -85,8 +88,6 @@ class DatasetReading:
         self._waiting: list[CollectionWalk] = []
         # Collections without such a listing, as long as none is known to have one.
         self._without: list[tuple[CollectionWalk, Refusal]] = []
-        # The last snapshot has datasets, and there is no listing of them any more.
-        self._lost = False
         self._way: Way | None = None
         self._told: dict[str, Any] = {}
         self._refused_anywhere = False
@@ -119,7 +120,7 @@ class DatasetReading:
         :param reports: the walk over its reports, which has shown all of them or all but the last.
         """
         if not self.possible:
-            reports.flawed |= self._lost
+            reports.flawed |= bool(self._without) and self._lost_in(reports.token)
             self._pipeline.add_source(iter([self._over(reports)]))
             return
         self._way = self._way or self._choose()
@@ -137,12 +138,8 @@ class DatasetReading:
     def all_over(self) -> None:
         """Take note that the datasets of all collections were read."""
         self._all_over = True
-        if self._there is None and self._without:
-            # Of few collections, one may be the only one without.
-            if self._had_datasets():
-                self._tell_without()
-            else:
-                self._say_none()
+        if self._without and not self._there:
+            self._conclude_without()
         self._conclude_if_both_are_there()
 
     def close(self) -> None:
@@ -235,11 +232,6 @@ class DatasetReading:
         # They, too, come under the key "reports". Batch need not know them, so the walk must be sure.
         return PageWalk(f"spaces/{path_part(reports.token)}/datasets", "reports")
 
-    def _expected(self, listing: CollectionWalk) -> set[str]:
-        """Return what may be datasets of a collection, as far as something else than REST tells."""
-        bulk = self._bulk_tokens(listing.token) or set()
-        return (bulk - listing.whole.seen) | set(self._known.datasets(listing.token))
-
     def _ask(self, listing: CollectionWalk) -> None:
         then, refused = partial(self._page, listing), partial(self._refused, listing)
         self._pipeline.ask(Lane.NEXT_PAGES, listing.walk.path, then, refused, params=listing.walk.params)
@@ -255,7 +247,8 @@ class DatasetReading:
             if walk.shows_just(rest) and first.walk.shows_just(bulk - rest):
                 walk.end()
                 first.walk.end()
-        if walk.done and listing.empty and not listing.doubted and self._expected(listing):
+        doubtful = walk.done and listing.empty and not listing.doubted
+        if doubtful and listing.misses(bulk, self._known.datasets(listing.token)):
             listing.doubted, listing.walk = True, self._walk_of(first)
             self._ask(listing)
         elif walk.done:
@@ -288,7 +281,9 @@ class DatasetReading:
 
     def _none_here(self, listing: CollectionWalk, refusal: Refusal) -> Iterable[Row]:
         self._without.append((listing, refusal))
-        listing.whole.flawed = True
+        # Others may have the listing, unless the last extraction found that none has it.
+        none_before = self._known.reading("bulk", "datasets") is not None
+        listing.whole.flawed |= not none_before or self._lost_in(listing.token)
         if len(self._without) == ENOUGH_WITHOUT:
             return self._none_anywhere(listing)
         self._asked = False
@@ -297,23 +292,36 @@ class DatasetReading:
 
     def _none_anywhere(self, listing: CollectionWalk) -> Iterable[Row]:
         self._say_none()
-        listing.whole.flawed |= self._lost
+        listing.whole.flawed |= self._lost_in(listing.token)
         self._resume()
         return self._over(listing.whole)
 
     def _say_none(self) -> None:
         log.info("This Mode workspace has no listing of datasets; reports are extracted without them.")
         self._there = False
-        if self._had_datasets():
-            log.warning("The last snapshot has datasets, and Mode shows no listing of them any more.")
-            self._tell_without()
-            self._lost = True
-        else:
-            # To be believed by the next extractions, too.
-            self._absent()
 
-    def _had_datasets(self) -> bool:
-        return any(True for _ in self._known.datasets())
+    @cached_property
+    def _before(self) -> set[str]:
+        return set(self._known.datasets())
+
+    def _lost_in(self, collection: str) -> bool:
+        """Return whether a dataset of the last snapshot should be in a collection, and nothing shows it."""
+        here = {*self._known.datasets(collection), *(self._bulk_tokens(collection) or ())}
+        return any(not self._shown(token) for token in here & self._before)
+
+    def _conclude_without(self) -> None:
+        """Take note, when all reports were listed, that no collection has a listing of datasets."""
+        # The listings of reports may have shown those of the last snapshot.
+        if any(not self._shown(token) for token in self._before):
+            # Of few collections, one may be the only one without.
+            if self._there is False:
+                log.warning("The last snapshot has datasets, and Mode shows no listing of them any more.")
+            self._tell_without()
+            return
+        if self._there is None:
+            self._say_none()
+        # To be believed by the next extractions, too.
+        self._absent()
 
     def _tell_without(self) -> None:
         without, self._without = self._without, []

@@ -78,6 +78,11 @@ class Listed:
         self.reports += new
         return new
 
+    def has(self, token: str) -> bool:
+        """Return whether a report or dataset was listed by REST, or taken from the last snapshot."""
+        found = self._database.execute("SELECT 1 FROM report WHERE token = ?", (token_bytes(token),))
+        return found.fetchone() is not None
+
     def add_batch_reports(self, rows: Iterable[Any]) -> None:
         """Take in a page of the batch listing of reports."""
         tokens = ((row.get("token"), row.get("space_token")) for row in rows if isinstance(row, dict))

@@ -89,6 +89,7 @@ class ReportReading:
             over=self._datasets_over,
             planned=self._planned,
             bulk_tokens=self._bulk_tokens,
+            shown=listed.has,
             absent=changes.no_datasets if changes else lambda: None,
         )
         # Collections that are or were walked.
@@ -272,10 +273,6 @@ class ReportReading:
     def _bulk_tokens(self, collection: str) -> set[str] | None:
         return self._changes.bulk_tokens(collection) if self._changes else None
 
-    def _expected(self, collection: str) -> set[str]:
-        """Return the reports that are or were in a collection, as far as something else than REST tells."""
-        return {*(self._bulk_tokens(collection) or ()), *(self._known.reports_of(collection) or ())}
-
     def _may_be_datasets(self, tokens: set[str], listing: CollectionWalk) -> bool:
         return bool(tokens) and self._datasets.possible and not listing.has_datasets_read
 
@@ -288,7 +285,11 @@ class ReportReading:
 
     def _collection_over(self, listing: CollectionWalk) -> Iterable[Row]:
         """Everything in a collection was listed."""
-        if listing.empty and not listing.doubted and self._expected(listing.token) - listing.seen:
+        if (
+            listing.empty
+            and not listing.doubted
+            and listing.misses(self._bulk_tokens(listing.token), self._known.reports_of(listing.token))
+        ):
             listing.doubted, listing.walk = True, self._walk_of_reports(listing.collection)
             self._ask_reports(Lane.NEXT_PAGES, listing)
             return ()

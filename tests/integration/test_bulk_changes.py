@@ -203,6 +203,33 @@ def test_where_there_is_no_listing_of_datasets_none_is_missed(sandbox: Sandbox, 
     assert listings(night(sandbox, layout)[1]) < listings(first)
 
 
+def collections_listed(paths: list[str]) -> set[str]:
+    return {path for path in paths if path.startswith("/api/acme/spaces/") and path.endswith("/reports")}
+
+
+def test_a_dataset_among_the_reports_is_not_lost_where_there_is_no_listing_of_datasets(
+    sandbox: Sandbox, layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.mode.switches.datasets = 404
+    next(one for one in reversed(shared(sandbox)) if one.is_dataset).twice = True
+    first, _ = night(sandbox, layout)
+    for _ in range(2):
+        result, paths = night(sandbox, layout)
+        assert len(collections_listed(paths)) == 1
+        assert result.manifest.left_out_counts["report"] == 0
+        assert contents(result) == contents(first)
+    assert "no listing of them any more" not in caplog.text
+
+
+def test_where_no_collection_has_a_listing_of_datasets_those_that_showed_it_are_taken_over_in_the_end(
+    sandbox: Sandbox, layout: Layout
+) -> None:
+    sandbox.mode.fault("spaces/*/datasets", status=404, times=None)
+    for _ in range(2):
+        night(sandbox, layout)
+    assert len(collections_listed(night(sandbox, layout)[1])) == 1
+
+
 def test_sql_that_changed_without_a_stamp_is_seen_in_the_bulk_queries(
     sandbox: Sandbox, layout: Layout, tmp_path: Path
 ) -> None:

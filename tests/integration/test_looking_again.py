@@ -292,6 +292,19 @@ def test_a_listing_that_stays_empty_is_read_again_once(running: Sandbox, listing
     assert len(sandbox.mode.requests_to(f"spaces/*/{listing}")) == 2 * 2
 
 
+@pytest.mark.parametrize("strategy", ["rest", "auto"])
+def test_an_empty_listing_of_datasets_is_read_once_where_the_reports_show_them(
+    running: Sandbox, strategy: str
+) -> None:
+    sandbox = begin_again(running, SMALL)
+    for one in sandbox.mode.world.reports:
+        one.twice = one.is_dataset
+    before = Remembered(sandbox.mode.world) if strategy == "rest" else NothingKnown()
+    sandbox.mode.fault("spaces/*/datasets", alter=empty, times=None)
+    assert reports_found(sandbox, before, strategy=strategy) == tokens(sandbox)
+    assert len(sandbox.mode.requests_to("spaces/*/datasets")) == 2
+
+
 def test_an_empty_listing_of_which_nothing_is_known_is_read_once(running: Sandbox) -> None:
     shape = WorkspaceShape(collections=2, reports=0, datasets=0, members=0, nasty=False)
     sandbox = begin_again(running, shape)

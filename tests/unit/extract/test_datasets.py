@@ -23,8 +23,11 @@ class Known(NothingKnown):
     def __init__(self, mark: str | None = None) -> None:
         self.mark = mark
         self.again = 0
+        self.none_before = False
 
     def reading(self, asset: str, token: str) -> Any:
+        if (asset, token) == ("bulk", "datasets"):
+            return ("none", 5) if self.none_before else None
         assert (asset, token) == ("datasets", "connections")
         return None if self.mark is None else (self.mark, 5)
 
@@ -54,6 +57,8 @@ class Reading:
         self.pipeline = self.answers.pipeline(at_once=at_once)
         self.absent = 0
         self.bulk: set[str] | None = None
+        # The collection whose reports show a dataset, too.
+        self.shown: dict[str, str] = {}
         self.over: list[CollectionWalk] = []
         self.all_over = threading.Event()
         self.datasets = DatasetReading(
@@ -65,6 +70,7 @@ class Reading:
             over=self._over,
             planned=lambda: self.planned,
             bulk_tokens=lambda _: self.bulk,
+            shown=lambda token: self.shown.get(token) in [walk.token for walk in self.over],
             absent=self._absent,
         )
 
@@ -194,6 +200,45 @@ def test_a_workspace_that_had_datasets_and_has_no_listing_any_more_is_told(
     assert all(walk.flawed for walk in reading.over)
     assert "The last snapshot has datasets" in caplog.text
     assert (reading.absent, reading.datasets.possible) == (0, False)
+
+
+@pytest.mark.parametrize("error", [GONE, NO_ROUTE], ids=["looked", "said so"])
+def test_datasets_that_reports_are_listed_with_are_not_lost_where_there_is_no_other_listing(
+    make: Any, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    reading = make()
+    reading.known.none_before = True
+    reading.known.datasets = lambda collection=None: ["d3"] if collection is None else []
+    reading.shown = {"d3": "c3"}
+    without_the_listing(reading, *COLLECTIONS, error=error)
+    assert reading.read("s1") == []
+    assert (reading.absent, reading.datasets.possible, reading.ledger.left_out) == (1, False, [])
+    assert not any(walk.flawed for walk in reading.over)
+    assert "The last snapshot has datasets" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [GONE, NO_ROUTE], ids=["looked", "said so"])
+def test_only_a_collection_that_a_dataset_is_lost_from_is_listed_again_the_next_night(
+    make: Any, error: Exception
+) -> None:
+    reading = make()
+    reading.known.none_before = True
+    reading.known.datasets = lambda collection=None: ["d2"] if collection in (None, "c2") else []
+    without_the_listing(reading, *COLLECTIONS, error=error)
+    assert reading.read("s1") == []
+    assert [walk.token for walk in reading.over if walk.flawed] == ["c2"]
+    assert reading.absent == 0
+
+
+@pytest.mark.parametrize("none_before", [True, False])
+def test_collections_without_the_listing_are_listed_again_unless_it_is_known_that_none_has_it(
+    make: Any, none_before: bool
+) -> None:
+    reading = make()
+    reading.known.none_before = none_before
+    without_the_listing(reading, *COLLECTIONS)
+    assert reading.read("s1") == []
+    assert [walk.flawed for walk in reading.over] == [not none_before] * 3
 
 
 @pytest.mark.parametrize("without", [["c1"], ["c2"], ["c1", "c2"], ["c2", "c3"]], ids="+".join)

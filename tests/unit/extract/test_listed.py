@@ -28,6 +28,7 @@ def batch(listed: Listed, **homes: str) -> None:
 def test_a_report_is_new_once(listed: Listed) -> None:
     assert not listed.add("r1", collection="c2", dataset=False)
     assert listed.reports == 4
+    assert [listed.has(token) for token in ("r1", "d1", "r4")] == [True, True, False]
 
 
 @pytest.mark.parametrize("datasets", [{}, {"d1": "c2"}], ids=str)
