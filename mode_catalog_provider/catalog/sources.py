@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from mode_catalog_provider.errors import (
@@ -21,31 +22,34 @@ WAREHOUSE = "WAREHOUSE"
 VISUALIZATION = "VISUALIZATION"
 MODE = "MODE"
 
-# The first words of technologies of BI tools, for sources of which Catalog tells no type.
-_BI_TOOLS = frozenset(
-    [
-        "MODE",
-        "DOMO",
-        "HEX",
-        "LIGHTDASH",
-        "LOOKER",
-        "METABASE",
-        "MICROSTRATEGY",
-        "OMNI",
-        "POWER",
-        "POWERBI",
-        "QLIK",
-        "QUICKSIGHT",
-        "REDASH",
-        "SIGMA",
-        "SISENSE",
-        "STRATEGY",
-        "SUPERSET",
-        "TABLEAU",
-        "THOUGHTSPOT",
-    ]
+#: The words of Catalog for what Mode's adapters speak to; Catalog adds words over time.
+TECHNOLOGIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "athena": ("ATHENA", "GLUE"),
+        "bigquery": ("BIGQUERY",),
+        "databricks": ("DATABRICKS",),
+        "spark": ("DATABRICKS", "SPARK"),
+        "hive": ("HIVE", "GLUE"),
+        "mariadb": ("MARIADB", "MYSQL"),
+        "mysql": ("MYSQL",),
+        "oracle": ("ORACLE",),
+        "oracledb": ("ORACLE",),
+        "oracleadb": ("ORACLE",),
+        "postgres": ("POSTGRES",),
+        "postgresql": ("POSTGRES",),
+        "presto": ("PRESTO", "TRINO"),
+        "redshift": ("REDSHIFT",),
+        "snowflake": ("SNOWFLAKE",),
+        "sqlserver": ("SQLSERVER", "SYNAPSE", "FABRIC"),
+        "teradata": ("TERADATA",),
+        "trino": ("TRINO", "PRESTO", "STARBURST"),
+        "treasuredata": ("TREASURE", "TRINO"),
+        "vertica": ("VERTICA",),
+    }
 )
-_OTHER_TOOLS = frozenset(["AIRFLOW", "COALESCE", "CONFLUENCE", "DBT", "FIVETRAN", "NOTION", "SLACK", "SODA"])
+
+#: What tells a warehouse of which Catalog says no type.
+_OF_WAREHOUSES = {WAREHOUSE, *(word for words in TECHNOLOGIES.values() for word in words)}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEARLY_AN_ID = re.compile(r"(?i)[{]?[0-9a-f]+(-[0-9a-f]*){2,6}[}]?")
@@ -170,12 +174,10 @@ def _word(value: Any) -> str:
 
 
 def _kind_of(technology: str) -> str:
-    tool = technology.split("_")[0]
-    if tool in _BI_TOOLS or VISUALIZATION in technology:
-        return VISUALIZATION
-    if tool in _OTHER_TOOLS:
-        return tool
-    return WAREHOUSE if technology else ""
+    """Return the type that goes with a technology, ``""`` where that is not told either."""
+    if any(word in technology for word in _OF_WAREHOUSES):
+        return WAREHOUSE
+    return VISUALIZATION if technology == MODE else technology
 
 
 def _time(value: Any) -> datetime | None:

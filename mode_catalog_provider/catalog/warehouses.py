@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from mode_catalog_provider.catalog.api import CatalogApi
 from mode_catalog_provider.catalog.reading import database_names
-from mode_catalog_provider.catalog.sources import WAREHOUSE, CatalogSource
+from mode_catalog_provider.catalog.sources import TECHNOLOGIES, WAREHOUSE, CatalogSource
 from mode_catalog_provider.errors import CancelledError, ModeCatalogError
 from mode_catalog_provider.sql.dialects import WITHOUT_TABLES, adapter_name
 from mode_catalog_provider.text import visible
-
-# The words of Catalog for what Mode's adapters speak to; Catalog adds words over time.
-_TECHNOLOGIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "athena": ("ATHENA", "GLUE"),
-        "bigquery": ("BIGQUERY",),
-        "databricks": ("DATABRICKS",),
-        "spark": ("DATABRICKS", "SPARK"),
-        "hive": ("HIVE", "GLUE"),
-        "mariadb": ("MARIADB", "MYSQL"),
-        "mysql": ("MYSQL",),
-        "oracle": ("ORACLE",),
-        "oracledb": ("ORACLE",),
-        "oracleadb": ("ORACLE",),
-        "postgres": ("POSTGRES",),
-        "postgresql": ("POSTGRES",),
-        "presto": ("PRESTO", "TRINO"),
-        "redshift": ("REDSHIFT",),
-        "snowflake": ("SNOWFLAKE",),
-        "sqlserver": ("SQLSERVER", "SYNAPSE", "FABRIC"),
-        "teradata": ("TERADATA",),
-        "trino": ("TRINO", "PRESTO", "STARBURST"),
-        "treasuredata": ("TREASURE", "TRINO"),
-        "vertica": ("VERTICA",),
-    }
-)
 
 # Warehouses of which Catalog does not say what they are.
 _ANY = ("GENERIC_WAREHOUSE",)
@@ -101,7 +74,7 @@ class Warehouses:
                 )
 
     def _why_not(self, kind: str, database: str) -> str:
-        wanted = (*_TECHNOLOGIES.get(kind, (kind.upper(),) if kind else ()), *_ANY)
+        wanted = (*TECHNOLOGIES.get(kind, (kind.upper(),) if kind else ()), *_ANY)
         fitting = [
             one
             for one in self._sources
