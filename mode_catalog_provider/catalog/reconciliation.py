@@ -254,13 +254,18 @@ class _Reconciliation:
 
     def _unknown_connections(self) -> Iterator[UnknownConnection]:
         try:
-            sources = list(self._api.sources())
+            sources = self._api.listed_sources()
         except ForbiddenError:
             self._not_checked["unknown_connections"] = "the token may not read Catalog's sources"
             return
         if all(source.id != self._source_id for source in sources):
             self._not_checked["unknown_connections"] = (
                 "Catalog's list of sources is not whole: the Mode source was in it before, and is not now"
+            )
+            return
+        if sources.unlisted:
+            self._not_checked["unknown_connections"] = (
+                f"Catalog counts {sources.unlisted} sources that it does not list"
             )
             return
         warehouses = Warehouses(self._api, sources)

@@ -14,6 +14,7 @@ from mode_catalog_provider.catalog.arrival_report import (
     earlier_arrival,
     keep_arrival,
 )
+from mode_catalog_provider.catalog.sources import ListedSources
 from mode_catalog_provider.errors import (
     MalformedResponseError,
     ModeCatalogError,
@@ -261,6 +262,19 @@ def test_a_list_of_sources_without_the_mode_source_says_nothing_about_warehouses
     assert report.counts["unknown_connections"] == 0
     assert "not whole" in report.not_checked["unknown_connections"]
     assert {one["reason"] for one in entries(report, "without_lineage")} == {"unknown_tables"}
+
+
+def test_a_list_of_sources_that_is_shorter_than_its_count_says_nothing_about_warehouses(
+    catalog, tmp_path, monkeypatch
+):
+    connections = [{**CONNECTIONS[0], "adapter": "jdbc:oracle"}]
+    snapshot = arrived(catalog, snapshot_of(tmp_path, connections=connections), lost_lineage=None)
+    assert compared(catalog, snapshot).counts["unknown_connections"] == 1
+    api = new_api(catalog)
+    monkeypatch.setattr(api, "listed_sources", lambda: ListedSources(api.sources(), unlisted=2))
+    report = compared(catalog, snapshot, api=api)
+    assert report.counts["unknown_connections"] == 0
+    assert "counts 2 sources" in report.not_checked["unknown_connections"]
 
 
 # -- what Catalog answers -----------------------------------------------------------------------------------
