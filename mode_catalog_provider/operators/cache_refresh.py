@@ -111,10 +111,9 @@ class ModeCacheRefreshOperator(BaseOperator):
         default ``coalesce_catalog_default``.
     :return: ``runs`` (per target ``report``: token of the report or dataset; ``run``: token or ``None``;
         ``state``: Mode's last word, or ``not_started``, ``refused``, ``vanished``, ``waiting`` in a dry run,
-        ``accepted`` for a connection's schema; ``seconds`` or ``None``; ``error`` or ``None``),
-        and the counts ``started``, ``joined``, ``skipped`` (chosen, but archived or fresh), ``failed``;
-        with ``annotate`` also ``notes`` (``report``, ``state``, ``line``, ``reason``; at most 200). Pushed
-        also when the task fails.
+        ``accepted`` for a connection's schema; ``seconds``, ``error``: or ``None``), and the counts
+        ``started``, ``joined``, ``skipped`` (chosen, but archived or fresh), ``failed``; with ``annotate``
+        also ``notes`` (``report``, ``state``, ``line``, ``reason``; at most 200). Pushed also on failure.
     :raises RefreshFailedError: more runs failed than allowed; with the reasons Mode gave. May be repeated.
     :raises AirflowFailException: what no repetition can mend (credential, configuration).
     """

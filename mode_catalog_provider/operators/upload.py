@@ -31,12 +31,7 @@ from mode_catalog_provider.tasks.announcement import announce, fed
 from mode_catalog_provider.tasks.compat import AirflowFailException, await_answer
 from mode_catalog_provider.tasks.durations import length_of_time
 from mode_catalog_provider.tasks.errors import airflow_errors
-from mode_catalog_provider.tasks.held_lease import (
-    give_back,
-    held_lease,
-    retaken_lease,
-    was_given_back,
-)
+from mode_catalog_provider.tasks.held_lease import give_back, held_lease, retaken_lease, was_given_back
 from mode_catalog_provider.tasks.job import job
 from mode_catalog_provider.tasks.links import CatalogSourceLink, ExtractionLink
 from mode_catalog_provider.tasks.rendered import (
