@@ -19,6 +19,9 @@ from mode_catalog_provider.text import visible
 #: ``2026-11-20 05:30 Europe/Berlin``: a time with the name of its zone.
 _NAMED_ZONE = re.compile(r"(?P<time>\S+(?: \S+)?) (?P<zone>[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)")
 
+#: By how much the clocks of two machines may differ.
+CLOCKS_DIFFER = timedelta(hours=1)
+
 #: What takes part in the words for a duration, largest first: above so many seconds, nothing below this unit.
 _COARSENESS = ((2 * 86400, 3600), (2 * 3600, 60), (0, 1))
 

@@ -15,12 +15,12 @@ from mode_catalog_provider.catalog.sources import (
     parse_source_id,
 )
 from mode_catalog_provider.errors import ConfigurationError, UnknownSourceError
-from mode_catalog_provider.moments import point_in_time, spoken
+from mode_catalog_provider.moments import CLOCKS_DIFFER, point_in_time, spoken
 
 log = logging.getLogger(__name__)
 
-#: By how much the clocks of two good machines may differ.
-_CLOCKS_DIFFER = timedelta(minutes=1)
+#: By how much a time that somebody gives may be ahead of this machine's clock.
+_AHEAD = timedelta(minutes=1)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -184,7 +184,7 @@ def _state(source: CatalogSource) -> str:
 
 
 def _is_to_come(moment: datetime) -> bool:
-    return moment > datetime.now(UTC) + _CLOCKS_DIFFER
+    return moment > datetime.now(UTC) + CLOCKS_DIFFER
 
 
 def moment_or_ingestion(
@@ -215,10 +215,10 @@ def moment_or_ingestion(
 
 
 def _passed(name: str, moment: datetime | None) -> datetime | None:
-    if moment is not None and _is_to_come(moment):
+    now = datetime.now(UTC)
+    if moment is not None and moment > now + _AHEAD:
         raise ConfigurationError(
-            f"{name} is {spoken(moment)}, which is still to come (it is {spoken(datetime.now(UTC))}): "
-            "everything there is would be older. Give a time that has passed. If it has, the clock of this "
-            "machine is wrong."
+            f"{name} is {spoken(moment)}, which is still to come (it is {spoken(now)}): everything there is "
+            "would be older. Give a time that has passed. If it has, the clock of this machine is wrong."
         )
     return moment

@@ -13,7 +13,7 @@ from mode_catalog_provider.catalog.push_record import PushRecord
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.mode.hosts import PAGES, web_url
-from mode_catalog_provider.moments import in_words, of_second, parsed, spoken
+from mode_catalog_provider.moments import CLOCKS_DIFFER, in_words, of_second, parsed, spoken
 from mode_catalog_provider.report.plots import Plot, series
 from mode_catalog_provider.report.records import WorkspaceRecords
 from mode_catalog_provider.snapshot.change_texts import remarks, sql_difference, values_of
@@ -36,9 +36,6 @@ DIFFERENCE_LINES = 24
 
 #: A Catalog that was fed longer ago than this is not current: the sync runs daily.
 CURRENT = timedelta(hours=26)
-
-#: By how much the clocks of two machines may differ.
-_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +214,7 @@ def _state(
             kind="warning",
             sentence=f"The snapshot of {spoken(manifest.timestamp)} was not uploaded from this staging area.",
         )
-    if fed - now > _CLOCKS_DIFFER:
+    if fed - now > CLOCKS_DIFFER:
         return State(
             kind="warning",
             sentence=f"Whether Catalog is current is not known: it was fed at {spoken(fed)}, which is still "

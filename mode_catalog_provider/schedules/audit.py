@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from mode_catalog_provider.errors import (
@@ -19,7 +19,7 @@ from mode_catalog_provider.errors import (
 )
 from mode_catalog_provider.mode.client import ModeClient
 from mode_catalog_provider.mode.hosts import web_url
-from mode_catalog_provider.moments import spoken
+from mode_catalog_provider.moments import CLOCKS_DIFFER, spoken
 from mode_catalog_provider.refresh.runs import (
     BAD_STATES,
     GOOD_STATES,
@@ -38,9 +38,6 @@ from mode_catalog_provider.text import first_of
 log = logging.getLogger(__name__)
 
 _IN_FLIGHT = 8
-
-#: How far two clocks may be apart.
-_CLOCKS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +98,7 @@ def audit_schedules(
     :raises ModeCatalogError: anything else but the refusal of one report.
     """
     present = now()
-    if load.at is not None and load.at > present + _CLOCKS:
+    if load.at is not None and load.at > present + CLOCKS_DIFFER:
         raise ConfigurationError(
             f"The warehouse cannot have been loaded at {spoken(load.at)}: it is {spoken(present)} now. "
             "Correct the time of the load; one without a zone is in UTC."
