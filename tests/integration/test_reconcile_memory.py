@@ -8,7 +8,7 @@ import tracemalloc
 from datetime import UTC, datetime
 
 from mode_catalog_provider.catalog.reconciliation import reconcile
-from mode_catalog_provider.catalog.sources import CatalogSource
+from mode_catalog_provider.catalog.sources import CatalogSource, ListedSources
 from tests.integration.reconcile_cases import snapshot_of
 
 SOURCE = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
@@ -30,6 +30,9 @@ class MadeUpCatalog:
             last_refreshed_at=datetime(2030, 1, 1, tzinfo=UTC),
             deleted_at=None,
         )
+
+    def listed_sources(self):
+        return ListedSources(self.sources())
 
     def query(self, document, variables, *, field, budget=None, again_if_empty=True):
         make = {"getDashboards": self.dashboard, "getLineages": self.edge}[field]
