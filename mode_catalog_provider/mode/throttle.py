@@ -155,9 +155,11 @@ class Throttle:
         self._highest = BELIEVABLE_LIMIT
         self._stop = stop
         self._latency = 0.0
-        self._queue: deque[object] = deque()
-        self._changed = threading.Condition()
-        stop.when_set(self._wake)
+        # Who waits, in the order in which they came. Only the first can have its turn next, so only the
+        # first is woken: of sixteen threads, fifteen would wake in vain for each request.
+        self._lock = threading.Lock()
+        self._queue: deque[threading.Condition] = deque()
+        stop.when_set(self._wake_all)
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
@@ -171,22 +173,22 @@ class Throttle:
         try:
             yield turn
         finally:
-            with self._changed:
+            with self._lock:
                 now = self._stop.now()
                 self._pace.answered(departure, now, sent=turn.sent)
                 # The slowest of late counts: too few threads leave the allowance unused, too many only wait.
                 self._latency = max(now - left, 0.9 * self._latency)
-                self._changed.notify_all()
+                self._wake_first()
 
     def in_flight_wanted(self) -> int:
         """How many requests must be under way for answers as slow as the latest to use the whole rate."""
-        with self._changed:
+        with self._lock:
             rate = self._pace.requests / self._pace.window
             return FEWEST_IN_FLIGHT + math.ceil(rate * self._latency)
 
     def learn(self, *, limit: int | None, remaining: int | None) -> None:
         """Take in ``X-RateLimit-Limit`` (requests in 10 s) and ``X-RateLimit-Remaining`` of an answer."""
-        with self._changed:
+        with self._lock:
             now = self._stop.now()
             if self._adapts and limit is not None and 1 <= limit <= BELIEVABLE_LIMIT:
                 # Whoever waits hears of it when the turn that brought this ends.
@@ -197,7 +199,7 @@ class Throttle:
 
     def back_off(self, seconds: float) -> None:
         """Hold all threads: the service answered 429."""
-        with self._changed:
+        with self._lock:
             now = self._stop.now()
             # Answers that were on their way together are one refusal.
             if now >= self._pace.paused_until:
@@ -206,11 +208,10 @@ class Throttle:
                     self._highest = max(PUBLISHED_REQUESTS, self._pace.requests // 2)
                     self._pace.requests = self._highest
             self._pace.pause(now + seconds)
-            self._changed.notify_all()
 
     def _wait_and_leave(self) -> tuple[float, float]:
-        place = object()
-        with self._changed:
+        with self._lock:
+            place = threading.Condition(self._lock)
             self._queue.append(place)
             try:
                 while True:
@@ -221,14 +222,19 @@ class Throttle:
                     wait = self._pace.wait(now) if first else None
                     if wait == 0:
                         return self._pace.leave(now), now
-                    self._wait(wait)
+                    self._wait(place, wait)
             finally:
                 self._queue.remove(place)
-                self._changed.notify_all()
+                self._wake_first()
 
-    def _wait(self, seconds: float | None) -> None:
-        self._changed.wait(seconds)
+    def _wait(self, place: threading.Condition, seconds: float | None) -> None:
+        place.wait(seconds)
 
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+    def _wake_first(self) -> None:
+        if self._queue:
+            self._queue[0].notify()
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            for place in self._queue:
+                place.notify()

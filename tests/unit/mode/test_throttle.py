@@ -189,7 +189,7 @@ class SimulatedThrottle(Throttle):
         self.clock = SimulatedClock()
         super().__init__(requests_per_second=requests_per_second, stop=self.clock)
 
-    def _wait(self, seconds: float | None) -> None:
+    def _wait(self, place: threading.Condition, seconds: float | None) -> None:
         assert seconds is not None, "this would wait for ever"
         self.clock.time += seconds
 
@@ -286,6 +286,23 @@ def test_threads_get_their_turns_in_the_order_in_which_they_came() -> None:
     for thread in threads:
         thread.join(5)
     assert order == list(range(12))
+
+
+def test_only_whoever_is_next_is_woken() -> None:
+    waits = []
+
+    class CountingThrottle(Throttle):
+        def _wait(self, place: threading.Condition, seconds: float | None) -> None:
+            waits.append(seconds)
+            super()._wait(place, seconds)
+
+    throttle = CountingThrottle(requests_per_second=400, stop=StopSignal())
+    throttle.back_off(0.2)
+    with ThreadPoolExecutor(16) as pool:
+        for _ in range(16):
+            pool.submit(throttle.turn().__enter__)
+    # Each waits until it is the first, and then for its turn; were all woken for each, there were 136.
+    assert 16 <= len(waits) <= 3 * 16
 
 
 def test_real_threads_share_one_limit() -> None:
