@@ -219,7 +219,7 @@ class DatasetReading:
         for resource in resources:
             yield self._take(reports, [resource])
         bulk = self._bulk_tokens(reports.token)
-        if bulk is not None and not reports.walk.done and reports.walk.on_short_page:
+        if bulk is not None and reports.walk.on_short_page:
             datasets = {str(one["token"]) for one in resources}
             if datasets <= bulk and reports.walk.shows_just(bulk - datasets):
                 reports.walk.end()

@@ -45,6 +45,10 @@ class Lane(IntEnum):
 #: less can change meanwhile, and the fewer walks are remembered at once.
 _LISTINGS = (Lane.NEXT_PAGES, Lane.PAGES, Lane.COLLECTIONS)
 
+#: Collections that may wait to be read while further ones are looked for. Their listing goes page by page and is
+#: long where every member has a personal one: begun only when all else is done, it would go on alone.
+_COLLECTIONS_AHEAD = 200
+
 #: Answers that may wait for the consumer before further requests are made. When answers come faster than rows
 #: are written, more requests would only pile up answers in memory.
 _MOST_UNREAD = 4
@@ -285,7 +289,14 @@ class Pipeline:
             order = (Lane.BATCH, *_LISTINGS, Lane.QUERIES, Lane.MEMBERS)
         elif self._large_pages and pages_in_flight >= _MOST_LARGE_PAGES:
             order = (Lane.BATCH, Lane.QUERIES, Lane.MEMBERS)
+        if self._looks_ahead():
+            order = (Lane.BATCH, Lane.COLLECTIONS, *order)
         return next((self._waiting[lane].popleft() for lane in order if self._waiting[lane]), None)
+
+    def _looks_ahead(self) -> bool:
+        # One at a time, beside other calls.
+        idle = not self._in_flight[Lane.COLLECTIONS] and self._max_in_flight > 1
+        return idle and len(self._waiting[Lane.PAGES]) < _COLLECTIONS_AHEAD
 
     def _pages_in_flight(self) -> int:
         return sum(self._in_flight[lane] for lane in _LISTINGS)

@@ -180,10 +180,10 @@ class ReportReading:
         expected = self._collections.expected
         return self._walked if self._collections.complete else expected, expected
 
-    def _walk_through(self, collection: dict[str, Any]) -> None:
+    def _walk_through(self, collection: dict[str, Any], lane: Lane = Lane.PAGES) -> None:
         self._begun()
         self._walked += 1
-        self._ask_reports(Lane.PAGES, CollectionWalk(collection, self._walk_of_reports(collection)))
+        self._ask_reports(lane, CollectionWalk(collection, self._walk_of_reports(collection)))
 
     def _ask_page(
         self,

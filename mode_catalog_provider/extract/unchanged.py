@@ -31,7 +31,7 @@ class UnchangedReading:
     :param listed: takes down what was given out.
     :param queries: gets each report that is read.
     :param changes: what bulk listings tell.
-    :param walk: lists a collection by REST.
+    :param walk: lists a collection by REST, beginning in a lane.
     :param begun: called when something begins that must be over before the extraction is.
     :param over: called when it is.
     """
@@ -45,7 +45,7 @@ class UnchangedReading:
         listed: Listed,
         queries: QueryReading,
         changes: BulkChanges,
-        walk: Callable[[Collection], None],
+        walk: Callable[[Collection, Lane], None],
         begun: Callable[[], None],
         over: Callable[[], None],
     ) -> None:
@@ -77,7 +77,7 @@ class UnchangedReading:
         """
         if not self._changes.compares:
             for collection in collections:
-                self._walk(collection)
+                self._walk(collection, Lane.PAGES)
             return
         self.planning = True
         self._begun()
@@ -89,7 +89,7 @@ class UnchangedReading:
         for collection in collections:
             plan = self._changes.plan(collection["token"])
             if plan.kind == "list":
-                self._walk(collection)
+                self._walk(collection, Lane.PAGES)
             else:
                 self._hold(collection, plan.changed)
             yield ()
@@ -115,7 +115,7 @@ class UnchangedReading:
             self._pipeline.add_source(self._take(held.values()))
             return
         for collection, _ in held.values():
-            self._walk(collection)
+            self._walk(collection, Lane.PAGES)
         self._over()
 
     def _take(self, held: Iterable[tuple[Collection, tuple[str, ...]]]) -> Iterator[Iterable[Row]]:
@@ -150,7 +150,8 @@ class UnchangedReading:
     def _list_instead(self, collection: Collection) -> None:
         if self._held.pop(collection["token"], None) is None:
             return
-        self._walk(collection)
+        # It comes late: were it listed after all others, its further pages would be read alone at the end.
+        self._walk(collection, Lane.NEXT_PAGES)
         if not self._held:
             self._over()
 

@@ -1,14 +1,15 @@
 """Mode's rate limit, kept by the client itself: 40 requests in any 10 seconds, for all threads together.
 
-A token bucket alone cannot both use the limit and keep it: at 4 requests a second with a burst of two, 42
+A token bucket alone cannot both use the limit and keep it: at 4 requests a second with a burst of four, 44
 leave in some windows of 10 s, and what leaves evenly does not arrive evenly. So two rules hold at once. The
-bucket (burst of two: a thread that wakes late may catch up, no more) spreads the requests. And a request
-leaves only when fewer than 40 others can still be in one window of the server with it. A request has arrived,
-at the latest, when its answer is here, or a moment after its last byte was sent, whichever is first. That
-moment is a fortieth of the window, 0.25 s: connecting, which takes longest, comes before the sending. So 97.5
-% of the limit is used however slow the answers are, and jitter below it cannot make any window see 41. Where
-a way turns out to take longer (a 429 says so), half a second is allowed for the next five minutes, and for
-twice as long at each further 429: one slow moment must not cost a long extraction its rate.
+bucket (burst of a tenth of the limit: a second in which nothing could leave may be made up for, no more)
+spreads the requests. And a request leaves only when fewer than 40 others can still be in one window of the
+server with it. A request has arrived, at the latest, when its answer is here, or a moment after its last byte
+was sent, whichever is first. That moment is a fortieth of the window, 0.25 s: connecting, which takes
+longest, comes before the sending. So 97.5 % of the limit is used however slow the answers are, and jitter
+below it cannot make any window see 41. Where a way turns out to take longer (a 429 says so), half a second is
+allowed for the next five minutes, and for twice as long at each further 429: one slow moment must not cost a
+long extraction its rate.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _LOWEST_RATE = 0.001
 
 PUBLISHED_REQUESTS = 40
 PUBLISHED_WINDOW = 10.0
-BURST = 2
+BURST = 0.1
+"""Part of the limit that may leave at once: a service that counts with a leaky bucket may refuse more."""
 WAY = 0.025
 """Part of the window after which a request that was sent is taken to have arrived, answered or not."""
 LONG_WAY = 0.05
@@ -56,7 +58,7 @@ class Pace:
         self.paused_until = float("-inf")
         # Times at which the requests that left will have left the server's window, earliest first.
         self._over: list[float] = []
-        self._saved = float(BURST)
+        self._saved = self._burst
         self._saved_at = float("-inf")
         self._long_way_for = LONG_WAY_WINDOWS * window
         self._long_way_until = float("-inf")
@@ -126,7 +128,12 @@ class Pace:
 
     def _bucket(self, now: float) -> float:
         elapsed = max(0.0, now - self._saved_at)
-        return min(float(min(BURST, self.requests)), self._saved + elapsed * self.requests / self.window)
+        return min(self._burst, self._saved + elapsed * self.requests / self.window)
+
+    @property
+    def _burst(self) -> float:
+        # A thread that wakes late may catch up, however low the limit is.
+        return float(min(self.requests, max(2, BURST * self.requests)))
 
 
 @dataclass

@@ -41,17 +41,17 @@ def main() -> None:
     machine = described()
     sizes = [SIZES["small"]] if options.quick else [SIZES[name] for name in options.sizes]
     if options.compression:
-        sizes = [replace(size, compression=options.compression) for size in sizes]
-    runs = options.runs or (1 if options.quick else None)
+        both = {"compression": options.compression, "long_compression": options.compression}
+        sizes = [replace(size, **both) for size in sizes]
     rows = []
     print("\n".join(HEAD), flush=True)
-    for row in _rows(sizes, options.routes, runs):
+    for row in _rows(sizes, options.routes, options.runs):
         rows.append(row)
         print(line(row), flush=True)
     goals = []
     if options.goals:
         print("\n" + "\n".join(GOALS_HEAD), flush=True)
-        for goal in _goals(rows, sizes, runs=runs or 3, quick=options.quick):
+        for goal in _goals(rows, sizes, quick=options.quick):
             goals.append(goal)
             print(goal_line(goal), flush=True)
     complete = sizes == list(SIZES.values()) and options.routes == list(ROUTES) and bool(goals)
@@ -72,9 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), help="default: all")
     parser.add_argument("--routes", nargs="+", choices=ROUTES, default=list(ROUTES), help="default: all")
-    parser.add_argument(
-        "--runs", type=int, metavar="N", help="runs of everything (default: 3, of what takes minutes 1)"
-    )
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="runs of each route, default 1")
     parser.add_argument(
         "--compression",
         type=float,
@@ -88,29 +86,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rows(sizes: Sequence[Size], routes: Sequence[str], runs: int | None) -> Iterator[Row]:
+def _rows(sizes: Sequence[Size], routes: Sequence[str], runs: int) -> Iterator[Row]:
     ours = [ROUTES[name] for name in routes]
     theirs = [tool.route for tool in TOOLS if tool.present()]
     for size in sizes:
-        for chosen, measured in ((ours, size), (theirs, replace(size, compression=1))):
+        for chosen, compression in (
+            ([route for route in ours if not route.long], size.compression),
+            ([route for route in ours if route.long], size.long_compression),
+            (theirs, 1),
+        ):
             here = [route for route in chosen if size.name in route.sizes]
             if here:
-                with workspace(measured) as place:
+                with workspace(replace(size, compression=compression)) as place:
                     for route in here:
-                        yield place.measure(route, runs=runs or size.runs_of(long=route.long))
+                        yield place.measure(route, runs=runs)
 
 
-def _goals(rows: Sequence[Row], sizes: Sequence[Size], *, runs: int, quick: bool) -> Iterator[Goal]:
+def _goals(rows: Sequence[Row], sizes: Sequence[Size], *, quick: bool) -> Iterator[Goal]:
     """The goals are set for the medium workspace; without it, they are measured at another."""
     size = SIZES["medium"] if SIZES["medium"] in sizes else sizes[-1]
     for counted in {size.name: size, sizes[-1].name: sizes[-1]}.values():
         yield from requests_needed(counted)
     yield from full_rate(rows)
-    yield speed_up(size, runs=runs)
+    yield speed_up(size, runs=1 if quick else 3)
     if not quick:
         yield from memory_growth()
     yield from import_times()
-    yield from upload_speed(runs=runs)
+    yield from upload_speed(runs=1 if quick else 5)
 
 
 if __name__ == "__main__":

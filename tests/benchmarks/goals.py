@@ -31,9 +31,12 @@ def full_rate(rows: Iterable[Row]) -> Iterator[Goal]:
     for row in rows:
         if row.route.options is not None and row.requests / PUBLISHED_RATE > LONG and not row.failure:
             yield Goal(
-                f"share of the allowed rate used, {row.route.title}, {row.size.name}, time compressed "
-                f"{row.size.compression:g} times",
+                f"share of the allowed rate used, {row.route.title}, {row.size.name}{_compressed(row)}",
                 f"{row.share:.1%}, {row.refused:g} answers 429",
                 f"at least {WANTED:.0%}, no 429",
                 row.share >= WANTED and row.refused == 0,
             )
+
+
+def _compressed(row: Row) -> str:
+    return "" if row.size.compression == 1 else f", time compressed {row.size.compression:g} times"

@@ -18,7 +18,7 @@ class Route:
     :param work: what the measured process does, as ``module:function`` of this package.
     :param options: options of our extraction; ``None``: it is not ours.
     :param changed: share of the reports that somebody edits before each run.
-    :param long: whether it takes minutes and never varies.
+    :param long: whether it takes so long that its time is compressed further.
     :param sizes: the sizes at which it is measured, default all.
     :param contract: whether its files have the contract's form, so that rows can be compared.
     """

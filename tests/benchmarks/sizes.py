@@ -16,19 +16,13 @@ class Size:
 
     :param compression: seconds of the service in one real second: the rate limit and the latency of answers
         are scaled by it, the speed of the machine is not. The larger it is, the more a late thread weighs.
-    :param runs: how often a route is measured; the median counts.
-    :param long_runs: the same for clients that take minutes and never vary.
+    :param long_compression: the same for routes that would take from many minutes to hours.
     """
 
     name: str
     shape: WorkspaceShape
     compression: float
-    runs: int
-    long_runs: int
-
-    def runs_of(self, *, long: bool) -> int:
-        """How often a route is measured at this size."""
-        return self.long_runs if long else self.runs
+    long_compression: float
 
     def __str__(self) -> str:
         shape = self.shape
@@ -47,8 +41,8 @@ def _shape(collections: int, reports: int, queries: int, members: int) -> Worksp
 SIZES = {
     size.name: size
     for size in (
-        Size(name="small", shape=_shape(20, 300, 900, 50), compression=10, runs=3, long_runs=3),
-        Size(name="medium", shape=_shape(200, 5_000, 15_000, 1_000), compression=10, runs=3, long_runs=1),
-        Size(name="large", shape=_shape(1_000, 30_000, 90_000, 5_000), compression=20, runs=1, long_runs=1),
+        Size(name="small", shape=_shape(20, 300, 900, 50), compression=1, long_compression=2),
+        Size(name="medium", shape=_shape(200, 5_000, 15_000, 1_000), compression=1, long_compression=10),
+        Size(name="large", shape=_shape(1_000, 30_000, 90_000, 5_000), compression=5, long_compression=20),
     )
 }

@@ -89,6 +89,28 @@ def test_work_that_was_found_is_done_before_more_is_looked_for_and_members_come_
     assert tokens(pool) == ["BATCH", "QUERIES", "QUERIES", "NEXT_PAGES", "PAGES", "COLLECTIONS", "MEMBERS"]
 
 
+def test_collections_are_looked_for_while_others_are_read_but_not_far_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "_COLLECTIONS_AHEAD", 3)
+    pool, order = pool_of(2), []
+
+    def found(name: str) -> list[Any]:
+        order.append(name)
+        for number in range(4):
+            pool.add(answering(f"{name}.{number}", Lane.PAGES, then=lambda page: order.append(page) or []))
+        if name < "c3":
+            pool.add(answering(f"c{int(name[1:]) + 1}", Lane.COLLECTIONS, then=found))
+        return []
+
+    pool.add(answering("c1", Lane.COLLECTIONS, then=found))
+    assert tokens(pool) == []
+    # With four waiting the listing rests; begun only when none waits, it would be alone in the end.
+    read_before = {name: order.index(name) for name in ("c2", "c3")}
+    assert 0 < read_before["c2"] < 5
+    assert read_before["c2"] + 1 < read_before["c3"] < 10
+
+
 def test_a_page_is_read_ahead_before_the_last_queries_are_under_way() -> None:
     pool, page_begun = pool_of(2), threading.Event()
     waiting = Call(Lane.QUERIES, lambda: page_begun.wait(PATIENCE), lambda begun: [row(begun)])

@@ -11,6 +11,7 @@ from mode_catalog_provider.contract import KEYS
 from mode_catalog_provider.extract.bulk_changes import Plan
 from mode_catalog_provider.extract.left_out import Ledger
 from mode_catalog_provider.extract.listed import Listed
+from mode_catalog_provider.extract.pipeline import Lane
 from mode_catalog_provider.extract.rows import report_row
 from mode_catalog_provider.extract.unchanged import UnchangedReading
 from tests.unit.extract.answers import Answers
@@ -70,6 +71,7 @@ class Reading:
         self.changes, self.ledger, self.listed = changes, Ledger(), Listed()
         self.facts: dict[str, Any] = {}
         self.walked: list[str] = []
+        self.lanes: list[Lane] = []
         self.under_way = 0
         self.most_under_way = 0
         self.planned = 0
@@ -84,10 +86,14 @@ class Reading:
             listed=self.listed,
             queries=any_queries,
             changes=any_changes,
-            walk=lambda collection: self.walked.append(collection["token"]),
+            walk=self._walk,
             begun=self._begun,
             over=self._over,
         )
+
+    def _walk(self, collection: dict[str, Any], lane: Lane) -> None:
+        self.walked.append(collection["token"])
+        self.lanes.append(lane)
 
     def _begun(self) -> None:
         self.under_way += 1
@@ -171,6 +177,8 @@ def test_those_that_are_drawn_are_listed_to_be_compared(changes: Changes) -> Non
     reading.begin("c1", "c2")
     assert (sorted(reading.walked), reading.under_way) == (["c1", "c2"], 0)
     assert not reading.unchanged.holds
+    # They are drawn when all is planned, and would be read last otherwise.
+    assert reading.lanes == [Lane.NEXT_PAGES, Lane.NEXT_PAGES]
 
 
 def test_a_report_that_changed_is_read_alone_and_its_collection_is_taken(changes: Changes) -> None:
