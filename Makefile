@@ -21,7 +21,7 @@ help:
 	@echo "make versions       the wheel on each supported pair of Airflow and Python, hours; VERSIONS_ARGS='--airflow 3.1.8'"
 	@echo "make stores         lock and staging on servers of S3, Azure and Google Cloud Storage; needs npm"
 	@echo "make lint           ruff and mypy"
-	@echo "make bench          the benchmarks, about an hour; BENCH_ARGS=--quick about 2"
+	@echo "make bench          the benchmarks, an hour and a quarter; BENCH_ARGS=--quick about 2"
 	@echo "make docs           build the documentation into site/"
 	@echo "make release        build and check the wheel and the sdist in dist/, with an SBOM"
 	@echo "make requirements   pin the dependencies again"

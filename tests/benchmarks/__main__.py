@@ -68,7 +68,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
-        description="Measure extraction routes and the goals; about an hour, `--quick` about 2.",
+        description="Measure extraction routes and the goals; an hour and a quarter, `--quick` about 2.",
     )
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES), help="default: all")
     parser.add_argument("--routes", nargs="+", choices=ROUTES, default=list(ROUTES), help="default: all")

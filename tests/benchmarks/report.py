@@ -29,10 +29,11 @@ of Mode in another process; figures are medians of the runs. The sandbox allows 
 answers after {latency:.0f} ms. Its time is compressed where "times" is more than 1, the machine's is not:
 "real s" is what the clock said, "service s" what that is at Mode's own pace, so that a second of our CPU
 counts as that many there. "Rate used" is requests over what the limit allows from the first request to the
-last answer. "Peak MB" is the whole process with the interpreter, "CPU s" without its start. "Rows lost" is against all
-rows of the workspace, those in personal collections not counted. All clients read members' records one by
-one; `incremental` builds on a complete snapshot. Tools of others, if there are any on this machine, run
-uncompressed, for their own pauses are in real time; their figures are those of the whole command."""
+last answer. "Peak MB" is the whole process with the interpreter, "CPU s" without its start. "Rows lost" is
+against all rows of the workspace, those in personal collections not counted. All clients read members'
+records one by one; `incremental` builds on a complete snapshot. Tools of others, if there are any on this
+machine, run uncompressed, for their own pauses are in real time; their figures are those of the whole
+command."""
 
 
 def line(row: Row) -> str:
