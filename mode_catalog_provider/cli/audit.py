@@ -15,7 +15,8 @@ from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.output import DONE, REFUSED, Output
 from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import days
-from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt
+from mode_catalog_provider.snapshot.choice import newest_or_adopted
+from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.text import first_of, visible
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,11 @@ _NARROWEST = 60
 def add_looking_arguments(command: argparse.ArgumentParser) -> None:
     """Add what is looked at, and what for: the flags of every command that audits."""
     command.add_argument(
-        "-d", "--directory", metavar="FOLDER", required=True, help="a folder with one complete set of files"
+        "-d",
+        "--directory",
+        metavar="FOLDER",
+        required=True,
+        help="a folder with a complete set of files, or one with snapshots (the newest)",
     )
     command.add_argument(
         "--check",
@@ -93,7 +98,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Print the findings and keep them, unless the set was made by another tool; or print a search."""
-    snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
+    snapshot = newest_or_adopted(existing(arguments.directory, "-d/--directory"))
     if arguments.table or arguments.text:
         return _search(snapshot, arguments, output)
     report = audit_snapshot(snapshot, options_of(arguments))

@@ -8,7 +8,7 @@ from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.cli.audit import add_looking_arguments, options_of
 from mode_catalog_provider.cli.output import DONE, Output
 from mode_catalog_provider.cli.places import existing, folder_of
-from mode_catalog_provider.snapshot.reader import open_or_adopt
+from mode_catalog_provider.snapshot.choice import newest_or_adopted
 
 LEFT_BEHIND = "Files that were being written may be there under a name that ends in .partial."
 
@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Audit the set, and write what is known of each report."""
-    snapshot = open_or_adopt(existing(arguments.directory, "-d/--directory"))
+    snapshot = newest_or_adopted(existing(arguments.directory, "-d/--directory"))
     paths = [folder_of(path, "-o/--output") for path in arguments.output]
     audit_snapshot(snapshot, options_of(arguments), index=paths)
     rows = snapshot.manifest.rows["report"]

@@ -135,6 +135,10 @@ class BatchListings:
         page = partial(self._discovery.page, listing, everywhere=wanted)
         _BatchWalk(pipeline=self._pipeline, page=page, listing=listing, take=take, ended=ended).start()
 
+    def close(self) -> None:
+        """Queue the deletion of the token: nothing more is to be read, as far as one can tell."""
+        self._pipeline.add(Call(Lane.MEMBERS, self._discovery.close, lambda _: ()))
+
 
 class _BatchWalk:
     """Walks one batch listing to its end, once. Rows that move meanwhile show as counts that disagree."""

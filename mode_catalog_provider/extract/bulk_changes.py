@@ -322,6 +322,9 @@ class BulkChanges:
     def verified(self) -> bool:
         """Return, when all listings are over, whether what is left may be taken from the last snapshot."""
         self._fallen_back = not self._verification.passed()
+        if not self._fallen_back:
+            # To take what is left over may need a minute: the token need not live so long.
+            self._batch.close()
         return not self._fallen_back
 
     # -- what is taken -------------------------------------------------------------------------------------

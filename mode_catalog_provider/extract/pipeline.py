@@ -45,8 +45,8 @@ class Lane(IntEnum):
 #: less can change meanwhile, and the fewer walks are remembered at once.
 _LISTINGS = (Lane.NEXT_PAGES, Lane.PAGES, Lane.COLLECTIONS)
 
-#: Collections that may wait to be read while further ones are looked for. Their listing goes page by page and is
-#: long where every member has a personal one: begun only when all else is done, it would go on alone.
+#: Collections that may wait to be read while further ones are looked for. Their listing goes page by page,
+#: and is long where every member has a personal one: read when all else is done, it would go on alone.
 _COLLECTIONS_AHEAD = 200
 
 #: Answers that may wait for the consumer before further requests are made. When answers come faster than rows

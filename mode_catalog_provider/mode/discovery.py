@@ -80,6 +80,7 @@ class Discovery:
         self._tokens_route = f"/batch/{client.workspace}/signature_tokens"
         self._lock = threading.Lock()
         self._minted: list[SignatureToken] = []
+        self._refused = False
 
     def open(self) -> None:
         """Mint the token.
@@ -102,6 +103,8 @@ class Discovery:
     ) -> dict[str, Any]:
         """Read one page of a listing. A token that is refused in the middle is minted again, once.
 
+        After :meth:`close`, another one is minted.
+
         :param listing: ``"queries"``, ``"reports"``, ``"report_stats"``, ``"spaces"`` or ``"members"``.
         :param number: of the page, from 1.
         :param everywhere: with what is in members' personal collections, default false.
@@ -115,7 +118,7 @@ class Discovery:
         if everywhere:
             params["include_spaces"] = "all"
         path = f"/batch/{self._client.workspace}/{listing}"
-        token = self._minted[-1]
+        token = self._token()
         try:
             return self._client.get(path, params=params, authority=token, retry_budget=PAGE_BUDGET)
         except RequestRefusedError as error:
@@ -126,8 +129,9 @@ class Discovery:
 
     def close(self) -> None:
         """Delete the token, also when the client was cancelled; what fails here is logged, never raised."""
-        while self._minted:
-            token = self._minted.pop()
+        with self._lock:
+            tokens, self._minted = self._minted, []
+        for token in reversed(tokens):
             try:
                 self._client.send_last(
                     "DELETE", f"{self._tokens_route}/{token.token}", shown_as=f"{self._tokens_route}/…"
@@ -137,14 +141,21 @@ class Discovery:
                 if not gone:
                     log.warning("A token of Mode's Discovery API was not deleted and will expire: %s", error)
 
-    def _token_instead_of(self, refused: SignatureToken, error: RequestRefusedError) -> SignatureToken:
+    def _token(self) -> SignatureToken:
         with self._lock:
-            if self._minted[-1] is refused:
-                if len(self._minted) > 1:
-                    raise error
-                log.info("Mode refused the token of its Discovery API; another one is minted.")
+            if not self._minted:
                 self._mint()
             return self._minted[-1]
+
+    def _token_instead_of(self, refused: SignatureToken, error: RequestRefusedError) -> SignatureToken:
+        with self._lock:
+            if self._minted and self._minted[-1] is refused:
+                if self._refused:
+                    raise error
+                self._refused = True
+                log.info("Mode refused the token of its Discovery API; another one is minted.")
+                self._mint()
+        return self._token()
 
     def _mint(self) -> None:
         now = datetime.now(UTC)

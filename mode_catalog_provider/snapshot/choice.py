@@ -12,8 +12,9 @@ from mode_catalog_provider.snapshot.layout import (
     manifest_name,
     parse_directory_name,
     parse_manifest_name,
+    timestamp_of,
 )
-from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
 from mode_catalog_provider.text import first_of, visible
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,19 @@ def chosen_snapshot(
         there = first_of([str(timestamp) for timestamp in sorted(kept, reverse=True)])
         raise SnapshotNotFoundError(f"There is no complete snapshot {visible(word)}. There are {there}.")
     return opened(kept, wanted)
+
+
+def newest_or_adopted(folder: StoragePath) -> Snapshot:
+    """Open the newest complete snapshot of a folder, or adopt the set that another tool left there.
+
+    :param folder: as for :func:`kept_snapshots`, one with a set of files without a manifest, or a manifest.
+    :raises SnapshotError: there is none, it is damaged, or the folder holds several workspaces; says which.
+    """
+    if folder.is_dir() and all(timestamp_of(name) is None for name in entries(folder)):
+        kept = _manifests(folder) or _in_workspaces(folder)
+        if kept:
+            return _newest_readable(kept, kept)
+    return open_or_adopt(folder)
 
 
 def opened(kept: Mapping[int, StoragePath], timestamp: int) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import ceil
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from mode_catalog_provider.extract.capture import CaptureResult
+from mode_catalog_provider.extract.unchanged import UnchangedReading
 from mode_catalog_provider.snapshot.facts import read_facts
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.reader import open_snapshot, verify
@@ -76,6 +78,25 @@ def test_a_full_last_page_is_proved_by_bulk_where_datasets_are_listed_by_connect
         assert contents(result) == truth(sandbox, tmp_path)
         # The page, and the empty one after it; not both once more, for fear that a report was missed.
         assert number == 0 or sum(f"/spaces/{home}/reports" in path for path in paths) == 2
+
+
+def test_the_token_is_deleted_before_what_is_unchanged_is_taken_over(
+    sandbox: Sandbox, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(sandbox, layout)
+    tokens: list[int] = []
+    take_all = UnchangedReading._take
+
+    def looked_at(*args: Any) -> Iterator[Any]:
+        patience = time.monotonic() + 10
+        while sandbox.mode.discovery.tokens and time.monotonic() < patience:
+            time.sleep(0.01)
+        tokens.append(len(sandbox.mode.discovery.tokens))
+        yield from take_all(*args)
+
+    monkeypatch.setattr(UnchangedReading, "_take", looked_at)
+    night(sandbox, layout)
+    assert tokens == [0]
 
 
 def test_an_unchanged_workspace_costs_its_bulk_pages_and_the_collection_that_is_verified(

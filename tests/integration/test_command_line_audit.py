@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mode_catalog_provider.snapshot.layout import Layout
 from tests.integration.command_line import CommandLine
 from tests.sandbox import Sandbox, WorkspaceShape
-from tests.unit.snapshot.sets import vendor_files
+from tests.unit.snapshot.sets import vendor_files, write_set
 
 
 @pytest.fixture
@@ -44,6 +45,26 @@ def test_something_new_ends_with_5_when_asked_to_and_is_known_after_the_next_ext
     assert "is not in Catalog" in refused.stdout
     mode_catalog.json("extract", "-o", tmp_path)
     assert mode_catalog("audit", "-d", tmp_path, "--fail-on", "refused").returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["", "acme", "acme/1700000200"])
+def test_of_a_folder_with_snapshots_the_newest_is_looked_at(
+    mode_catalog: CommandLine, tmp_path: Path, folder: str
+) -> None:
+    for timestamp in (1700000100, 1700000200):
+        write_set(Layout.nested(tmp_path, "acme"), timestamp)
+    table = tmp_path / "index.csv"
+    assert mode_catalog.json("audit", "-d", tmp_path / folder)["timestamp"] == 1700000200
+    assert mode_catalog.json("index", "-d", tmp_path / folder, "-o", table)["reports"] == 2
+    assert table.exists()
+
+
+def test_of_several_workspaces_none_is_chosen(mode_catalog: CommandLine, tmp_path: Path) -> None:
+    for workspace in ("acme", "other"):
+        write_set(Layout.nested(tmp_path, workspace), 1700000100)
+    refused = mode_catalog("audit", "-d", tmp_path)
+    assert refused.returncode != 0
+    assert "more than one workspace (acme, other): name the folder of one" in refused.stderr
 
 
 def test_a_check_that_is_not_made_fails_nothing(mode_catalog: CommandLine, tmp_path: Path) -> None:

@@ -340,6 +340,24 @@ def test_a_token_that_is_refused_again_and_again_is_given_up(clean: Sandbox) -> 
     assert len(clean.mode.requests_to(MINT)) == 2
 
 
+def test_a_page_that_is_wanted_after_the_token_was_deleted_or_just_then_has_it_minted_again(
+    clean: Sandbox,
+) -> None:
+    with client_of(clean) as client:
+        api = discovery.Discovery(client)
+        api.open()
+        first = api.page("queries", 1)
+        api.close()
+        assert api.page("queries", 1) == first
+        # The token goes while a request with it is on its way.
+        clean.mode.fault(QUERIES, status=401, do=api.close)
+        assert api.page("queries", 1) == first
+        api.close()
+        api.close()
+    assert len(clean.mode.requests_to(MINT)) == len(clean.mode.requests_to(DELETE)) == 3
+    assert not clean.mode.discovery.tokens
+
+
 @pytest.mark.parametrize("route", ["reports/*/queries", "spaces/*/reports"])
 def test_the_token_is_deleted_after_a_failure_which_stays_the_error(clean: Sandbox, route: str) -> None:
     clean.mode.world.reports[0].batch = False

@@ -76,6 +76,7 @@ class Batch:
         self.asked: dict[str, bool | None] = {}
         self.pages: dict[str, list[Any]] = {"reports": [], "report_stats": [], "spaces": []}
         self.broken: set[str] = set()
+        self.closed = 0
         self._ends: list[Callable[[], Any]] = []
 
     def read(self, listing: str, take: Any, ended: Any, *, everywhere: bool | None = None) -> None:
@@ -86,6 +87,9 @@ class Batch:
             assert list(ended(listing not in self.broken)) == []
 
         self._ends.append(come)
+
+    def close(self) -> None:
+        self.closed += 1
 
     def come(self) -> None:
         for end in self._ends:

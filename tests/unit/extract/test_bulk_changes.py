@@ -349,9 +349,11 @@ def test_a_collection_that_rest_lists_is_compared_with_bulk(
 def test_where_bulk_was_wrong_too_often_everything_is_listed(nights: Callable[..., Night]) -> None:
     night = nights().read()
     assert night.changes.verified()
+    assert night.batch.closed == 1
     assert night.changes.to_json()["fell_back"] is False
     night.changes.listed("c1", seen=set(), counts={})
     assert not night.changes.verified()
+    assert night.batch.closed == 1
     assert night.changes.to_json()["fell_back"] is True
     assert not night.changes.compares
     assert night.changes.plan("c1") == Plan("list")
