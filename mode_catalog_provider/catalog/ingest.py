@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from mode_catalog_provider.errors import (
     UploadConflictError,
 )
 from mode_catalog_provider.http.endpoint import place
-from mode_catalog_provider.http.response import Answer
+from mode_catalog_provider.http.response import UNREADABLE, Answer
 from mode_catalog_provider.http.retry import RetryPolicy
 from mode_catalog_provider.http.session import HttpSession, base_url
 from mode_catalog_provider.http.statistics import RequestStatistics
@@ -183,14 +184,28 @@ class CatalogIngest:
         finally:
             if _leaves_doubt(answer):
                 file.maybe_stored |= body.handed_over
+        if _is_success(answer) and not body.handed_over:
+            raise MalformedResponseError(
+                f"The upload of {file.name} was answered with success ({answer.status}) before the file was "
+                f"sent whole: a proxy in front of {self._root} answers by itself, and the file did not "
+                f"arrive.",
+                status=answer.status,
+            )
         return answer
 
     def _outcome(self, file: OutgoingFile, answer: Answer) -> Outcome:
-        if 200 <= answer.status < 300:
-            if _is_web_page(answer):
+        if _is_success(answer):
+            if answer.is_web_page:
                 raise MalformedResponseError(
                     f"The upload of {file.name} was answered with a web page: a sign-in or proxy page stands "
                     f"in front of {self._root}, and the file may not have arrived.",
+                    status=answer.status,
+                )
+            if _tells_error(answer):
+                what = said(answer, self._credential.secrets())
+                raise MalformedResponseError(
+                    f"The upload of {file.name} was answered with an error under a status of success "
+                    f"({answer.status}), and the file may not have arrived.{what}",
                     status=answer.status,
                 )
             file.maybe_stored = True
@@ -256,9 +271,19 @@ def _leaves_doubt(answer: Answer | None) -> bool:
     """Whether a file that was handed over may be stored although Catalog did not say so."""
     if answer is None or answer.status >= 500 or answer.status == 408:
         return True
-    return 200 <= answer.status < 300 and _is_web_page(answer)
+    return _is_success(answer) and (answer.is_web_page or _tells_error(answer))
 
 
-def _is_web_page(answer: Answer) -> bool:
-    # by its text alone: what Catalog says about a stored file, and as which type, is not documented
-    return answer.body[:256].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+def _is_success(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _tells_error(answer: Answer) -> bool:
+    """Whether a body says what the status does not; of what else a stored file is told, nothing is known."""
+    try:
+        told = json.loads(answer.body)
+    except UNREADABLE:
+        return False
+    return isinstance(told, dict) and bool(
+        told.get("error") or told.get("errors") or told.get("success") is False
+    )

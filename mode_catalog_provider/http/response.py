@@ -28,6 +28,15 @@ DEFAULT_MAX_BYTES = 128 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 EXCERPT_CHARACTERS = 200
 
+#: Bytes in which a web page shows that it is one.
+_FIRST_BYTES = 4096
+
+#: A byte order mark, the declaration of XHTML, and comments such as "saved from" may stand before it.
+_WEB_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|title|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
 UNREADABLE = (ValueError, RecursionError, OverflowError)
 """What a parser raises over text that is not what it should be: too deep, too large, not UTF-8."""
 
@@ -67,10 +76,12 @@ class Answer:
     @property
     def is_html(self) -> bool:
         """Whether the body is a web page: a sign-in or proxy page, never an answer of an API."""
-        kind = self.headers.get("Content-Type", "").lower()
-        return "html" in kind or self.body[:256].lstrip().lower().startswith(
-            (b"<!doctype", b"<html", b"<head")
-        )
+        return "html" in self.headers.get("Content-Type", "").lower() or self.is_web_page
+
+    @property
+    def is_web_page(self) -> bool:
+        """The same by the text alone, where a service may call what is no page ``text/html``."""
+        return _WEB_PAGE.match(self.body[:_FIRST_BYTES]) is not None
 
 
 def read_body(response: requests.Response, *, max_bytes: int, asked: str) -> bytes:
