@@ -46,13 +46,19 @@ def default_place(folder: Path) -> Path:
 
     A lock inside a snapshot would be nobody else's, and would keep the folder from being removed.
     """
+    # Where the folder is a link, or lies behind one, both ways lead to the area.
+    around = [*_around(folder), *_around(folder.resolve())]
+    return next((lock for lock in around if lock.is_dir()), (*around, folder / ".lock")[0])
+
+
+def _around(folder: Path) -> list[Path]:
+    """Return where a staged snapshot's lock may be, the likeliest place first; nothing for another folder."""
     timestamp = parse_directory_name(folder.name)
     is_staged = timestamp is not None and (folder / manifest_name(timestamp)).exists()
     if not is_staged or len(folder.parents) < 2:
-        return folder / ".lock"
-    area, *further = (parent / ".lock" for parent in (*folder.parents[1:3], folder.parent))
+        return []
     # The area lies above the workspace; where that is nested otherwise, the lock that is in use tells.
-    return next((lock for lock in (area, *further) if lock.is_dir()), area)
+    return [parent / ".lock" for parent in (*folder.parents[1:3], folder.parent)]
 
 
 @contextmanager
@@ -93,7 +99,7 @@ def _give_back(lock: RunLock, lease: Lease) -> None:
 def _tell(taken: str, own: Path, arguments: argparse.Namespace) -> None:
     """Say which lock is taken where another one may be meant: two locks keep nobody from anything."""
     if arguments.lock:
-        if taken != str(own) and own.is_dir():
+        if own.is_dir() and Path(taken).resolve() != own.resolve():
             log.warning(
                 "The lock %s is taken, and not %s, which is in use here too: whoever takes that one is not "
                 "kept out. Everything that feeds one source must use one lock.",

@@ -43,9 +43,11 @@ def folder_of(location: str, flag: str) -> Path:
             "local path and copy the files with the store's own tool; the DAG mode_catalog_sync stages there."
         )
     try:
-        return Path(location).expanduser().absolute()
+        path = Path(location).expanduser().absolute()
     except RuntimeError as error:
         raise UsageError(f"{flag}: {error}") from None
+    # What lies above a folder tells whose lock and whose earlier uploads are its own.
+    return path.resolve() if ".." in path.parts else path
 
 
 def existing(location: str, flag: str) -> Path:

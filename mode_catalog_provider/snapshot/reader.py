@@ -208,7 +208,16 @@ def _read_manifest(path: StoragePath) -> Snapshot:
             raise SnapshotAlteredError(f"It is the manifest of {manifest.timestamp} under another name.")
     except SnapshotError as error:
         raise type(error)(f"{path}: {error}") from error
-    return Snapshot(path.parent, manifest, path)
+    directory = _staged(path.parent, timestamp)
+    return Snapshot(directory, manifest, directory / path.name)
+
+
+def _staged(directory: StoragePath, timestamp: int) -> StoragePath:
+    """Return the directory as it lies among its like, where a link such as ``latest`` leads to it."""
+    if is_local(directory) and parse_directory_name(directory.name) != timestamp:
+        real = directory.resolve()
+        return real if parse_directory_name(real.name) == timestamp else directory
+    return directory
 
 
 def _newest_set(path: StoragePath, found: Iterable[str]) -> int:

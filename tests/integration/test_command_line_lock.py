@@ -88,6 +88,20 @@ def test_the_lock_of_a_staged_snapshot_is_the_one_in_use_above_it(tmp_path: Path
     assert default_place(snapshot) == tmp_path / ("area" if used is None else used) / ".lock"
 
 
+@pytest.mark.parametrize("link", ["latest", "area/latest", "workspace/1795000000"])
+def test_a_link_to_a_staged_snapshot_has_the_lock_of_the_area_that_it_leads_to(
+    tmp_path: Path, link: str
+) -> None:
+    snapshot = tmp_path / "area" / "acme" / "1795000000"
+    snapshot.mkdir(parents=True)
+    (snapshot / "1795000000.manifest").touch()
+    (tmp_path / "area" / ".lock").mkdir()
+    (tmp_path / "workspace").symlink_to(snapshot.parent)
+    (tmp_path / "latest").symlink_to(snapshot)
+    (tmp_path / "area" / "latest").symlink_to(snapshot)
+    assert default_place(tmp_path / link) == tmp_path / "area" / ".lock"
+
+
 def test_a_folder_that_only_looks_like_a_snapshot_has_a_lock_of_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "area" / "acme" / "1795000000"
     folder.mkdir(parents=True)
@@ -112,6 +126,17 @@ def test_a_staged_snapshot_is_uploaded_under_the_lock_of_its_staging_area(
     assert done.returncode == 0, done.stderr
     assert f"The lock {area}/.lock is taken" in done.stderr
     assert not (staged / ".lock").exists()
+
+
+def test_the_lock_in_use_may_be_named_by_another_way_to_it(
+    mode_catalog: CommandLine, staged: Path, tmp_path: Path
+) -> None:
+    used = RunLock(staged.parents[1] / ".lock", ttl=HOUR)
+    used.release(used.try_acquire(AIRFLOW))
+    (tmp_path / "linked").symlink_to(staged.parents[1])
+    done = mode_catalog("upload", "-d", staged, "--lock", tmp_path / "linked" / ".lock")
+    assert done.returncode == 0, done.stderr
+    assert "which is in use here too" not in done.stderr
 
 
 def test_another_lock_than_the_one_in_use_is_told(

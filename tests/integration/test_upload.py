@@ -21,13 +21,14 @@ from mode_catalog_provider.errors import (
     UnknownSourceError,
     UploadConflictError,
 )
-from mode_catalog_provider.snapshot.reader import adopt_directory
+from mode_catalog_provider.snapshot.reader import adopt_directory, open_snapshot
 from tests.integration.upload_cases import (
     AT,
     LEAST,
     NOW,
     ORDER,
     ROWS,
+    make_snapshot,
     new_api,
     new_ingest,
     on_disk,
@@ -303,6 +304,14 @@ def test_folders_around_a_flat_snapshot_are_not_looked_into(catalog, tmp_path):
         push(catalog, planted_snapshot(tmp_path / "flat", rows={**LEAST, "report": 1}, flat=True)).pushed
         == ORDER
     )
+
+
+def test_through_a_link_a_snapshot_is_compared_with_those_that_it_lies_among(catalog, tmp_path):
+    push(catalog, make_snapshot(tmp_path, at=AT - DAY))
+    smaller = make_snapshot(tmp_path, rows={**ROWS, "query": 1})
+    (tmp_path / "latest").symlink_to(smaller.directory)
+    with pytest.raises(SnapshotShrunkError, match="query: 20 -> 1"):
+        push(catalog, open_snapshot(tmp_path / "latest"))
 
 
 def test_the_record_of_another_source_does_not_count(catalog, staging):

@@ -48,6 +48,12 @@ def test_a_file_location_keeps_what_an_address_would_not() -> None:
         folder_of("file://nas/data", "-o")
 
 
+def test_a_folder_named_by_way_of_the_one_above_it_lies_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert folder_of(f"{tmp_path}/a/../b", "-d") == tmp_path / "b"
+
+
 @pytest.mark.parametrize("answers", [False, True], ids=["silent", "refuses"])
 def test_a_store_without_an_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch, answers: bool) -> None:
     monkeypatch.setattr(places, "FIRST_ANSWER", 0.5)
