@@ -23,7 +23,11 @@ _WITH_COLUMNS_AS_TABLES = {"bigquery", "redshift", "hive", "clickhouse"}
 _SILENTLY_RECURSIVE = {"tsql", "oracle", "snowflake", "teradata"}
 
 #: Expressions whose tables are read; elsewhere a table is written, dropped, or only named.
-_READING: tuple[type, ...] = (exp.From, exp.Join, exp.Lateral, exp.Subquery, exp.Paren, exp.Clone)
+_READING: tuple[type, ...] = (exp.From, exp.Join, exp.Lateral, exp.Subquery, exp.Paren, exp.Clone, exp.Final)
+
+_CREATED_IN_TEXT = re.compile(
+    r"create\b[^(]*?\b(?:table|view)\s+(?:if\s+not\s+exists\s+)?([^\s(]+)", re.IGNORECASE
+)
 
 _QUERY_IN_TEXT = re.compile(r"\b(?:as|explain|analyze)\s*\(?\s*(?=(?:with|select)\b)", re.IGNORECASE)
 
@@ -119,7 +123,9 @@ class _Walk:
             made.add(_folded(parts))
             return
         beside = isinstance(place, exp.Merge | exp.Delete) and node.arg_key == "using"
-        if not (beside or isinstance(place, _READING)):
+        # BigQuery's ``ML.PREDICT(MODEL m, TABLE t)``
+        given = isinstance(place, exp.Func) and node.arg_key == "expression"
+        if not (beside or given or isinstance(place, _READING)):
             return
         folded = _folded(parts)
         if folded in self._created or (len(parts) == 1 and scope.has_query(folded[0])):
@@ -148,8 +154,10 @@ class _Walk:
         if not isinstance(this, exp.Identifier | exp.Dot):
             return None
         parts = node.parts
-        if not all(isinstance(part, exp.Identifier) for part in parts) or parts[-1].args.get("temporary"):
+        if not all(isinstance(part, exp.Identifier) for part in parts):
             return None
+        if any(parts[-1].args.get(kind) for kind in ("temporary", "global_", "global")):
+            return None  # SQL Server's ``#t`` and ``##t``
         spelled = [self._spelled(part) for part in parts]
         if node.args.get("catalog") and not node.args.get("db"):
             spelled.insert(-1, "")  # SQL Server's ``database..table``
@@ -172,12 +180,16 @@ class _Walk:
         if start is None:
             return
         try:
+            created = _CREATED_IN_TEXT.match(text)
+            parts = self._parts(exp.to_table(created[1], dialect=self._dialect or None)) if created else None
             statements = sqlglot.parse(text[start.end() :].rstrip("); \n"), read=self._dialect or None)
         except sqlglot.errors.SqlglotError:
             return
         for statement in statements:
             if statement is not None and not isinstance(statement, exp.Command):
                 self.read(statement)
+        if parts is not None:
+            self._created.add(_folded(parts))
 
 
 def _places(own: Any) -> dict[str, int]:

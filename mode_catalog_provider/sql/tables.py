@@ -12,6 +12,7 @@ from typing import Any
 
 from mode_catalog_provider.errors import SqlNotParsedError, SqlUnavailableError
 from mode_catalog_provider.sql.liquid import UNKNOWN, readings
+from mode_catalog_provider.sql.statements import parted
 from mode_catalog_provider.text import visible
 
 #: Characters of a query that is looked at. Reading takes seconds for a text of this length.
@@ -134,7 +135,7 @@ def _read(library: Any, text: str, dialect: str) -> set[TableName]:
     known = dialect if library.Dialect.get(dialect) else None
     try:
         with _without_warnings():
-            statements = library.parse(text, read=known)
+            statements = library.parse(parted(text) if dialect == "tsql" else text, read=known)
             names = tables_in(statements, dialect)
     except library.errors.ParseError as error:
         raise _explained(error) from error

@@ -99,6 +99,36 @@ def test_a_statement_that_the_library_keeps_as_text_is_looked_into() -> None:
     assert "s.t" in names(sql, "redshift")
 
 
+def test_a_statement_of_sql_server_needs_no_semicolon() -> None:
+    sql = """
+    set transaction isolation level read uncommitted
+    declare @m int = (select max(x) from dbo.a)
+    begin try
+        drop table if exists #t;
+        with c as (select * from dbo.b) select c.x [from q] into #t from c -- it's select
+        print 'no table'
+    end try
+    begin catch raiserror('x', 0, 1) with nowait end catch
+    go
+    while (select count(*) from dbo.d) > @m delete from #t where x = (select min(x) from dbo.e)
+    select * from #t t join ##everybodys e on e.x = t.x for xml path('')
+    """
+    assert names(sql, "tsql") == {"dbo.a", "dbo.b", "dbo.d", "dbo.e"}
+
+
+def test_a_table_with_final_is_read() -> None:
+    assert names("select * from db.Events final where x = 1", "clickhouse") == {"db.Events"}
+
+
+def test_a_table_that_is_given_to_a_function_of_bigquery_is_read() -> None:
+    assert names("select * from ml.predict(model ds.m, table ds.given)", "bigquery") == {"ds.given"}
+
+
+def test_what_an_odd_create_makes_is_not_read() -> None:
+    sql = "create local temporary table T1 on commit preserve rows as select * from b; select * from t1"
+    assert names(sql, "postgres") == {"b"}
+
+
 def test_what_cannot_be_parsed_is_told_with_its_line() -> None:
     with pytest.raises(SqlNotParsedError, match=r"at line 3, near '\('") as raised:
         tables_of("select a\n, b\nfrom (", "postgres")
