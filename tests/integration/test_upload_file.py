@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 
 import pytest
@@ -17,6 +18,7 @@ from mode_catalog_provider.errors import (
 )
 from tests.integration.upload_cases import new_api, new_ingest, stored
 from tests.unit.catalog.serving import running_catalog
+from tests.unit.snapshot.sets import lay, vendor_files
 
 MB = 1024 * 1024
 
@@ -101,6 +103,27 @@ def test_a_file_of_another_tool_may_go_to_its_source_but_one_of_mode_may_not(cat
         push_file(path=of_mode, ingest=new_ingest(catalog, source_id=looker), api=new_api(catalog))
 
 
+def test_the_summary_of_a_warehouse_is_not_taken_for_one_of_mode(catalog, tmp_path):
+    warehouse = next(source.id for source in catalog.sources if source.type == "WAREHOUSE")
+    summary = tmp_path / "1795000000-summary.json"
+    summary.write_bytes(b"{}")
+    ingest = new_ingest(catalog, source_id=warehouse, file_type="WAREHOUSE")
+    assert push_file(path=summary, ingest=ingest, api=new_api(catalog)).pushed == [summary.name]
+
+
+@pytest.mark.parametrize("name", [b"a\xff.csv", b"a\nb.csv"])
+def test_a_name_that_cannot_travel_is_refused_before_anything_is_sent(catalog, tmp_path, name):
+    (tmp_path / "a.csv").write_bytes(b"1")
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(b"1")
+    ingest = new_ingest(catalog, file_type="WAREHOUSE")
+    with pytest.raises(ConfigurationError, match="rename the file"):
+        push_file(path=path, ingest=ingest)
+    with pytest.raises(ConfigurationError, match="rename the file"):
+        push_folder(folder=tmp_path, ingest=ingest)
+    assert catalog.requests == []
+
+
 def test_a_large_file_is_sent_in_constant_memory_even_when_it_is_sent_twice(catalog, tmp_path):
     large = tmp_path / "1795000000-query.json"
     with large.open("wb") as file:
@@ -131,3 +154,18 @@ def test_a_folder_is_nothing_that_dbt_would_be_uploaded_from(catalog, staging):
     with pytest.raises(ConfigurationError, match="name it with -f"):
         push_folder(folder=staging, ingest=new_ingest(catalog, file_type="DBT"))
     assert stored(catalog) == {}
+
+
+def test_an_empty_file_in_a_folder_is_refused_before_those_ahead_of_it_are_sent(catalog, staging):
+    (staging / "a.csv").write_bytes(b"1")
+    (staging / "b.csv").write_bytes(b"")
+    with pytest.raises(SnapshotIncompleteError, match=r"b\.csv is empty"):
+        push_folder(folder=staging, ingest=new_ingest(catalog, file_type="WAREHOUSE"))
+    assert catalog.requests == []
+
+
+def test_a_set_of_mode_is_not_sent_as_that_of_a_warehouse(catalog, staging):
+    lay(staging, vendor_files())
+    with pytest.raises(ConfigurationError, match="-t VIZ"):
+        push_folder(folder=staging, ingest=new_ingest(catalog, file_type="WAREHOUSE"))
+    assert catalog.requests == []
