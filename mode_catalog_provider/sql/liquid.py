@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.sql.liquid_values import (
     Value,
+    equality,
     form_defaults,
     is_name,
     truth_of,
@@ -25,6 +26,9 @@ UNKNOWN = "liquid_value"
 
 #: Texts that one query can stand for are read until each branch was seen once, but no more than these.
 MOST_READINGS = 6
+
+#: Conditions for which a text of their own is made.
+MOST_CHOICES = 20
 
 #: Characters that Liquid may make of a text.
 _LARGEST = 1 << 20
@@ -85,6 +89,57 @@ def readings(text: str) -> Iterator[str]:
         yield reading.of(whole)
         if not reading.left_open:
             return
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is taken as given in a text where nothing else holds.
+
+    :param values: of variables that the text compares, by name.
+    :param held: conditions that are no such comparison, and whether they hold.
+    """
+
+    values: Mapping[str, Value]
+    held: Mapping[str, bool]
+
+
+def choices(text: str) -> Iterator[str]:
+    """Yield the SQL that a text stands for when one condition holds and no other, for each in turn.
+
+    Somebody may write several queries of which a form chooses one; together they are no SQL.
+
+    :param text: a query as it was written in Mode.
+    :return: at most :data:`MOST_CHOICES` texts.
+    :raises SqlNotParsedError: when Liquid makes more than a megabyte of it.
+    """
+    if _OPENING.search(text) is None:
+        return
+    whole = _parsed(text)
+    told: list[_Choice] = []
+    waiting: list[tuple[_Block, _Choice]] = [(whole, _Choice({}, {}))]
+    while waiting and len(told) < MOST_CHOICES:
+        block, outer = waiting.pop()
+        for number, (condition, content) in enumerate(block.branches):
+            choice = _chosen(block, number, condition, outer)
+            if choice not in told and choice != outer:
+                told.append(choice)
+            waiting.extend((one, choice) for one in content if isinstance(one, _Block))
+    for choice in told[:MOST_CHOICES]:
+        yield _Reading({}, choice).of(whole)
+
+
+def _chosen(block: _Block, number: int, condition: str, outer: _Choice) -> _Choice:
+    if block.kind not in _BRANCHES or condition == "else" or (block.kind == "case" and number == 0):
+        return outer
+    holds = not (block.kind == "unless" and number == 0)
+    compared = equality(f"{block.argument} == {condition}" if block.kind == "case" else condition)
+    if compared is not None and holds:
+        return _Choice({**outer.values, compared[0]: compared[1]}, outer.held)
+    return _Choice(outer.values, {**outer.held, _named(block, condition): holds})
+
+
+def _named(block: _Block, condition: str) -> str:
+    return f"{block.argument.strip()} when {condition.strip()}" if block.kind == "case" else condition.strip()
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
@@ -153,11 +208,13 @@ def _parsed(text: str) -> _Block:
 class _Reading:
     """One of the texts that a query can stand for."""
 
-    def __init__(self, settled: dict[tuple[int, int], bool]) -> None:
+    def __init__(self, settled: dict[tuple[int, int], bool], choice: _Choice | None = None) -> None:
         # Branches that were seen, and whether all branches within them were.
         self._settled = settled
         self._known: dict[str, Value] = {}
         self._defaults: dict[str, Value] = {}
+        self._held = choice.held if choice else None
+        self._compared: Mapping[str, Value] = ChainMap(self._known, dict(choice.values) if choice else {})
         self._shown_values: Mapping[str, Value] = ChainMap(self._known, self._defaults)
         self._size = 0
         self.left_open = False
@@ -229,11 +286,14 @@ class _Reading:
         if condition == "else":
             return True
         if block.kind == "case":
-            value = value_of(block.argument, self._known)
+            value = value_of(block.argument, self._compared)
             several = "," in condition or " or " in condition
-            wanted = None if several else value_of(condition, self._known)
-            return value == wanted if isinstance(value, str) and isinstance(wanted, str) else None
-        holds = truth_of(condition, self._known)
+            wanted = None if several else value_of(condition, self._compared)
+            holds = value == wanted if isinstance(value, str) and isinstance(wanted, str) else None
+        else:
+            holds = truth_of(condition, self._compared)
+        if holds is None and self._held is not None:
+            holds = self._held.get(_named(block, condition), False)
         return (not holds) if block.kind == "unless" and number == 0 and holds is not None else holds
 
     def _loop(self, block: _Block) -> str:

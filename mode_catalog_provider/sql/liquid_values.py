@@ -58,6 +58,15 @@ def truth_of(condition: str, known: Mapping[str, Value]) -> bool | None:
     return (one == other) is (compared[2] == "==")
 
 
+def equality(condition: str) -> tuple[str, str] | None:
+    """Return the name and the value of a condition such as ``kind == 'a'``, ``None`` for another one."""
+    compared = _COMPARISON.fullmatch(condition)
+    if compared is None or compared[2] != "==" or not is_name(compared[1]):
+        return None
+    value = _operand(compared[3], {})
+    return (compared[1], value) if isinstance(value, str) else None
+
+
 def form_defaults(form: str) -> dict[str, str]:
     """Return the defaults of a form's fields that are a single value, by the field's name.
 

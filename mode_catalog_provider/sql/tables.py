@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from mode_catalog_provider.errors import SqlNotParsedError, SqlUnavailableError
-from mode_catalog_provider.sql.liquid import UNKNOWN, readings
+from mode_catalog_provider.sql.liquid import UNKNOWN, choices, readings
 from mode_catalog_provider.sql.statements import parted
 from mode_catalog_provider.text import visible
 
@@ -73,29 +73,14 @@ def tables_of(sql: str, dialect: str) -> frozenset[TableName]:
         raise SqlNotParsedError(
             f"The query has {len(sql)} characters; what is longer than {LONGEST_QUERY} is not looked at."
         )
-    failure: SqlNotParsedError | None = None
-    budget = _LONGEST_READING
-    texts = [*_bounded_readings(sql)]
-    tried: set[str] = set()
-    for stand_in in _STAND_INS:
-        found: set[TableName] = set()
-        understood = False
-        for text in (_FREE.sub(stand_in, one) for one in texts):
-            if text in tried:
-                continue
-            tried.add(text)
-            budget -= len(text)
-            if budget < 0:
-                break
-            try:
-                found |= _read(library, text, dialect)
-            except SqlNotParsedError as error:
-                failure = failure or error
-            else:
-                understood = True
-        if understood:
-            return frozenset(found)
-    raise failure or SqlNotParsedError("Its Liquid makes more of the query than is looked at.")
+    reader = _Reader(library, dialect)
+    if not reader.read(readings(sql)):
+        reader.read(choices(sql))
+    if reader.failure is not None and not reader.understood:
+        raise reader.failure
+    if not reader.looked_at:
+        raise SqlNotParsedError("Its Liquid makes more of the query than is looked at.")
+    return frozenset(reader.found)
 
 
 def sql_is_available() -> bool:
@@ -105,15 +90,6 @@ def sql_is_available() -> bool:
     except SqlUnavailableError:
         return False
     return True
-
-
-def _bounded_readings(sql: str) -> Iterator[str]:
-    size = 0
-    for text in readings(sql):
-        size += len(text)
-        if size > _LONGEST_READING:
-            return
-        yield text
 
 
 def _library() -> Any:
@@ -128,7 +104,63 @@ def _library() -> Any:
     return sqlglot
 
 
-def _read(library: Any, text: str, dialect: str) -> set[TableName]:
+class _Reader:
+    """Reads the texts that a query can stand for."""
+
+    def __init__(self, library: Any, dialect: str) -> None:
+        self._library = library
+        self._dialect = dialect
+        self._read: dict[str, bool] = {}
+        self.found: set[TableName] = set()
+        self.failure: SqlNotParsedError | None = None
+
+    @property
+    def looked_at(self) -> int:
+        """How many texts were looked at."""
+        return len(self._read)
+
+    @property
+    def understood(self) -> bool:
+        """Whether a statement was read in any text."""
+        return any(self._read.values())
+
+    def read(self, texts: Iterable[str]) -> bool:
+        """Read texts with the first stand-in for unknown values with which any of them is SQL.
+
+        :return: whether there is a statement in each of them.
+        """
+        several, size = [], 0
+        for text in texts:
+            size += len(text)
+            if size > _LONGEST_READING:
+                break
+            several.append(text)
+        budget = _LONGEST_READING
+        for stand_in in _STAND_INS:
+            understood = []
+            for text in (_FREE.sub(stand_in, one) for one in several):
+                budget -= 0 if text in self._read else len(text)
+                if budget < 0:
+                    break
+                understood.append(self._understands(text))
+            if any(understood):
+                return len(understood) == len(several) and all(understood)
+        return False
+
+    def _understands(self, text: str) -> bool:
+        if text not in self._read:
+            self._read[text] = False
+            try:
+                names = _read(self._library, text, self._dialect)
+            except SqlNotParsedError as error:
+                self.failure = self.failure or error
+            else:
+                self.found |= names or set()
+                self._read[text] = names is not None
+        return self._read[text]
+
+
+def _read(library: Any, text: str, dialect: str) -> set[TableName] | None:
     from mode_catalog_provider.sql.table_walk import tables_in
 
     _check_depth(text)
@@ -148,6 +180,8 @@ def _read(library: Any, text: str, dialect: str) -> set[TableName]:
         raise SqlNotParsedError(
             f"The library sqlglot {library.__version__} cannot read it ({type(error).__name__})."
         ) from error
+    if not any(statement is not None for statement in statements):
+        return None
     return {name for parts in names if (name := _named(parts))}
 
 

@@ -83,6 +83,21 @@ def test_each_branch_of_a_condition_is_read() -> None:
     assert names(sql) == {"x", "y", "z", "u", "v"}
 
 
+def test_queries_of_which_only_one_is_run_are_read_one_by_one() -> None:
+    kinds = ("a", "b", "c", "d", "e", "f", "g", "h")
+    sql = "".join(f"{{% if kind == '{one}' %}}\nselect * from {one}\n{{% endif %}}\n" for one in kinds)
+    assert names(sql) == {*kinds}
+    nested = f"{{% if all %}} select * from z {{% endif %}} {{% unless all %}} {sql} {{% endunless %}}"
+    assert names(nested) == {"z", *kinds}
+    asked = "".join(f"{{% if k contains '{one}' %}} select * from {one} {{% endif %}}" for one in "xy")
+    assert names(asked) == {"x", "y"}
+
+
+def test_a_query_that_nobody_can_read_is_not_taken_for_none() -> None:
+    with pytest.raises(SqlNotParsedError):
+        tables_of("{% if x %} select a from (b {% endif %}", "snowflake")
+
+
 def test_a_name_that_only_a_run_would_tell_is_not_told() -> None:
     assert names("select * from {{ db }}.sales.orders, {{ s }}.customers, {{ t }}, events_{{ day }}") == {
         "sales.orders",
@@ -192,6 +207,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         "case when " * 5_000,
         "x" * (LONGEST_QUERY + 1),
         "{% for a in (1..40) %}" * 30 + "x",
+        "{% for a in (1..40) %}" + "select a from b; " * 500 + "{% endfor %}",
     ],
 )
 def test_what_is_too_much_to_be_looked_at_is_told(sql: str) -> None:
