@@ -21,8 +21,8 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     :param conn_id: Airflow connection of the object store, default ``None`` (the store's own default
         credentials); without meaning for a local path.
     :return: :class:`pathlib.Path` for the local disk, else ``ObjectStoragePath``.
-    :raises ConfigurationError: when the location is empty or relative, has an invisible character or no
-        bucket, Airflow has no file system for it, or there is no such connection.
+    :raises ConfigurationError: when the location is no text, empty or relative, has an invisible character or
+        no bucket, Airflow has no file system for it, or there is no such connection.
     """
     refuse_no_place(location)
     is_file = location.lower().startswith("file://")
@@ -58,8 +58,13 @@ _IN_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "wasb", "wasbs"
 def refuse_no_place(location: str) -> None:
     """Look at a location without touching anything.
 
-    :raises ConfigurationError: it holds an invisible character, or is a URL without a bucket.
+    :raises ConfigurationError: it is no text, holds an invisible character, or is a URL without a bucket.
     """
+    if not isinstance(location, str):
+        raise ConfigurationError(
+            f"The location {visible(repr(location), 300)} is no text. Give an absolute path, or the URL of "
+            "an object store, as text; if a template or another task gives it, that gave something else."
+        )
     if not unquote(location).isprintable():
         raise ConfigurationError(
             f"The location '{visible(location, 300)}' has a line break or an invisible character in it. Type "

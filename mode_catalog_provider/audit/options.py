@@ -55,6 +55,11 @@ def read_patterns(setting: str, value: Mapping[str, Any] | str | None) -> dict[s
         return {}
     if isinstance(value, str):
         value = _mapping(value) or {EVERYWHERE: value}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{setting}={visible(repr(value))} is neither a regular expression nor a mapping of them by "
+            "collection."
+        )
     patterns = {str(collection): pattern for collection, pattern in value.items() if pattern}
     for pattern in patterns.values():
         try:

@@ -21,6 +21,7 @@ from typing import Any, Self
 from mode_catalog_provider.dags import values
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN, get_provider_info
+from mode_catalog_provider.lock.lease import MAX_TTL
 from mode_catalog_provider.tasks.compat import conf
 
 
@@ -56,14 +57,16 @@ class Settings:
     output_dir: str = _read(values.location)
     output_conn_id: str | None = _read(values.optional)
     lock_path: str = _read(values.location)
-    lock_ttl: timedelta = _read(values.duration("minutes", above=timedelta(minutes=10)), "lock_ttl_minutes")
+    lock_ttl: timedelta = _read(
+        values.duration("minutes", above=timedelta(minutes=10), most=MAX_TTL), "lock_ttl_minutes"
+    )
     lock_timeout: timedelta = _read(values.duration("hours", above=_ZERO), "lock_timeout_hours")
     warehouse_sources: tuple[str, ...] = _read(values.words)
     warehouse_max_age: timedelta = _read(values.duration("hours", above=_ZERO), "warehouse_max_age_hours")
     warehouse_timeout: timedelta = _read(values.duration("hours", above=_ZERO), "warehouse_timeout_hours")
     strategy: str = _read(values.one_of("auto", "rest", "hybrid"))
     incremental: bool = _read(values.switch)
-    full_refresh_after: timedelta = _read(values.duration("days"), "full_refresh_after_days")
+    full_refresh_after: timedelta = _read(values.duration("days", above=_ZERO), "full_refresh_after_days")
     resume: bool = _read(values.switch)
     include_personal: bool = _read(values.switch)
     include_archived: bool = _read(values.switch)

@@ -28,9 +28,14 @@ def connection_of(hook: BaseHook, conn_id: str) -> Connection:
 
     :param hook: says which type of connection it wants.
     :param conn_id: id of the connection.
-    :raises ConfigurationError: there is none, or what there is cannot be read.
+    :raises ConfigurationError: there is none, what there is cannot be read, or the id is no text.
     """
     kind: Any = hook
+    if not isinstance(conn_id, str) or conn_id.strip() in {"", "None"}:
+        raise ConfigurationError(
+            f"{kind.conn_name_attr}={conn_id!r} is no id of a connection: give that of one of type "
+            f"{kind.hook_name} ({kind.conn_type}). If a template or another task gives it, that gave no text."
+        )
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     try:
         connection: Connection = hook.get_connection(conn_id)

@@ -71,11 +71,11 @@ class RefreshPolicy:
         :param execution_timeout: of the task; a shorter one takes the place of ``timeout``.
         :raises ConfigurationError: an argument makes no sense.
         """
-        if refresh not in {RESULTS, SCHEMA, ENDPOINT}:
+        if refresh not in (RESULTS, SCHEMA, ENDPOINT):
             raise ConfigurationError(
                 f"refresh={refresh!r} is not known; use 'results', 'schema' or 'endpoint'."
             )
-        if failure not in {"fail", "warn", "threshold"}:
+        if failure not in ("fail", "warn", "threshold"):
             raise ConfigurationError(f"failure={failure!r} is not known; use 'fail', 'warn' or 'threshold'.")
         wait = rendered_truth("wait_for_completion", wait_for_completion, default=True)
         wants_notes = rendered_truth("annotate", annotate)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.hooks.catalog import CatalogHook
+from mode_catalog_provider.hooks.mode import ModeHook
 from mode_catalog_provider.operators.audit import ModeWorkspaceAuditOperator
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.operators.permissions import ModePermissionAuditOperator
@@ -97,3 +100,15 @@ def test_an_upload_of_nothing_says_what_is_missing(connect, nothing):
     upload.manifest = nothing
     with pytest.raises(AirflowFailException, match="manifest is empty"):
         upload.execute({})
+
+
+@pytest.mark.parametrize("conn_id", [None, "None", "", "  ", 5, ["mode_default"]])
+@pytest.mark.parametrize("hook", [ModeHook, CatalogHook])
+def test_a_connection_without_an_id_is_told_by_its_argument(hook, conn_id):
+    with pytest.raises(ConfigurationError, match=rf"^{hook.conn_name_attr}=.* is no id of a connection"):
+        hook(conn_id).get_conn()
+
+
+def test_a_place_that_an_upstream_task_did_not_name_fails_at_once():
+    with pytest.raises(AirflowFailException, match="is no text"):
+        ModeExtractOperator(task_id="extract", output_dir=None).execute({})

@@ -138,8 +138,10 @@ def test_the_lock_lies_in_the_output_folder_unless_told_otherwise(configure):
         ("keep_snapshots", "5000"),
         ("lock_ttl_minutes", "0"),
         ("lock_ttl_minutes", "10"),
+        ("lock_ttl_minutes", "44641"),
         ("lock_timeout_hours", "1e12"),
         ("key_lifetime_days", "99999999999"),
+        ("full_refresh_after_days", "0"),
         ("audit_stale_after_days", "inf"),
         ("audit_stale_after_days", "0"),
         ("refresh_timeout_hours", "0"),
@@ -181,10 +183,9 @@ def test_a_closed_set_is_told_with_its_words(configure):
         read_settings()
 
 
-def test_a_bound_is_told_in_plain_digits(configure):
-    configure("lock_ttl_minutes", "0")
+def test_a_bound_is_told_in_plain_digits():
     with pytest.raises(ConfigurationError, match=r"more than 10 and at most 5270400\."):
-        read_settings()
+        values.duration("minutes", above=timedelta(minutes=10))("lock_ttl_minutes", "0")
 
 
 @pytest.mark.parametrize("text", ["Ingestion", '"ingestion"', "'INGESTION'"])

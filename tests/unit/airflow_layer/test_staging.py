@@ -83,6 +83,12 @@ def test_a_file_url_of_another_host_is_refused():
         staging_path("file://nas/data")
 
 
+@pytest.mark.parametrize("location", [None, 5, True, {"manifest": "/x"}, ["/srv/mode"]])
+def test_what_is_no_text_is_no_location(location):
+    with pytest.raises(ConfigurationError, match="is no text"):
+        staging_path(location)
+
+
 @pytest.mark.parametrize("location", ["s3://", "s3:///mode", "S3://conn@/mode", "gs:///x", "abfs://", "://x"])
 def test_a_url_without_a_bucket_is_refused(location):
     with pytest.raises(ConfigurationError, match="names no bucket"):

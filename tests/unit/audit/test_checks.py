@@ -312,6 +312,12 @@ def test_patterns_are_read_from_a_text_or_by_collection():
     assert read_patterns("x", None) == {}
 
 
+@pytest.mark.parametrize("value", [["^a", "^b"], 5, True])
+def test_patterns_of_another_kind_are_refused_by_their_setting(value):
+    with pytest.raises(ConfigurationError, match="audit_name_pattern"):
+        read_patterns("audit_name_pattern", value)
+
+
 @pytest.mark.parametrize("pattern", ["null", "unnamed:null", "nu*"])
 def test_what_was_looked_at_is_not_told_again(workspace, pattern):
     workspace.report("null", name=None)
