@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,6 +14,7 @@ from mode_catalog_provider.errors import (
     SqlNotParsedError,
     SqlUnavailableError,
 )
+from mode_catalog_provider.sql.definitions import referenced
 from mode_catalog_provider.sql.dialects import STANDARD, adapter_name, dialect_of
 from mode_catalog_provider.sql.tables import TableName, tables_of
 from mode_catalog_provider.text import first_of, visible
@@ -38,8 +38,6 @@ REASONS: Mapping[str, str] = {
 NEED_SQL = ("unknown_tables", "unparsed")
 
 TablesOf = Callable[[str, str], frozenset[TableName]]
-
-_DEFINITION = re.compile(r"\{\{-?\s*@")
 
 #: Names of tables that Catalog is asked about in one reconciliation.
 _MOST_NAMES = 2_000
@@ -143,14 +141,16 @@ class LineageReasons:
         queries = [query for query in queries if query.sql.strip()]
         if not queries:
             return Reason(word="no_query")
-        if all(_DEFINITION.search(query.sql) for query in queries):
+        if all(referenced(query.sql) for query in queries):
             how = "They were expanded, but for these." if self.expanded else "They were not expanded."
             return Reason(word="definitions", detail=how)
         if unknown := self._unknown_connections(queries):
             return Reason(word="unknown_connection", detail=f"connection {first_of(unknown)}")
         unknown_tables, faults, names = self._look_at_tables(queries)
         if unknown_tables:
-            return Reason(word="unknown_tables", detail=first_of(map(str, unknown_tables), 20))
+            # Those that Catalog knows would have given lineage: it may be missing for another reason, too.
+            known = f" (of {len(names)} that its queries read)" if len(names) > len(unknown_tables) else ""
+            return Reason(word="unknown_tables", detail=f"{first_of(map(str, unknown_tables), 20)}{known}")
         if faults:
             return Reason(word="unparsed", detail=faults[0])
         if imports_dataset or any(_is_of_datasets(query) for query in queries):
@@ -227,9 +227,13 @@ class LineageReasons:
             tried.append("their connections are known")
         if "unknown_tables" not in self.not_tried:
             common = sorted(tables & self._common)
-            tried.append(f"the {len(tables) - len(common)} tables they read are known")
             if common:
+                tried.append(f"{len(tables) - len(common)} of the {len(tables)} tables they read are known")
                 tried[-1] += f" (not asked to the end, for too many names are alike: {first_of(common)})"
+            elif len(tables) > 1:
+                tried.append(f"the {len(tables)} tables they read are known")
+            else:
+                tried.append("the only table they read is known" if tables else "no table was found in them")
         if "unparsed" not in self.not_tried:
             tried.append("their SQL can be read")
         tried.append("no dataset is read")

@@ -36,6 +36,10 @@ _TOKEN = re.compile(
 )
 
 
+# Of MySQL and BigQuery, too.
+_ENDS_IN_COMMENT = re.compile(r"(?:--|\#)[^\n]*\Z")
+
+
 @dataclass(frozen=True)
 class Definition:
     """A definition as Mode has it.
@@ -143,7 +147,11 @@ class _Expansion:
             sql = self._sql(token["definition"], inside)
             if sql is not None:
                 alias = f" AS {token['alias']}" if token["alias"] else ""
-                pieces += [text[at : token.start()], f"({sql}\n)" if "--" in sql else f"({sql})", alias]
+                pieces += [
+                    text[at : token.start()],
+                    f"({sql}\n)" if _ENDS_IN_COMMENT.search(sql) else f"({sql})",
+                    alias,
+                ]
                 at = token.end()
         return "".join([*pieces, text[at:]])
 

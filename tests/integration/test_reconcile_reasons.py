@@ -112,13 +112,16 @@ def test_a_connection_that_is_not_in_the_snapshot(catalog, tmp_path):
 def test_one_query_on_a_known_connection_is_enough_to_look_further(catalog, tmp_path):
     assert why(catalog, tmp_path, several((KNOWN, 99), ("select * from a.b", 1)))[:2] == (
         "unknown_tables",
-        "a.b",
+        "a.b (of 2 that its queries read)",
     )
 
 
 def test_tables_that_catalog_does_not_know_are_named(catalog, tmp_path):
     sql = "with x as (select * from core.orders) select * from x join core.refunds using (id), lab.orders"
-    assert why(catalog, tmp_path, several((sql, 1)))[:2] == ("unknown_tables", "core.refunds, lab.orders")
+    assert why(catalog, tmp_path, several((sql, 1)))[:2] == (
+        "unknown_tables",
+        "core.refunds, lab.orders (of 3 that its queries read)",
+    )
 
 
 def test_only_the_tables_in_question_are_asked_for(catalog, tmp_path):
@@ -132,7 +135,10 @@ def test_only_the_tables_in_question_are_asked_for(catalog, tmp_path):
 def test_tables_are_found_by_a_catalog_that_minds_capitals(catalog, tmp_path):
     catalog.switches.throw(names_with_case=True)
     sql = "select * from core.orders join core.refunds using (id)"
-    assert why(catalog, tmp_path, several((sql, 1)))[:2] == ("unknown_tables", "core.refunds")
+    assert why(catalog, tmp_path, several((sql, 1)))[:2] == (
+        "unknown_tables",
+        "core.refunds (of 2 that its queries read)",
+    )
 
 
 def test_a_search_that_has_shown_not_to_mind_capitals_is_asked_once(catalog, tmp_path):
@@ -160,7 +166,18 @@ def test_a_query_of_a_dataset(catalog, tmp_path):
 def test_none_of_the_reasons_says_what_was_tried(catalog, tmp_path):
     reason, detail, _ = why(catalog, tmp_path, several((KNOWN, 1)))
     assert reason == "unknown"
-    assert "the 1 tables they read are known" in detail
+    assert "the only table they read is known" in detail
+
+
+def test_a_query_without_a_table_is_said_to_have_none(catalog, tmp_path):
+    reason, detail, _ = why(catalog, tmp_path, several(("select 1", 1)))
+    assert reason == "unknown"
+    assert "no table was found in them" in detail
+
+
+def test_a_definition_in_a_comment_is_not_used(catalog, tmp_path):
+    sql = "-- {{ @old as o }} was too slow\nselect * from nowhere"
+    assert why(catalog, tmp_path, several((sql, 1)))[:2] == ("unknown_tables", "nowhere")
 
 
 def test_without_the_extra_the_reasons_that_need_it_are_left_out_and_that_is_said(catalog, tmp_path):

@@ -24,6 +24,7 @@ KNOWN = Definitions(
         Definition("d10", "liquid", "select {% if x %}1{% endif %} from '{{ y }}'", "1"),
         Definition("d11", "dashed-name.v2", "select 2", "1"),
         Definition("d12", "lost", "select * from {{ @nowhere as n }}", "1"),
+        Definition("d14", "hashed", "select 1 from t # a note", "1"),
         Definition("d13", "elsewhere", "select 3", "9"),
     ]
 )
@@ -56,6 +57,7 @@ KNOWN = Definitions(
         ("from {{ @elsewhere as e }}", "from (select 3) AS e", ["d13"]),
         ("from {{ @dashed-name.v2 as e }}", "from (select 2) AS e", ["d11"]),
         ("from {{ @noted as n }} where x", "from (select 1 from t -- a note\n) AS n where x", ["d9"]),
+        ("from {{ @hashed as n }} where x", "from (select 1 from t # a note\n) AS n where x", ["d14"]),
         ("from {{ @liquid as n }}", "from (select {% if x %}1{% endif %} from '{{ y }}') AS n", ["d10"]),
         ("-- {{ @users as u }}\nselect 1", "-- {{ @users as u }}\nselect 1", []),
         ("/* {{ @users as u }} */ select 1", "/* {{ @users as u }} */ select 1", []),
