@@ -1,11 +1,30 @@
-"""Addresses in Mode's web interface, for people."""
+"""Addresses in Mode's web interface, for people, and what tells one Mode from another."""
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 #: Assets of which each object has a page, and the path of these pages in the workspace.
 PAGES = {"report": "reports", "collection": "spaces"}
+
+# Which of these serves the API has changed over the years; all belong to Mode and may see its credentials.
+CLOUD_HOSTS = frozenset(
+    f"{prefix}{name}" for name in ("modeanalytics.com", "app.mode.com", "mode.com") for prefix in ("", "www.")
+)
+
+
+def installation_of(host: str) -> str:
+    """Return what tells one installation of Mode from another: host, port and path, without the scheme.
+
+    :param host: base URL. Mode's own cloud hosts are one. What is no URL stands for itself.
+    """
+    try:
+        parts = urlsplit(host.lower().rstrip("/"))
+    except ValueError:
+        return host
+    if parts.hostname in CLOUD_HOSTS:
+        return "mode.com"
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def path_part(name: str) -> str:

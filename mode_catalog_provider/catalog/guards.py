@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mode_catalog_provider.contract import DATA_ASSETS
 from mode_catalog_provider.errors import SnapshotMismatchError, SnapshotShrunkError, SnapshotStaleError
 from mode_catalog_provider.moments import in_words, of_second, spoken
+from mode_catalog_provider.web_address import installation_of
 
 if TYPE_CHECKING:
     from mode_catalog_provider.catalog.push_record import PushRecord
@@ -52,15 +53,22 @@ def refuse_unsuitable(
 
 
 def _refuse_other_workspace(manifest: Manifest, path: StoragePath, pushed: PushRecord) -> None:
-    ours, theirs = (f"{one.host}/{one.workspace}" for one in (manifest, pushed))
-    if ours == theirs:
+    # Sets of the vendor's tool did not always say of which workspace they are.
+    if not pushed.workspace or _origin(manifest) == _origin(pushed):
         return
+    ours, theirs = (f"{one.host}/{one.workspace}" for one in (manifest, pushed))
+    known = f"is of {ours}" if manifest.workspace else "does not say of which workspace it is"
     raise SnapshotMismatchError(
-        f"This snapshot is of {ours}, but Catalog source {pushed.source_id} was last fed from {theirs} "
+        f"This snapshot {known}, but Catalog source {pushed.source_id} was last fed from {theirs} "
         f"(snapshot {pushed.timestamp}). A source belongs to one workspace and one host, or its dashboards "
         f"are replaced by others: check the source id and the Mode connection. To move the source to "
-        f"{ours} on purpose, delete the push records that say otherwise, beginning with {path}."
+        f"{ours if manifest.workspace else 'it'} on purpose, delete the push records that say otherwise, "
+        f"beginning with {path}."
     )
+
+
+def _origin(one: Manifest | PushRecord) -> tuple[str, str]:
+    return installation_of(one.host), one.workspace.lower()
 
 
 def _refuse_older(manifest: Manifest, pushed: PushRecord) -> None:

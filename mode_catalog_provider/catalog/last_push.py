@@ -18,14 +18,16 @@ from mode_catalog_provider.snapshot.layout import (
     parse_data_file,
     push_record_name,
 )
+from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot
+from mode_catalog_provider.web_address import installation_of
 
 
 def last_push(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRecord] | None:
     """Return the push that a new one is compared with, and where it is written down.
 
     Whoever comes from the vendor's uploader has no push record, but often its files: the newest complete set
-    without a manifest in the snapshot's folder, older than the snapshot and of the same workspace, then
+    without a manifest in the snapshot's folder, older than the snapshot and not of another workspace, then
     counts as pushed.
 
     :param snapshot: what is to be pushed.
@@ -75,7 +77,7 @@ def _vendor_set(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRe
         summary_path = found[names[SUMMARY]]
         try:
             summary = read_summary(summary_path)
-            if not _same_workspace(snapshot, summary.get("connection_identity", {}).get("base_url")):
+            if not _may_be_of(snapshot.manifest, summary.get("connection_identity", {}).get("base_url")):
                 continue
             rows = {
                 asset: inspect_file(found[names[asset]], asset, sorted_rows=False).rows or 0
@@ -95,6 +97,10 @@ def _vendor_set(snapshot: Snapshot, source_id: str) -> tuple[StoragePath, PushRe
     return None
 
 
-def _same_workspace(snapshot: Snapshot, base_url: object) -> bool:
-    manifest = snapshot.manifest
-    return str(base_url).lower() == f"{manifest.host}/{manifest.workspace}".lower()
+def _may_be_of(manifest: Manifest, base_url: object) -> bool:
+    """Whether a set of the vendor's is of the same workspace, as far as it says of which it is."""
+    if not isinstance(base_url, str):
+        return True
+    host, _, workspace = base_url.rstrip("/").rpartition("/")
+    is_there = installation_of(host) == installation_of(manifest.host)
+    return is_there and workspace.lower() == manifest.workspace.lower()

@@ -166,7 +166,7 @@ def push_snapshot(
     log.info(
         "Snapshot %s of workspace %s %s Catalog source %s: %s.",
         snapshot.manifest.timestamp,
-        snapshot.manifest.workspace,
+        snapshot.manifest.workspace or "unknown",
         "would go to" if dry_run else "is in",
         ingest.source_id,
         describe_change(snapshot.manifest.rows, previous[1].rows if previous else None),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from mode_catalog_provider.errors import SnapshotError
-from mode_catalog_provider.mode.hosts import CLOUD_HOSTS
 from mode_catalog_provider.snapshot.layout import Layout, entries, manifest_name
 from mode_catalog_provider.snapshot.reader import open_snapshot
 from mode_catalog_provider.storage import StoragePath
+from mode_catalog_provider.web_address import installation_of
 
 
 def workspace_layout(output_dir: StoragePath, *, workspace: str, host: str) -> Layout:
@@ -32,7 +31,7 @@ def workspace_layout(output_dir: StoragePath, *, workspace: str, host: str) -> L
     for timestamp in sorted(plain.timestamps()):
         with suppress(SnapshotError):
             other = open_snapshot(plain.directory(timestamp) / manifest_name(timestamp)).manifest.host
-            if _authority(other) == _authority(host):
+            if installation_of(other) == installation_of(host):
                 return plain
             # One that has moved out has left behind what it had here.
             if not entries(Layout.nested(output_dir, _with_host(workspace, other)).home):
@@ -41,12 +40,4 @@ def workspace_layout(output_dir: StoragePath, *, workspace: str, host: str) -> L
 
 
 def _with_host(workspace: str, host: str) -> str:
-    return f"{workspace}@{re.sub(r'[^a-z0-9.-]+', '_', _authority(host))}"
-
-
-def _authority(host: str) -> str:
-    """Return what tells one installation of Mode from another: host, port and path, without the scheme."""
-    parts = urlsplit(host.lower().rstrip("/"))
-    if parts.hostname in CLOUD_HOSTS:
-        return "mode.com"
-    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{workspace}@{re.sub(r'[^a-z0-9.-]+', '_', installation_of(host))}"

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from mode_catalog_provider.errors import ConfigurationError, MalformedResponseError, WrongHostError
 from mode_catalog_provider.http.session import base_url
 from mode_catalog_provider.text import visible
+from mode_catalog_provider.web_address import CLOUD_HOSTS as CLOUD_HOSTS
 from mode_catalog_provider.web_address import PAGES as PAGES
 from mode_catalog_provider.web_address import path_part as path_part
 from mode_catalog_provider.web_address import web_url as web_url
@@ -16,11 +17,6 @@ from mode_catalog_provider.web_address import web_url as web_url
 log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "https://modeanalytics.com"
-
-# Which of these serves the API has changed over the years; all belong to Mode and may see its credentials.
-CLOUD_HOSTS = frozenset(
-    f"{prefix}{name}" for name in ("modeanalytics.com", "app.mode.com", "mode.com") for prefix in ("", "www.")
-)
 
 
 def lineage_host(host: str) -> str:

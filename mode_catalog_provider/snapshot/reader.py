@@ -267,7 +267,8 @@ def _by_timestamp(names: Iterable[str], parse: Callable[[str], int | None]) -> d
 
 def _host_and_workspace(address: object) -> tuple[str, str]:
     """Take the ``base_url`` of a summary apart; both are empty when it is no address of a workspace."""
-    host, _, workspace = str(address).rpartition("/")
+    host, _, workspace = str(address).rstrip("/").rpartition("/")
+    host = host.rstrip("/")
     scheme, _, rest = host.partition("://")
     if scheme not in {"http", "https"} or not rest or rest.startswith("/") or not workspace:
         return "", ""

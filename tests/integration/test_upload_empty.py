@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -131,6 +132,34 @@ def test_the_vendors_set_in_the_same_folder_counts_as_the_last_push(catalog, tmp
     lay(tmp_path, vendor_files(AT - DAY))
     with pytest.raises(SnapshotShrunkError, match=f"since snapshot {AT - DAY}"):
         push(catalog, make_snapshot(tmp_path, flat=True, rows={**ROWS, "member": 0}))
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"base_url": "https://app.mode.com/acme"},
+        {"base_url": "https://ModeAnalytics.com/Acme/"},
+        {"base_url": None},
+        {},
+    ],
+    ids=str,
+)
+def test_the_vendors_set_counts_however_it_names_the_workspace(catalog, tmp_path, identity):
+    old = vendor_files(AT - DAY)
+    old[f"{AT - DAY}-summary.json"] = json.dumps({"connection_identity": identity}).encode()
+    lay(tmp_path, old)
+    with pytest.raises(SnapshotShrunkError, match=f"since snapshot {AT - DAY}"):
+        push(catalog, make_snapshot(tmp_path, flat=True, rows={**ROWS, "member": 0}))
+
+
+@pytest.mark.parametrize(
+    "address", ["https://modeanalytics.com/globex", "https://mode.internal/acme", "http://[/acme"]
+)
+def test_the_vendors_set_of_another_workspace_does_not_count(catalog, tmp_path, address):
+    old = vendor_files(AT - DAY)
+    old[f"{AT - DAY}-summary.json"] = json.dumps({"connection_identity": {"base_url": address}}).encode()
+    lay(tmp_path, old)
+    assert push(catalog, make_snapshot(tmp_path, flat=True, rows={**ROWS, "member": 0})).pushed == ORDER
 
 
 def test_half_a_set_or_that_of_another_workspace_does_not_count(catalog, tmp_path):

@@ -46,6 +46,29 @@ def test_a_source_that_another_workspace_or_host_fed_is_refused_with_the_record(
         judge(pushed)
 
 
+@pytest.mark.parametrize(
+    "pushed",
+    [
+        {"host": "https://app.mode.com"},
+        {"host": "https://MODE.com/"},
+        {"workspace": "Acme"},
+        {"host": "", "workspace": ""},
+    ],
+    ids=str,
+)
+def test_one_workspace_may_be_written_in_several_ways_or_not_at_all(judge, pushed):
+    judge(pushed)
+
+
+def test_a_set_that_does_not_say_of_which_workspace_it_is_follows_none_that_is_known(manifest, tmp_path):
+    record = PushRecord(
+        source_id=SOURCE, timestamp=AT, workspace="acme", host=manifest.host, rows=ROWS, files={}
+    )
+    unknown = replace(manifest, workspace="", host="")
+    with pytest.raises(SnapshotMismatchError, match="does not say of which workspace it is"):
+        refuse_unsuitable(unknown, (tmp_path, record), max_shrink=0.3, max_age=None, now=of_second(AT))
+
+
 def test_only_an_older_snapshot_takes_catalog_back(judge):
     judge({"timestamp": AT})
     with pytest.raises(SnapshotStaleError, match="has already"):

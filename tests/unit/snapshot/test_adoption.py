@@ -140,6 +140,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(
     [
         ({"base_url": "https://mode.acme.example:8443/acme"}, "https://mode.acme.example:8443", "acme"),
         ({"base_url": "https://acme.example/mode/acme"}, "https://acme.example/mode", "acme"),
+        ({"base_url": "https://app.mode.com//acme/"}, "https://app.mode.com", "acme"),
         ({"base_url": "https://modeanalytics.com"}, "", ""),
         ({"base_url": None}, "", ""),
         ({}, "", ""),
