@@ -228,7 +228,7 @@ class LineageReasons:
         if "unknown_tables" not in self.not_tried:
             common = sorted(tables & self._common)
             if common:
-                tried.append(f"{len(tables) - len(common)} of the {len(tables)} tables they read are known")
+                tried.append(f"of the tables they read {len(tables) - len(common)} are known")
                 tried[-1] += f" (not asked to the end, for too many names are alike: {first_of(common)})"
             elif len(tables) > 1:
                 tried.append(f"the {len(tables)} tables they read are known")
