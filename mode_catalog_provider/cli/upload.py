@@ -16,7 +16,7 @@ from mode_catalog_provider.cli.locked import add_lock, locked
 from mode_catalog_provider.cli.output import DONE, Output
 from mode_catalog_provider.cli.places import existing
 from mode_catalog_provider.cli.values import share
-from mode_catalog_provider.snapshot.reader import open_or_adopt
+from mode_catalog_provider.snapshot.reader import open_to_upload
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +143,9 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
                 dry_run=arguments.dry_run,
                 log=log,
             )
-        snapshot = open_or_adopt(folder)
-        fence = stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
+        snapshot = open_to_upload(folder)
+        own = folder if folder.is_dir() else folder.parent
+        fence = stack.enter_context(locked(arguments, own, on_lost=ingest.cancel))
         return push_snapshot(
             snapshot=snapshot,
             ingest=ingest,

@@ -24,7 +24,7 @@ from mode_catalog_provider.errors import ConfigurationError, SnapshotShrunkError
 from mode_catalog_provider.hooks.catalog import CatalogHook
 from mode_catalog_provider.operators.extract import ModeExtractOperator
 from mode_catalog_provider.snapshot.layout import StoragePath
-from mode_catalog_provider.snapshot.reader import Snapshot, open_or_adopt, open_snapshot
+from mode_catalog_provider.snapshot.reader import Snapshot, open_snapshot, open_to_upload
 from mode_catalog_provider.storage import location_of
 from mode_catalog_provider.tasks import metrics
 from mode_catalog_provider.tasks.announcement import announce, fed
@@ -372,7 +372,7 @@ class CatalogUploadOperator(BaseOperator):
 
     def _snapshot(self) -> Snapshot:
         if self.directory_path is not None:
-            return open_or_adopt(self._path(self.directory_path))
+            return open_to_upload(self._path(self.directory_path))
         return open_snapshot(given_manifest(self.manifest, self.output_conn_id))
 
     def _path(self, location: str) -> StoragePath:

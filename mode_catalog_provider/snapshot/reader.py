@@ -20,6 +20,7 @@ from mode_catalog_provider.snapshot.layout import (
     PARTIAL,
     Layout,
     StoragePath,
+    claim_name,
     data_file,
     entries,
     forget_listings,
@@ -192,6 +193,27 @@ def open_or_adopt(path: StoragePath) -> Snapshot:
     if path.is_dir() and not _by_timestamp(entries(path), parse_manifest_name):
         return adopt_directory(path)
     return open_snapshot(path)
+
+
+def open_to_upload(path: StoragePath) -> Snapshot:
+    """Open the snapshot in a directory as :func:`open_or_adopt` does, if it is the newest set there.
+
+    :raises SnapshotError: the vendor's tool has left a newer one beside it.
+    """
+    snapshot = open_or_adopt(path)
+    found = entries(path)
+    sets: dict[int, set[str]] = {}
+    for name in found:
+        if (parsed := parse_data_file(name)) and parsed[0] > snapshot.manifest.timestamp:
+            sets.setdefault(parsed[0], set()).add(parsed[1])
+    newer = [second for second in sets if sets[second] == set(_ALL) and claim_name(second) not in found]
+    if newer:
+        raise SnapshotError(
+            f"{path} holds snapshot {snapshot.manifest.timestamp} and a newer set without a manifest, "
+            f"{max(newer)}, as another tool leaves it. Which of them is meant is not clear: name the "
+            f"manifest ({snapshot.manifest_path}) for the first, or move the newer set elsewhere."
+        )
+    return snapshot
 
 
 def _read_manifest(path: StoragePath) -> Snapshot:

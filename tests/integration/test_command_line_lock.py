@@ -122,7 +122,7 @@ def test_a_staged_snapshot_is_uploaded_under_the_lock_of_its_staging_area(
     lease = lock.try_acquire(AIRFLOW)
     assert mode_catalog("upload", "-d", staged).returncode == 5
     lock.release(lease)
-    done = mode_catalog("upload", "-d", staged)
+    done = mode_catalog("upload", "-d", next(staged.glob("*.manifest")))
     assert done.returncode == 0, done.stderr
     assert f"The lock {area}/.lock is taken" in done.stderr
     assert not (staged / ".lock").exists()

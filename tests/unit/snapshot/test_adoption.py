@@ -20,7 +20,7 @@ from mode_catalog_provider.snapshot.layout import (
     entries,
     manifest_name,
 )
-from mode_catalog_provider.snapshot.reader import adopt_directory, open_or_adopt, verify
+from mode_catalog_provider.snapshot.reader import adopt_directory, open_or_adopt, open_to_upload, verify
 from tests.unit.snapshot.sets import AT, HOST, WORKSPACE, lay, vendor_files, write_set
 
 
@@ -103,6 +103,20 @@ def test_a_folder_with_a_manifest_is_not_adopted_past_it(root: StoragePath) -> N
     write_set(Layout.flat(root))
     with pytest.raises(SnapshotError, match="open that one"):
         adopt_directory(root)
+
+
+def test_a_newer_set_of_the_vendor_beside_a_snapshot_leaves_open_which_is_to_be_uploaded(
+    root: StoragePath,
+) -> None:
+    path = write_set(Layout.flat(root))
+    half = vendor_files(AT + 90)
+    half.popitem()
+    lay(root, {**vendor_files(AT - 60), **half, **vendor_files(AT + 95), claim_name(AT + 95): b"busy"})
+    assert open_to_upload(root).manifest.timestamp == AT
+    lay(root, vendor_files(AT + 60))
+    with pytest.raises(SnapshotError, match=rf"a newer set without a manifest, {AT + 60}, .*move the newer"):
+        open_to_upload(root)
+    assert open_to_upload(path).manifest.timestamp == AT
 
 
 def test_open_or_adopt_takes_the_manifest_where_there_is_one(tmp_path: Path) -> None:
