@@ -232,8 +232,8 @@ def _groups(kinds: Sequence[str], plain: Sequence[str]) -> tuple[set[int], set[i
     main: set[int] = set()
     tables: set[int] = set()
     first = second = third = 0
-    level, before, is_joining = 0, "", False
-    is_main = plain[:1] != ["with"]
+    level, header, before, is_joining = 0, 0, "", False
+    is_main = True
     for at, kind in enumerate(kinds):
         low = plain[at]
         following = plain[at + 1] if at + 1 < len(plain) else ""
@@ -256,8 +256,10 @@ def _groups(kinds: Sequence[str], plain: Sequence[str]) -> tuple[set[int], set[i
             is_joining = True
         elif low in _CLAUSES:
             is_joining = False
-            if not is_main and level == 0 and low == "select":
+            if not is_main and level == header and low == "select":
                 is_main, first, second, third = True, 0, 0, 0
+        elif low == "with" and is_main and (at == 0 or following in ctes or following == "recursive"):
+            is_main, header = False, level
         number = crc32(low.encode("utf-8", "surrogatepass"))
         if is_name and low != _CTE and before in _JOINING:
             tables.add(number)

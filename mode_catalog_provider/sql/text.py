@@ -23,7 +23,7 @@ SILENT = frozenset({"as", "inner", "outer", "asc"})
 # A long run of one sign is one word: two megabytes of '{' are not two million words.
 WORD = re.compile(
     r"""
-    (?P<skip> \s++ | --[^\n]*+ | /\*.*?(?:\*/|\Z) )
+    (?P<skip> \s++ | --[^\n]*+ | /\*.*?(?:\*/|\Z) | \#++[ \t][^\n]*+ )
   | (?P<name> [^\W\d]\w*+ )
   | (?P<number> \d++(?:\.\d++)? )
   | (?P<literal> '(?:[^']++|'')*+(?:'|\Z) )

@@ -31,6 +31,7 @@ def common(one: str, other: str, what: str = "groups") -> float:
         QUERY.replace(" ", "\n  "),
         f"-- revenue, by region\n{QUERY};",
         QUERY.replace("from", "/* the\n facts */ from"),
+        QUERY.replace("from", "# don't count tests\nfrom"),
         QUERY.replace(" as ", " ").replace(" join", " inner join"),
     ],
 )
@@ -72,6 +73,15 @@ def test_the_main_part_is_what_is_asked_and_not_of_which_tables():
     other = other.replace("o.status = 'paid'", "c.score > 7 or c.tier is null")
     other = other.replace("'month', o.ordered_at", "'day', c.day")
     assert common(QUERY, other, "main") < 0.6 < common(QUERY, QUERY.replace("sum", "avg"), "main")
+
+
+def test_what_a_query_within_another_begins_with_is_not_its_main_part():
+    header = "with base as (select a, b, c, d from t where e = 1 and f = 2), more as (select a, b from base)"
+    one = f"select * from ({header} select g, sum(h) from more join u using (i) group by g) x where 1 = 1"
+    other = (
+        f"select * from ({header} select k, l, max(m) from more join v using (n) group by k, l) x where 1 = 1"
+    )
+    assert common(one, other) > 0.6 > common(one, other, "main")
 
 
 def test_without_schemas_a_copy_for_developers_is_the_same():
