@@ -21,6 +21,7 @@ from mode_catalog_provider.contract import DATA_ASSETS, SUMMARY
 from mode_catalog_provider.errors import (
     ConfigurationError,
     ModeCatalogError,
+    SnapshotError,
     SnapshotShrunkError,
 )
 from mode_catalog_provider.snapshot.layout import StoragePath, entries
@@ -134,10 +135,10 @@ def push_snapshot(
     checked = CheckedSource()
     if api is not None:
         checked = look_at_push_target(api, ingest.source_id, check=source_check, log=log)
-    verify(snapshot)
-    previous = last_push(snapshot, ingest.source_id)
-    is_accepted = accept_shrink or push.accepts_shrink_since(previous)
     try:
+        verify(snapshot)
+        previous = last_push(snapshot, ingest.source_id)
+        is_accepted = accept_shrink or push.accepts_shrink_since(previous)
         refuse_unsuitable(
             snapshot.manifest,
             previous,
@@ -149,9 +150,11 @@ def push_snapshot(
             compare_with_catalog(
                 snapshot.manifest, api, ingest.source_id, max_shrink=max_shrink, check=source_check, log=log
             )
-    except SnapshotShrunkError as error:
-        if not dry_run:
-            push.refuse(str(error), asking_until=now() + asking_for if asking_for else None)
+    except SnapshotError as error:
+        is_question = isinstance(error, SnapshotShrunkError)
+        # What was asked about while the snapshot aged, or a newer one overtook it, is over as well.
+        if not dry_run and (is_question or push.record.asked is not None):
+            push.refuse(str(error), asking_until=now() + asking_for if asking_for and is_question else None)
         raise
     if not dry_run:
         push.note(checked)

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from mode_catalog_provider.catalog.coverage import RunRequest, covering_snapshot
-from mode_catalog_provider.catalog.push_record import close_question, read, record_path
-from mode_catalog_provider.errors import SnapshotError, SnapshotShrunkError
+from mode_catalog_provider.catalog.push_record import AcceptedShrink, close_question, read, record_path
+from mode_catalog_provider.errors import SnapshotError, SnapshotShrunkError, SnapshotStaleError
 from mode_catalog_provider.snapshot.layout import Layout
 from mode_catalog_provider.snapshot.manifest import Manifest
-from tests.integration.upload_cases import HOST, NOW, ROWS, make_snapshot, push
+from tests.integration.upload_cases import AT, HOST, NOW, ROWS, make_snapshot, push
 
 RUN = RunRequest(dag_id="sync", run_id="b", clear_number=0)
 
@@ -62,6 +62,16 @@ def test_an_approved_question_stays_open_until_the_upload_is_done(catalog, tmp_p
     found = answer(catalog, tmp_path)
     assert (found.asked, found.refused) == (None, None)
     assert read(record_path(asked, catalog.source_id)).asked is None
+
+
+def test_a_question_that_a_newer_upload_has_overtaken_is_over(catalog, tmp_path, asked):
+    push(catalog, make_snapshot(tmp_path, at=AT + 60))
+    yes = AcceptedShrink(since=0, by="Ada", at="2026-11-20T00:00:00+00:00")
+    with pytest.raises(SnapshotStaleError):
+        push(catalog, asked, accepted=yes, asking_for=timedelta(hours=2))
+    found = answer(catalog, tmp_path)
+    assert found.asked is None
+    assert "is older than snapshot" in found.refused
 
 
 def test_a_push_record_damaged_in_any_way_is_told_with_its_path(catalog, tmp_path):
