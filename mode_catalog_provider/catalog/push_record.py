@@ -20,6 +20,7 @@ from mode_catalog_provider.errors import (
     ModeCatalogError,
     SnapshotAlteredError,
     SnapshotError,
+    SnapshotIncompleteError,
 )
 from mode_catalog_provider.moments import stamp
 from mode_catalog_provider.snapshot.layout import (
@@ -31,7 +32,7 @@ from mode_catalog_provider.snapshot.layout import (
 )
 from mode_catalog_provider.snapshot.manifest import TOO_MANY
 from mode_catalog_provider.snapshot.output import OutputFile
-from mode_catalog_provider.storage import read_record
+from mode_catalog_provider.storage import is_local, read_record
 
 if TYPE_CHECKING:
     from mode_catalog_provider.snapshot.manifest import FileEntry
@@ -244,8 +245,14 @@ def _question(asked: Mapping[str, Any] | None) -> OpenQuestion | None:
 def write(path: StoragePath, record: PushRecord) -> None:
     """Write the record so that a reader finds the old one or the new one, never half of either.
 
+    :raises SnapshotIncompleteError: the snapshot's folder is gone.
     :raises ConfigurationError: the place may not be written to; another error of ours: it cannot be now.
     """
+    if is_local(path) and not path.parent.exists():
+        raise SnapshotIncompleteError(
+            f"There is no {path.parent} any more: the snapshot was removed while it was being uploaded. Find "
+            f"out what removes it so soon, and extract again."
+        )
     text = json.dumps(record.to_json(), indent=2) + "\n"
     try:
         with OutputFile(path) as file:

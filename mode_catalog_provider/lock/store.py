@@ -96,16 +96,25 @@ class LocalStore:
         """See :class:`LeaseStore`."""
         with _local_errors(self._directory):
             try:
-                descriptor = os.open(self._directory / name, _READ)
-            except FileNotFoundError:
-                return None
-            try:
-                state = os.fstat(descriptor)
-                if not stat.S_ISREG(state.st_mode):
-                    raise _no_file(self._directory / name)
-                return StoredFile(os.read(descriptor, MAX_BYTES), state.st_mtime)
-            finally:
-                os.close(descriptor)
+                return self._read(name)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+                # NFS: another machine renewed it between our opening it and our reading it.
+                return self._read(name)
+
+    def _read(self, name: str) -> StoredFile | None:
+        try:
+            descriptor = os.open(self._directory / name, _READ)
+        except FileNotFoundError:
+            return None
+        try:
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode):
+                raise _no_file(self._directory / name)
+            return StoredFile(os.read(descriptor, MAX_BYTES), state.st_mtime)
+        finally:
+            os.close(descriptor)
 
     def create(self, name: str, content: bytes) -> bool:
         """See :class:`LeaseStore`. A crash in between leaves an empty file, which counts as held."""

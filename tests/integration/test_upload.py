@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -185,6 +186,18 @@ def test_a_file_that_changes_after_the_check_is_not_stored_and_not_remembered(ca
     assert report.name not in read(record_path(snapshot, catalog.source_id)).files
     snapshot.file_path(report).write_bytes(whole)
     assert push(catalog, snapshot).pushed == ORDER[2:]
+
+
+def test_a_snapshot_that_is_removed_between_two_files_is_told_as_such(catalog, tmp_path):
+    snapshot = make_snapshot(tmp_path)
+
+    def fence():
+        if len(catalog.uploads) == 2 and snapshot.directory.exists():
+            shutil.rmtree(snapshot.directory)
+
+    with pytest.raises(SnapshotIncompleteError, match=f"no {snapshot.directory} any more"):
+        push(catalog, snapshot, fence=fence)
+    assert names(catalog) == ORDER[:2]
 
 
 def test_other_bytes_under_a_name_that_was_sent_before_are_refused(catalog, staging, snapshot):
