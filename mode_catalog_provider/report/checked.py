@@ -29,7 +29,7 @@ def changes(head: Mapping[str, Any], found: Iterable[Change]) -> None:
         raise TypeError("an option has two values")
     for one in found:
         _require(str, one.asset, one.name, one.change)
-        _require(str | None, one.token)
+        _require(str | None, one.token, one.before_name, one.after_name)
 
 
 def arrival(found: ArrivalReport) -> ArrivalReport:

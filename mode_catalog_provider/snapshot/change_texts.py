@@ -159,20 +159,32 @@ def sql_difference(change: Change, lines: int) -> list[str]:
 
 
 def _values(change: Change, shown: Callable[[object], str]) -> str:
-    if change.before is None and change.after is None:
-        return ""
-    was, now = (shown(value) or "none" for value in values_of(change))
-    return f"{was} -> {now}"
+    was, now = (shown(value) for value in values_of(change))
+    return f"{was or 'none'} -> {now or 'none'}" if was or now else ""
 
 
 def values_of(change: Change) -> tuple[Any, Any]:
-    """Return what a change tells before and after; of where a connection leads only what differs."""
+    """Return what a change tells before and after: names of places, what differs of where a connection leads.
+
+    Both are ``""`` where its word says them.
+    """
     was, now = change.before, change.after
+    if change.before_name is not None or change.after_name is not None:
+        same = change.before_name == change.after_name
+        return _place(was, change.before_name, same), _place(now, change.after_name, same)
+    if (was is None and now is None) or isinstance(was, bool):
+        return "", ""
     if not isinstance(was, dict) or not isinstance(now, dict):
         return was, now
     differing = [key for key in now if was.get(key) != now[key]]
     before, after = ([one[key] for key in differing if one.get(key) is not None] for one in (was, now))
     return " ".join(map(str, before)), " ".join(map(str, after))
+
+
+def _place(token: Any, name: str | None, with_token: bool) -> Any:
+    if name is None:
+        return token
+    return f"{name} ({token})" if with_token else name
 
 
 def _spaced(word: str) -> str:

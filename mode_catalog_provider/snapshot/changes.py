@@ -12,7 +12,7 @@ from mode_catalog_provider.scratch import private_database, token_bytes
 from mode_catalog_provider.snapshot.change_words import differences, name_of
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import Snapshot
-from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_with_facts, side_by_side
+from mode_catalog_provider.snapshot.rows import RowWithFacts, rows_of, rows_with_facts, side_by_side
 
 #: The assets in the order in which changes are told: what holds others comes before them.
 ORDER = ("collection", "report", "query", "datasource", "member")
@@ -34,6 +34,13 @@ _LeftOut: TypeAlias = dict[str, dict[str | None, Mapping[str, Any]]]
 
 _PERSONAL = "private"
 
+#: What the values of a change are tokens or ids of.
+_PLACES = {
+    ("report", "moved"): "collection",
+    ("query", "moved"): "report",
+    ("query", "connection_changed"): "datasource",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
@@ -49,6 +56,9 @@ class Change:
     :param after: the value after.
     :param report: name of the report that a query belongs to, the newer one; ``None`` of everything else, and
         where neither snapshot has a row of that report.
+    :param before_name: name of the collection, report or connection that ``before`` is the token or the id
+        of; ``None`` of everything else, and where neither snapshot has a row of it.
+    :param after_name: the same of ``after``.
     """
 
     asset: str
@@ -58,6 +68,8 @@ class Change:
     before: Any = None
     after: Any = None
     report: str | None = None
+    before_name: str | None = None
+    after_name: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
@@ -78,6 +90,9 @@ def changes_between(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     check_same_workspace(before.manifest, after.manifest)
     renamed = dict(_renamed_members(before, after))
     with _Fates(before.manifest, after.manifest) as fates:
+        for snapshot in (before, after):
+            for row in rows_of(snapshot, "datasource"):
+                fates.knows("datasource", row.get("id"), name_of(row))
         for asset in ORDER:
             pairs = side_by_side(rows_with_facts(before, asset), rows_with_facts(after, asset))
             for old, new in pairs:
@@ -138,6 +153,7 @@ def _changes(
         word = fates.gone(asset, row) if new is None else fates.come(asset, row)
         told = [(word, None, None)] if word is not None else []
     for change, before, after in told:
+        place = _PLACES.get((asset, change))
         yield Change(
             asset=asset,
             token=row["token"],
@@ -145,7 +161,9 @@ def _changes(
             change=change,
             before=before,
             after=after,
-            report=fates.report_of(row) if asset == "query" else None,
+            report=fates.name_of("report", row.get("report_token")) if asset == "query" else None,
+            before_name=fates.name_of(place, before) if place else None,
+            after_name=fates.name_of(place, after) if place else None,
         )
 
 
@@ -164,7 +182,9 @@ class _Fates:
         self._database = private_database(cache=_CACHE)
         self._database.execute("CREATE TABLE fate (asset TEXT, token BLOB, word TEXT)")
         self._database.execute("CREATE UNIQUE INDEX by_token ON fate (asset, token)")
-        self._database.execute("CREATE TABLE report (token BLOB PRIMARY KEY, name BLOB) WITHOUT ROWID")
+        self._database.execute(
+            "CREATE TABLE named (asset TEXT, token BLOB, name BLOB, PRIMARY KEY (asset, token)) WITHOUT ROWID"
+        )
 
     def __enter__(self) -> _Fates:
         return self
@@ -173,24 +193,28 @@ class _Fates:
         self._database.close()
 
     def saw(self, asset: str, row: Mapping[str, Any], *, before: bool, after: bool) -> None:
-        """Take note of a report's name, and which snapshot has a row that either of them could not read."""
+        """Take note of its name, and which snapshot has a row that either of them could not read."""
         token = row["token"]
-        if asset == "report":
-            self._database.execute(
-                "INSERT OR REPLACE INTO report VALUES (?, ?)", (token_bytes(token), token_bytes(name_of(row)))
-            )
+        if asset in ("collection", "report"):
+            self.knows(asset, token, name_of(row))
         if before and token in self._newly_refused.get(asset, {}):
             self._had.add((asset, token))
         if before and after and token in self._newly_shown.get(asset, {}):
             self._has.add((asset, token))
 
-    def report_of(self, query: Mapping[str, Any]) -> str | None:
-        """Return the name of the report that a query belongs to, ``None`` if no row of it was seen."""
-        token = query.get("report_token")
-        if not isinstance(token, str):
+    def knows(self, asset: str, token: object, name: str) -> None:
+        """Take note of a name, by what others say where they lie."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO named VALUES (?, ?, ?)",
+            (asset, token_bytes(str(token)), token_bytes(name)),
+        )
+
+    def name_of(self, asset: str, token: object) -> str | None:
+        """Return the name of what lies behind a token or an id, ``None`` if no row of it was seen."""
+        if not isinstance(token, str | int):
             return None
         found = self._database.execute(
-            "SELECT name FROM report WHERE token = ?", (token_bytes(token),)
+            "SELECT name FROM named WHERE asset = ? AND token = ?", (asset, token_bytes(str(token)))
         ).fetchone()
         return found[0].decode("utf-8", "surrogatepass") if found else None
 

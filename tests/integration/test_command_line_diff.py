@@ -13,7 +13,7 @@ from tests.sandbox import Sandbox, WorkspaceShape
 from tests.unit.snapshot.days import day
 from tests.unit.snapshot.sets import AT, lay, vendor_files
 
-HEAD = ["asset", "token", "name", "change", "before", "after", "report"]
+HEAD = ["asset", "token", "name", "change", "before", "after", "report", "before_name", "after_name"]
 
 
 @pytest.fixture

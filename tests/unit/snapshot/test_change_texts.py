@@ -259,3 +259,42 @@ def test_a_set_of_another_tool_is_remarked_on_in_both_texts(tmp_path: Path) -> N
     )
     assert log[1] == remark
     assert mail[2] == f"*{remark}*"
+
+
+def test_where_something_lies_is_told_by_name(tmp_path: Path) -> None:
+    objects: list[Object] = [
+        ("collection", "c1", {"name": "Finance"}),
+        ("collection", "c2", {"name": "Attic"}),
+        ("collection", "c3", {"name": "Attic"}),
+        ("datasource", "d1", {"id": 7, "name": "Prod"}),
+        ("datasource", "d2", {"id": "9", "name": "Dev"}),
+        ("report", "r0", {**REPORT, "name": "Costs"}),
+    ]
+
+    def rows(report: str, connection: object, **places: str) -> list[Object]:
+        moved = [("report", token, {**REPORT, "space_token": place}) for token, place in places.items()]
+        values = {
+            "name": "Main",
+            "report_token": report,
+            "data_source_id": connection,
+            "raw_query": "select 1",
+        }
+        return [*objects, *moved, ("query", "q1", values)]
+
+    before = day(tmp_path, 0, rows("r0", 7, r1="c1", r2="c2", r3="unseen"))
+    after = day(tmp_path, 1, rows("r1", "9", r1="c2", r2="c3", r3="c1"))
+    log, mail = texts(before, after)
+    assert log[3:] == [
+        "report 'Sales' (r1) moved: Finance -> Attic",
+        "report 'Sales' (r2) moved: Attic (c2) -> Attic (c3)",
+        "report 'Sales' (r3) moved: unseen -> Finance",
+        "query 'Main' (q1) of report 'Sales' moved: Costs -> Sales",
+        "query 'Main' (q1) of report 'Sales' connection changed: Prod -> Dev",
+    ]
+    assert "- **1 query connection changed**: Main of Sales (Prod -> Dev)" in mail
+
+
+def test_a_word_that_says_both_values_is_told_without_them(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("report", "r1", REPORT)])
+    log, mail = texts(before, day(tmp_path, 1, [("report", "r1", {**REPORT, "archived": True})]))
+    assert (log[-1], mail[-1]) == ("report 'Sales' (r1) archived", "- **1 report archived**: Sales")

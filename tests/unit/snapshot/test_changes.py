@@ -241,7 +241,7 @@ def test_a_change_of_a_query_names_its_report_as_it_is_called_now(tmp_path: Path
         document = json.loads("".join(diff.to_json()))
     assert "query 'Main' (q2) of report 'New' sql changed:" in lines
     assert "query 'Main' (q4) sql changed:" in lines
-    assert "query 'Main' (q6) of report 'New' moved: r1 -> r2" in lines
+    assert "query 'Main' (q6) of report 'New' moved: Sales -> New" in lines
     assert "- **1 query deleted**: Main of Sales" in text
     assert "Main of New (" in text
     assert {one["token"]: one["report"] for one in document["changes"] if one["asset"] == "query"} == {

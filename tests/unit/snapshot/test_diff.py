@@ -58,7 +58,8 @@ def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
     )
     with SnapshotDiff(before, after) as diff:
         document = json.loads("".join(diff.to_json()))
-    nothing = {"before": None, "after": None, "report": None}
+    unnamed = {"before_name": None, "after_name": None}
+    nothing = {"before": None, "after": None, "report": None, **unnamed}
     assert document == {
         "format_version": 1,
         "workspace": "acme",
@@ -75,6 +76,7 @@ def test_the_json_has_the_documented_fields(tmp_path: Path) -> None:
                 "before": "Sales",
                 "after": "\ud800 é",
                 "report": None,
+                **unnamed,
             },
             {"asset": "report", "token": "r2", "name": "Sales", "change": "created", **nothing},
             {"asset": "member", "token": "m1", "name": "ann", "change": "created", **nothing},
