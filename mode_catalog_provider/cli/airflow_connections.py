@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -23,12 +23,12 @@ def airflow_connection(conn_id: str, *, retry_budget: float) -> tuple[str, Calla
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
         with redirect_stdout(sys.stderr):
+            # Later lines, of connections that are read again, would stand between those of the result.
+            os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
             from mode_catalog_provider.hooks.catalog import CatalogHook
-            from mode_catalog_provider.hooks.connection import connection_of
             from mode_catalog_provider.hooks.mode import ModeHook
 
-            logging.getLogger("airflow").setLevel(logging.ERROR)
-            kind = connection_of(ModeHook(conn_id), conn_id).conn_type
+            kind = found_connection(conn_id).conn_type
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Connections are Airflow's, and Airflow is not installed here ({error.name} is missing). Run "
@@ -48,3 +48,21 @@ def airflow_connection(conn_id: str, *, retry_budget: float) -> tuple[str, Calla
         f"Connection '{conn_id}' is of type '{visible(kind)}'; those of this "
         "provider are mode and coalesce_catalog."
     )
+
+
+def found_connection(conn_id: str) -> Any:
+    """Find a connection, and leave Airflow so that who asks for it later finds it as well.
+
+    :raises ConfigurationError: there is none, or it cannot be read.
+    """
+    from mode_catalog_provider.hooks.connection import connection_of
+    from mode_catalog_provider.hooks.mode import ModeHook
+
+    hook = ModeHook(conn_id)
+    try:
+        return connection_of(hook, conn_id)
+    except ConfigurationError:
+        # Outside of a task Airflow asks variables and secret stores alone, and its database only where it
+        # takes the process for one of its own, as its command `airflow connections test` does.
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+        return connection_of(hook, conn_id)

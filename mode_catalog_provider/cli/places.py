@@ -6,9 +6,10 @@ import logging
 import re
 import sys
 import threading
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+from mode_catalog_provider.cli.airflow_connections import found_connection
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, SnapshotNotFoundError
 from mode_catalog_provider.lock.store import open_store
@@ -72,6 +73,10 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
         with redirect_stdout(sys.stderr):
+            if named := conn_id or location.partition("://")[2].partition("/")[0].rpartition("@")[0]:
+                # A store that does not find its connection may go on as nobody, so it is looked for first.
+                with suppress(ConfigurationError):
+                    found_connection(named)
             place = staging_path(location, conn_id)
             logging.getLogger("airflow").setLevel(logging.WARNING)
         look_at(place)
