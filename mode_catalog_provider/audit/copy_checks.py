@@ -9,6 +9,7 @@ from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.families import Kin, Member
 from mode_catalog_provider.audit.finding import Family, Finding
 from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.audit.values import times
 from mode_catalog_provider.sql.difference import difference
 from mode_catalog_provider.text import first_of, visible
 
@@ -195,7 +196,7 @@ def _dates(subject: str, member: Member) -> str:
     used = [
         f"ran last on {member.ran[:10]}" if member.ran else "",
         f"was viewed last on {member.viewed[:10]}" if member.viewed else "",
-        f"was viewed {member.views} times" if member.views is not None else "",
+        f"was viewed {times(member.views)}" if member.views is not None else "",
     ]
     return ", ".join([edited, *(said for said in used if said)])
 

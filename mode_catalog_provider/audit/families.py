@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mode_catalog_provider.audit.copies import find_related_reports
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.options import fits
+from mode_catalog_provider.audit.values import times
 from mode_catalog_provider.text import visible
 
 
@@ -177,7 +178,7 @@ def _survivor(living: list[Member]) -> tuple[Member, str]:
     if canonical:
         why = f"it is in the canonical collection '{visible(best.collection)}'"
     elif best.views and sum(member.views == best.views for member in known) == 1:
-        why = f"it is the most viewed, {best.views} times"
+        why = f"it is the most viewed, {times(best.views)}"
     elif best.ran_well and sum(member.ran_well == best.ran_well for member in candidates) == 1:
         why = f"it ran well last, on {best.ran_well[:10]}"
     else:

@@ -12,6 +12,7 @@ from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.matching import matches
 from mode_catalog_provider.audit.options import pattern_for
 from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.audit.values import times
 from mode_catalog_provider.text import first_of, visible
 
 #: Names in one sentence.
@@ -24,7 +25,11 @@ _DEFAULT_TITLE = re.compile(
 )
 
 #: What says in a name that the report is a version of another, however it is written.
-_VERSION = re.compile(r"(?i)(?:^|[\s_(\[.-])(?:v|ver|version|rev)[\s_.-]{0,2}\d+(?:\.\d+)*\b")
+#
+# "Rev 2024" is the revenue of a year, and "Actual v 2023" compares.
+_VERSION = re.compile(
+    r"(?i)(?:^|[\s_(\[.-])(?:v|ver|version|rev)(?![\s_.-]{1,2}(?:19|20)\d\d\b)[\s_.-]{0,2}\d+(?:\.\d+)*\b"
+)
 
 
 def is_default_title(name: str) -> bool:
@@ -40,7 +45,7 @@ def unnamed(facts: Facts, pages: Pages) -> Iterator[Finding]:
     for token, name, views, queries in found:
         if is_default_title(name):
             called = f"has Mode's default name '{visible(name)}'" if name else "has no name"
-            seen = "" if views is None else f" and was viewed {views} times"
+            seen = "" if views is None else f" and was viewed {times(views)}"
             yield pages.report(
                 "unnamed",
                 token,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.pages import Pages
+from mode_catalog_provider.audit.values import times
 from mode_catalog_provider.text import visible
 
 #: States in which a member cannot sign in; Mode says "active" of the others, and "invited" of those to come.
@@ -35,7 +36,7 @@ def owner_gone(facts: Facts, pages: Pages) -> Iterator[Finding]:
         """
     )
     for token, name, creator, views, state, username in found:
-        seen = "" if views is None else f"; it was viewed {views} times"
+        seen = "" if views is None else f"; it was viewed {times(views)}"
         advice = "Give it an owner who can answer for it, or archive it."
         if creator is None:
             what = f"has no creator that Mode names{seen}."

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mode_catalog_provider.audit.facts import Facts
 from mode_catalog_provider.audit.finding import Finding
 from mode_catalog_provider.audit.pages import Pages
-from mode_catalog_provider.audit.values import sortable
+from mode_catalog_provider.audit.values import sortable, times
 from mode_catalog_provider.text import first_of, visible
 
 #: Names in one sentence.
@@ -33,7 +33,7 @@ def stale(facts: Facts, pages: Pages, *, stale_after: timedelta, at: datetime) -
         said = [f"was edited last on {edited[:10]}" if edited else f"has not changed since {changed[:10]}"]
         said += [f"ran last on {ran[:10]}"] if ran else []
         said += [f"was viewed last on {viewed[:10]}"] if viewed else []
-        said += [f"was viewed {views} times in all"] if views is not None else []
+        said += [f"was viewed {times(views)} in all"] if views is not None else []
         said += ["has no schedule"] if schedules == 0 else []
         yield pages.report("stale", token, name, f"{', '.join(said)}.", "Archive it if nobody needs it.")
 

@@ -61,3 +61,8 @@ def sortable(moment: datetime) -> str:
 def latest(*moments: str | None) -> str | None:
     """Return the latest of those that are known."""
     return max((moment for moment in moments if moment), default=None)
+
+
+def times(count: int) -> str:
+    """Return how often something happened, as a sentence says it."""
+    return "once" if count == 1 else f"{count} times"

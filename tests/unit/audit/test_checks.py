@@ -266,9 +266,8 @@ def test_a_last_run_is_not_told_as_an_edit(workspace):
     workspace.report("old", REVENUE, created_at=OLD)
     workspace.facts["report", "old"] = {"last_run_at": "2024-06-01T00:00:00Z", "schedules_count": 0}
     (finding,) = audit(workspace, "stale").findings
-    assert (
-        "edited last on 2024-01-01, ran last on 2024-06-01, was viewed 1 times in all, has no schedule"
-        in (finding.message)
+    assert "edited last on 2024-01-01, ran last on 2024-06-01, was viewed once in all, has no schedule" in (
+        finding.message
     )
 
 
@@ -279,6 +278,15 @@ def test_names_are_judged_by_the_pattern_of_their_collection(workspace):
     workspace.report("other", name="Pipeline", space_token="sales")
     patterns = {"Finance": "^FIN ", "S*": "line$"}
     assert found(workspace, "naming", name_pattern=patterns) == ["bad"]
+
+
+def test_revenue_of_a_year_and_one_number_against_another_are_no_versions(workspace):
+    for number, name in enumerate(("Net Rev 2024", "Ad rev-2023 by month", "Actual v 2023", "EV 3 sales")):
+        workspace.report(f"r{number}", REVENUE, name=name)
+    versions = ("Churn Rev 2", "Churn v2024.1", "churn_V3", "[ver. 4] Churn", "Churn (version 5.1)")
+    for number, name in enumerate(versions):
+        workspace.report(f"v{number}", REVENUE, name=name)
+    assert found(workspace, "naming", version_pattern={"*": "never"}) == ["v0", "v1", "v2", "v3", "v4"]
 
 
 def test_a_version_must_be_written_as_the_house_wants_it(workspace):
