@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,8 +14,12 @@ from mode_catalog_provider.audit.values import text_of
 from mode_catalog_provider.errors import SqlNotParsedError
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import each_once
+from mode_catalog_provider.sql.dataset_names import dataset_name
 from mode_catalog_provider.sql.dialects import dialect_of
-from mode_catalog_provider.sql.tables import tables_of
+from mode_catalog_provider.sql.tables import TableName, tables_of
+
+# Liquid within a name, or in the place of one.
+_MADE_NAME = re.compile(r"[\w.]\{\{|\}\}\w|\b(?:from|join)\s+\{\{(?!-?\s*@)", re.IGNORECASE)
 
 
 @dataclass
@@ -84,26 +89,31 @@ class _TableReader:
 
     def __init__(self, snapshot: Snapshot, table: str) -> None:
         self._parts = [part.strip().strip('"`[]').casefold() for part in table.split(".")]
-        self._dialects = {
-            text_of(row["id"]): dialect_of(row["adapter"]) for row in each_once(snapshot, "datasource")
-        }
+        self._connections = {text_of(row["id"]): row for row in each_once(snapshot, "datasource")}
         self.not_read = 0
-        self._tables: Callable[[str, str], frozenset[str] | None] = lru_cache(maxsize=256)(_tables)
+        self._tables: Callable[[str, str], frozenset[TableName] | None] = lru_cache(maxsize=256)(_tables)
         # Says at once, not after the first query that names the table, that the library is missing.
         tables_of("select 1", "")
 
     def reads(self, raw: str, connection: str | None) -> bool:
-        if self._parts[-1] not in raw.casefold():
+        if self._parts[-1] not in raw.casefold() and not _MADE_NAME.search(raw):
             return False
-        tables = self._tables(raw, self._dialects.get(connection, ""))
+        row = self._connections.get(connection, {})
+        tables = self._tables(raw, dialect_of(row.get("adapter")))
         if tables is None:
-            self.not_read += 1
+            self.not_read += self._parts[-1] in raw.casefold()
             return False
-        return any(table.split(".")[-len(self._parts) :] == self._parts for table in tables)
+        return any(self._is_meant(table, row) for table in tables)
+
+    def _is_meant(self, table: TableName, connection: Mapping[str, Any]) -> bool:
+        # As the query names it, and with what that leaves to its connection.
+        whole = dataset_name(connection, table)
+        names = [str(table), *([whole[1]] if whole else [])]
+        return any(name.casefold().split(".")[-len(self._parts) :] == self._parts for name in names)
 
 
-def _tables(raw: str, dialect: str) -> frozenset[str] | None:
+def _tables(raw: str, dialect: str) -> frozenset[TableName] | None:
     try:
-        return frozenset(str(table).casefold() for table in tables_of(raw, dialect))
+        return tables_of(raw, dialect)
     except SqlNotParsedError:
         return None

@@ -140,7 +140,11 @@ class _Walk:
         if self._dialect not in _WITH_COLUMNS_AS_TABLES or not scope.has_alias(folded[0]):
             return False
         joined = node.parent
-        return not (isinstance(joined, exp.Join) and (joined.args.get("on") or joined.args.get("using")))
+        if not isinstance(joined, exp.Join):
+            return True
+        condition = joined.args.get("on")
+        # ``ON TRUE`` joins each with its own; any other condition joins two tables.
+        return not joined.args.get("using") and (condition is None or isinstance(condition, exp.Boolean))
 
     def _parts(self, node: Any) -> Parts | None:
         this = node.this

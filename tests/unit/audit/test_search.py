@@ -16,6 +16,30 @@ def test_reports_that_read_a_table_are_found_by_its_name_with_or_without_its_sch
     assert search(workspace.snapshot(), table="other.orders").hits == []
 
 
+def test_what_a_query_leaves_to_its_connection_is_part_of_the_name_as_well(workspace):
+    host = "acme-eu.snowflakecomputing.com"
+    workspace.add("datasource", token="s", id=8, adapter="jdbc:snowflake", host=host, database="Analytics")
+    workspace.report("one", "select * from core.fct_orders", connection=8)
+    workspace.report("bare", "select * from fct_refunds", connection=8)
+    snapshot = workspace.snapshot()
+    found = {
+        table: [hit.token for hit in search(snapshot, table=table).hits]
+        for table in (
+            "analytics.core.fct_orders",
+            "core.fct_orders",
+            "raw.core.fct_orders",
+            "public.fct_refunds",
+        )
+    }
+    assert list(found.values()) == [["one"], ["one"], [], ["bare"]]
+
+
+def test_a_table_whose_name_liquid_puts_together_is_found(workspace):
+    liquid = "{% assign grain = 'daily' %} select * from core.fct_{{ grain }} where day = '{{ day }}'"
+    workspace.report("one", liquid)
+    assert [hit.token for hit in search(workspace.snapshot(), table="fct_daily").hits] == ["one"]
+
+
 def test_a_table_that_is_only_spoken_of_is_not_read(workspace):
     workspace.report("one", "select 'orders' as name from t -- orders")
     assert search(workspace.snapshot(), table="orders").hits == []

@@ -105,6 +105,11 @@ def test_a_name_that_only_a_run_would_tell_is_not_told() -> None:
     }
 
 
+def test_a_column_of_a_table_is_none_however_it_is_joined() -> None:
+    sql = "select * from d.t t left join t.items i on true left join t.tags"
+    assert names(sql, "bigquery") == {"d.t"}
+
+
 def test_a_definition_is_not_a_table() -> None:
     assert names("select * from {{ @active_users as u }} join orders o on o.user_id = u.id") == {"orders"}
 
