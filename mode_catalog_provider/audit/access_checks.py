@@ -12,6 +12,7 @@ from mode_catalog_provider.audit.pages import Pages
 from mode_catalog_provider.audit.values import text_of
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.snapshot.rows import rows_of
+from mode_catalog_provider.sql.definitions import REASONS
 from mode_catalog_provider.text import first_of, visible
 
 #: Names in one sentence.
@@ -130,6 +131,7 @@ def definition(facts: Facts, pages: Pages) -> Iterator[Finding]:
         WHERE NOT archived GROUP BY definition.name ORDER BY 3 DESC, 1
         """
     )
+    kept = _kept_definitions(facts.snapshot)
     for name, reports, count in found:
         tokens = tuple(json.loads(reports))
         names = [_name(facts, token) for token in tokens[:_NAMED]]
@@ -140,12 +142,30 @@ def definition(facts: Facts, pages: Pages) -> Iterator[Finding]:
             name=name,
             what=f"Definition '@{visible(name)}' is used by {count} report{'s' if count > 1 else ''} "
             f"({first_of(names, _NAMED, of=count)}), and Catalog gets no more of it than this name.",
-            advice="The tables behind it may lack lineage there: extract with definitions=expand, which puts "
-            "its SQL into the queries.",
+            advice=f"The tables behind it may lack lineage there: {_do_about(name, kept)}",
             related=tokens,
             url=pages.of("definition", None),
             group=name,
         )
+
+
+def _kept_definitions(snapshot: Snapshot) -> Mapping[str, Any] | None:
+    """Return why definitions could not be put in, by name; ``None`` where that was not asked for."""
+    if snapshot.manifest.options.get("definitions") != "expand":
+        return None
+    figures = snapshot.manifest.figures.get("definitions")
+    unresolved = figures.get("unresolved") if isinstance(figures, Mapping) else None
+    entries = unresolved if isinstance(unresolved, list) else ()
+    return {
+        str(entry.get("name")).lower(): entry.get("reason") for entry in entries if isinstance(entry, Mapping)
+    }
+
+
+def _do_about(name: str, kept: Mapping[str, Any] | None) -> str:
+    if kept is None:
+        return "extract with definitions=expand, which puts its SQL into the queries."
+    why = REASONS.get(str(kept.get(name)))
+    return f"its SQL was not put into the queries{f', for {why}' if why else ''}. Look at it in Mode."
 
 
 def _name(facts: Facts, token: str) -> str:

@@ -30,6 +30,11 @@ _DO_ABOUT_LINEAGE = {
     "unknown": "Ask Catalog's support, with this report's address.",
 }
 
+_DO_ABOUT_KEPT_DEFINITIONS = (
+    "Look at these definitions in Mode: the manifest says why they could not be put in "
+    "(figures, definitions, unresolved)."
+)
+
 
 class ArrivalTexts:
     """Words the findings about one workspace.
@@ -60,7 +65,7 @@ class ArrivalTexts:
             token,
             name,
             what=f"Report {_shown(name, token)} has no lineage in Catalog. {REASONS[reason.word]}{detail}",
-            advice=_DO_ABOUT_LINEAGE[reason.word],
+            advice=_DO_ABOUT_KEPT_DEFINITIONS if reason.is_expanded else _DO_ABOUT_LINEAGE[reason.word],
             entry={"reason": reason.word, "detail": reason.detail},
         )
 

@@ -65,10 +65,12 @@ class Reason:
 
     :param word: one of :data:`REASONS`.
     :param detail: what it is about: tables, connections, a place in the SQL; what was tried.
+    :param is_expanded: whether definitions were to be replaced by their SQL, and these could not be.
     """
 
     word: str
     detail: str = ""
+    is_expanded: bool = False
 
 
 @dataclass(kw_only=True)
@@ -143,7 +145,7 @@ class LineageReasons:
             return Reason(word="no_query")
         if all(referenced(query.sql) for query in queries):
             how = "They were expanded, but for these." if self.expanded else "They were not expanded."
-            return Reason(word="definitions", detail=how)
+            return Reason(word="definitions", detail=how, is_expanded=self.expanded)
         if unknown := self._unknown_connections(queries):
             return Reason(word="unknown_connection", detail=f"connection {first_of(unknown)}")
         unknown_tables, faults, names = self._look_at_tables(queries)

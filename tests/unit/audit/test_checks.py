@@ -87,6 +87,22 @@ def test_each_definition_is_told_by_name_with_the_reports_that_use_it(workspace)
     assert "used by 1 report (Sales)" in customers.message
 
 
+def test_a_definition_that_could_not_be_put_in_is_told_with_the_reason(workspace):
+    workspace.options["definitions"] = "expand"
+    unresolved = [
+        {"name": "Old", "reason": "unknown", "queries": 1},
+        {"name": "odd", "reason": "new word"},
+        None,
+    ]
+    workspace.figures["definitions"] = {"unresolved": unresolved}
+    workspace.report("one", "select * from {{ @old as o }}, {{ @odd as p }}, {{ @other as q }}")
+    odd, old, other = audit(workspace, "definition").findings
+    assert "there is no definition of that name that the key may see" in old.message
+    for finding in (odd, old, other):
+        assert "definitions=expand" not in finding.message
+        assert "was not put into the queries" in finding.message
+
+
 def test_a_report_of_somebody_who_left_is_told(workspace):
     workspace.report("kept", REVENUE)
     workspace.report("orphan", REVENUE, creator="bob")

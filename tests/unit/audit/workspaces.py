@@ -30,6 +30,7 @@ class Workspace:
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self.left_out: list[dict[str, Any]] = []
         self.options: dict[str, Any] = {}
+        self.figures: dict[str, Any] = {}
         self.facts: dict[tuple[str, str], dict[str, Any]] = {}
         self.add("datasource", token="warehouse", id=7, name="Warehouse")
         self.add("collection", token="finance", name="Finance")
@@ -73,7 +74,11 @@ class Workspace:
             for (asset, token), facts in self.facts.items():
                 writer.add_facts(asset, token, facts)
             writer.finish(
-                strategy="rest", options=self.options, left_out=self.left_out, filtered={}, figures={}
+                strategy="rest",
+                options=self.options,
+                left_out=self.left_out,
+                filtered={},
+                figures=self.figures,
             )
         return open_snapshot(writer.directory)
 

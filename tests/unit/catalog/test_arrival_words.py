@@ -60,6 +60,15 @@ def test_a_report_of_which_nothing_else_is_known_reads_no_dataset() -> None:
     assert reasons().of_report([query("a")]).word == "unknown"
 
 
+@pytest.mark.parametrize(("expanded", "advice"), [(False, "definitions='expand'"), (True, "unresolved")])
+def test_who_expands_definitions_is_not_told_to_do_so(expanded: bool, advice: str) -> None:
+    found = reasons()
+    found.expanded = expanded
+    one = Query(report="a", sql="select * from {{ @x }}", connection="7", adapter=None)
+    reason = found.of_report([one])
+    assert advice in ArrivalTexts("", "").without_lineage("a", "A", "", reason).finding.advice
+
+
 def test_being_told_to_stop_is_no_table_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> frozenset[str]:
         raise CancelledError("told to stop")
