@@ -233,9 +233,9 @@ class BulkChanges:
                 if row["type"] == DATASET:
                     return Plan("list")
                 changed.append(token)
-        # What is left is new, or was not shown by REST when it was the same.
-        before, now = self._marks.before, self._marks.now
-        if any(before(token) is None or before(token) != now(token) for token in tokens):
+        # What is left is new, came from elsewhere, or was not shown by REST when it was the same.
+        before, now, elsewhere = self._marks.before, self._marks.now, earlier.report
+        if any(before(token) is None or before(token) != now(token) or elsewhere(token) for token in tokens):
             return Plan("list")
         if not changed:
             return Plan("take")
@@ -318,6 +318,11 @@ class BulkChanges:
     def read_singly(self, token: str) -> None:
         """Take note that REST showed one report."""
         self._marks.note([token])
+
+    def left_out(self, token: str) -> None:
+        """Take note that REST lists a report and then says that there is none."""
+        if self.incremental:
+            self._marks.leave_out(token)
 
     def verified(self) -> bool:
         """Return, when all listings are over, whether what is left may be taken from the last snapshot."""

@@ -210,6 +210,7 @@ class Extraction:
             definitions=self.definitions.fingerprint,
             batch=batch,
             in_doubt=self._changes.queries_in_doubt if self._changes else lambda *_: False,
+            left_out=self._changes.left_out if self._changes else lambda _: None,
         )
         reports = self._reports = ReportReading(
             pipeline=pipeline,

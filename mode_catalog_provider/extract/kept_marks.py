@@ -15,6 +15,9 @@ from mode_catalog_provider.extract.listed import Listed
 #: Version of the note that a collection was read.
 _VERSION = 1
 
+#: Kept of a report instead of its mark: nothing is the same as this.
+_NO_MARK = json.dumps([None])
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -46,6 +49,7 @@ class KeptMarks:
         self._rows = rows
         #: Whether the numbers of views have been the same in bulk and in REST.
         self.trust_views = False
+        self._left_out: set[str] = set()
 
     def before(self, token: str) -> BulkMark | None:
         """Return what bulk said of a report when its row was read, ``None`` when nobody knows."""
@@ -88,7 +92,13 @@ class KeptMarks:
 
     def note_mark(self, token: str, mark: BulkMark) -> None:
         """Keep for the next time what bulk says of a report."""
-        self._known.note("bulk-report", token, mark.to_text())
+        if token not in self._left_out:
+            self._known.note("bulk-report", token, mark.to_text())
+
+    def leave_out(self, token: str) -> None:
+        """Keep nothing of a report, so that the next time REST is asked for it, whatever bulk says then."""
+        self._left_out.add(token)
+        self._known.note("bulk-report", token, _NO_MARK)
 
     def listing(self, collection: str) -> dict[str, int] | None:
         """Return how many reports of a collection are not wanted, by reason.

@@ -45,6 +45,7 @@ class QueryReading:
     :param batch: gives the queries of most reports, see :meth:`batch_ended`. Default ``None``: by REST.
     :param in_doubt: says of a report, by its token and as it is listed, whether neither batch nor an earlier
         reading is to be believed.
+    :param left_out: told of a report, by its token, that is left out although it is listed.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class QueryReading:
         definitions: str = "",
         batch: BatchListings | None = None,
         in_doubt: Callable[[str, Wire], bool] = lambda *_: False,
+        left_out: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._pipeline = pipeline
         self._ledger = ledger
@@ -67,6 +69,7 @@ class QueryReading:
         self._definitions = definitions
         self._batch = batch
         self._in_doubt = in_doubt
+        self._left_out = left_out
         self._batch_ended: Callable[[], None] | None = None
         self._all_listed = False
         self._probes = 0
@@ -252,5 +255,9 @@ class QueryReading:
             return (row,)
         # Deleted meanwhile, or only its queries are out of sight: the report itself tells.
         path = f"reports/{path_part(report.token)}"
-        self._pipeline.ask(Lane.QUERIES, path, lambda _: (row,), lambda _: ())
+        self._pipeline.ask(Lane.QUERIES, path, lambda _: (row,), lambda _: self._gone(report))
+        return ()
+
+    def _gone(self, report: ListedReport) -> Iterable[Row]:
+        self._left_out(report.token)
         return ()

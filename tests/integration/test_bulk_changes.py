@@ -382,6 +382,25 @@ def test_a_collection_whose_listing_has_an_odd_row_is_read_again_and_tells_it_ea
         assert result.manifest.left_out_counts["report"] == 1
 
 
+@pytest.mark.parametrize("edits", [1, 20], ids=["read alone", "listed"])
+def test_a_report_that_was_away_for_a_night_is_read_the_next(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path, edits: int
+) -> None:
+    night(sandbox, layout)
+    home = max(shared(sandbox), key=lambda one: len(sandbox.mode.world.reports_in(one.collection))).collection
+    reports = [one for one in shared(sandbox) if one.collection == home and not one.is_dataset]
+    for report in reports[:edits]:
+        Editing(sandbox).edit_sql(report)
+        report.query_count = 17
+    for route in (f"reports/{reports[0].token}/queries", f"reports/{reports[0].token}"):
+        sandbox.mode.fault(route, status=404, nth=1 if "queries" in route or edits > 1 else 2)
+    away, _ = night(sandbox, layout)
+    assert [one["token"] for one in away.manifest.left_out] == [reports[0].token]
+    assert reports[0].token.encode() not in contents(away)["report"]
+    result, _ = night(sandbox, layout)
+    assert contents(result) == truth(sandbox, tmp_path)
+
+
 def test_a_change_that_bulk_cannot_know_of_yet_is_counted_as_late_and_not_held_against_it(
     sandbox: Sandbox, layout: Layout
 ) -> None:

@@ -261,6 +261,24 @@ def test_what_bulk_showed_and_rest_did_not_is_passed_over_until_it_changes() -> 
     assert night.read().changes.plan("c1") == Plan("list")
 
 
+def test_what_rest_showed_in_another_collection_is_not_passed_over() -> None:
+    before = first_night("r1", "moved")
+    night = Night(before, Rows(row_of("r1"), row_of("moved", collection="c2")))
+    assert night.read().changes.plan("c1") == Plan("list")
+
+
+def test_a_report_that_was_left_out_although_it_is_listed_has_its_collection_listed_the_next_time() -> None:
+    for first in (True, False):
+        before = first_night("r1")
+        before.shows("away")
+        if first:
+            before.changes.left_out("away")
+        before.changes.listed("c1", seen={"r1", "away"}, counts={})
+        if not first:
+            before.changes.left_out("away")
+        assert Night(before, Rows(row_of("r1"))).read().changes.plan("c1") == Plan("list")
+
+
 # -- what is taken -------------------------------------------------------------------------------------------
 
 
