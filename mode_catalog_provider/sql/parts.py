@@ -45,8 +45,9 @@ _DATE = re.compile(
     r"|\bdate_?(add|sub|diff|trunc)\b|\bdate '"
 )
 
-_TIGHT_AFTER = {"(", ".", "::", "["}
-_TIGHT_BEFORE = {")", ".", "::", ",", "]", "["}
+_TIGHT_AFTER = {"(", ".", "::", "[", ":", "@", "#", "$"}
+_TIGHT_BEFORE = {")", ".", "::", ",", "]", "[", ":"}
+_FORM = re.compile(r"\{%-?\s*+form\b[^%]*+%\}|\{%-?\s*+endform\s*+-?%\}", re.IGNORECASE)
 _NO_FUNCTIONS = {
     *(
         "in",
@@ -109,7 +110,7 @@ def parts(text: str, most: int = MOST_WORDS) -> Iterator[Part]:
         clause = clauses[-1]
         following = read[at + 1].text.lower() if at + 1 < len(read) else ""
         if word.kind == "liquid" and word.text.startswith("{%"):
-            yield Part("liquid", " ".join(word.text.split()))
+            yield from _liquid(word.text)
         elif word.text == "(" and following in ("select", "with"):
             clause.words += [word, Word("sign", "…")]
             clauses.append(_Clause())
@@ -135,6 +136,18 @@ def parts(text: str, most: int = MOST_WORDS) -> Iterator[Part]:
             clause.words.append(word)
     for clause in reversed(clauses):
         yield from clause.ended()
+
+
+def _liquid(text: str) -> Iterator[Part]:
+    if not _FORM.match(text):
+        yield Part("liquid", " ".join(text.split()))
+        return
+    field_name = ""
+    for line in _FORM.sub("", text).splitlines():
+        if line[:1].strip() and line.rstrip().endswith(":"):
+            field_name = f"{line.strip()} "
+        elif line.strip():
+            yield Part("liquid", f"{field_name}{' '.join(line.split())}")
 
 
 def _begun(clause: _Clause, read: list[Word], at: int) -> str | None:
@@ -173,10 +186,15 @@ def spelled(of: Iterable[Word]) -> str:
     """Return words as one line, spaced as people space them."""
     shown: list[str] = []
     before: Word | None = None
+    is_signed = False
     for word in of:
-        is_tight = before is None or before.text in _TIGHT_AFTER or word.text in _TIGHT_BEFORE
+        is_tight = is_signed or before is None or before.text in _TIGHT_AFTER or word.text in _TIGHT_BEFORE
         if before is not None and word.text == "(":
             is_tight = before.kind in ("name", "quoted") and before.text.lower() not in _NO_FUNCTIONS
         shown.append(word.text if is_tight else f" {word.text}")
+        # A minus behind another sign belongs to the number.
+        is_signed = word.text == "-" and (
+            before is None or (before.kind == "sign" and before.text not in (")", "]"))
+        )
         before = word
     return "".join(shown)

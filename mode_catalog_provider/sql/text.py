@@ -23,15 +23,17 @@ SILENT = frozenset({"as", "inner", "outer", "asc"})
 # A long run of one sign is one word: two megabytes of '{' are not two million words.
 WORD = re.compile(
     r"""
-    (?P<skip> \s++ | --[^\n]*+ | /\*.*?(?:\*/|\Z) | \#++[ \t][^\n]*+ )
+    (?P<skip> \s++ | --[^\n]*+ | /\*.*?(?:\*/|\Z) | \#++[ \t][^\n]*+
+      | \{%-?\s*+comment\b.*?(?:\{%-?\s*+endcomment\s*+-?%\}|\Z) )
   | (?P<name> [^\W\d]\w*+ )
-  | (?P<number> \d++(?:\.\d++)? )
+  | (?P<number> \d++(?:\.\d++)?(?:e[+-]?\d++)? )
   | (?P<literal> '(?:[^']++|'')*+(?:'|\Z) )
   | (?P<quoted> "(?:[^"]++|"")*+(?:"|\Z) | `[^`]*+(?:`|\Z) )
-  | (?P<liquid> \{%.*?(?:%\}|\Z) | \{\{.*?(?:\}\}|\Z) )
-  | (?P<sign> ([^\w\s])\8{63,}+ | <> | != | >= | <= | :: | \|\| | . )
+  | (?P<liquid> \{%-?\s*+form\b.*?(?:\{%-?\s*+endform\s*+-?%\}|\Z) | \{%.*?(?:%\}|\Z) | \{\{.*?(?:\}\}|\Z) )
+  | (?P<sign> ([^\w\s])\8{63,}+ | <> | != | >= | <@ | <= | :: | := | \|\| | ->> | -> | => | \#>> | \#> | @>
+      | !~\* | ~\* | !~ | . )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
 

@@ -52,6 +52,40 @@ def test_what_was_changed_is_told_by_its_place_in_the_query(old, new, told):
     assert all(line[7] in "+-" for line in found)
 
 
+def test_signs_are_shown_as_people_write_them():
+    shown = "a ->> 'k'", "b::int", "c[1:2]", "payload:user.id::text", "@n * -1", "x -> y - 1", "2e-7", "$1"
+    before = f"select * from t where d @> '{{}}' and e !~* 'x' and f => -{1}"
+    after = f"select {', '.join(shown)} from #t where d <@ '{{}}' and e ~* 'x' and f >= -1"
+    found = difference(before, after)
+    assert [f"column + {text}" for text in shown] == [
+        line for line in found.splitlines() if "column +" in line
+    ]
+    for line in ("d @> '{}'", "d <@ '{}'", "e !~* 'x'", "e ~* 'x'", "f => -1", "f >= -1"):
+        assert f" {line}\n" in found
+    assert "table  + #t" in found
+
+
+def test_a_form_is_told_by_the_lines_that_differ_and_is_no_filter():
+    fields = "day:\n  type: date\n  default: 2024-01-01\nkind:\n  type: text\n  default: a"
+    form = f"\n{{% form %}}\n{fields}\n{{% endform %}}"
+    text = f"select * from t where day = {{{{ day }}}}{form}"
+    assert difference(text, text.replace("default: a", "default: b")).splitlines() == [
+        "liquid - kind: default: a",
+        "liquid + kind: default: b",
+    ]
+    assert difference(text, text.replace(form, "")).splitlines() == [
+        "liquid - day: type: date",
+        "liquid - day: default: 2024-01-01",
+        "liquid - kind: type: text",
+        "liquid - kind: default: a",
+    ]
+
+
+def test_what_stands_in_a_liquid_comment_is_no_change():
+    text = "select 1 {% comment %} it's slow {% endcomment %} from t"
+    assert difference(text, text.replace("it's slow", "it is quick {{ now }}")) == ""
+
+
 def test_joins_filters_columns_and_dates_come_first():
     changed = (
         QUERY.replace("1, 2 limit", "2 limit").replace("'paid'", "'open'").replace("o.id,", "o.id, o.tax,")
