@@ -201,6 +201,10 @@ class LineageReasons:
     def _is_known(self, table: TableName) -> bool:
         if "unknown_tables" in self.not_tried:
             return True
+        if "*" in table.name:
+            # BigQuery's name for many tables, which Catalog may know under each of their own.
+            self._common.add(table)
+            return True
         if table not in self._known:
             name = table.name.lower()
             if name not in self._of_name:

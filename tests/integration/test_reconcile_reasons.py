@@ -147,6 +147,14 @@ def test_a_search_that_has_shown_not_to_mind_capitals_is_asked_once(catalog, tmp
     assert len([one for one in catalog.requests if one.params.get("op") == "getTables"]) == 1
 
 
+def test_a_name_for_many_tables_is_none_that_catalog_does_not_know(catalog, tmp_path):
+    connections = [{"id": 1, "token": "bq", "name": "BigQuery", "adapter": "jdbc:bigquery"}]
+    queries = several(("select * from `p.analytics_1.events_*`", 1))
+    reason, detail, _ = why(catalog, tmp_path, queries, connections)
+    assert reason == "unknown"
+    assert "too many names are alike: p.analytics_1.events_*" in detail
+
+
 def test_sql_that_cannot_be_read_says_where(catalog, tmp_path):
     reason, detail, _ = why(catalog, tmp_path, several(("select 1\nfrom from from )", 1)))
     assert reason == "unparsed"
