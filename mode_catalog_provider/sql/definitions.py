@@ -27,7 +27,7 @@ _TOKEN = re.compile(
     r"""
     (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) | (?:^|(?<=\n))[ \t]*\#[^\n]* )
   | (?P<block> \{%-?\s*(?P<name>comment|raw|form)\b.*?(?:\{%-?\s*end(?P=name)\s*-?%\}|\Z) )
-  | (?P<quoted> '[^'\n{]*' )
+  | (?P<quoted> '[^'\n{]*' | "[^"\n{]*" | `[^`\n{]*` )
   | (?P<reference> \{\{-?\s*@(?P<definition>[\w.-]+)
         (?: \s+as\s+ (?P<alias> [\w$]+ | "[^"\n]{1,200}" | `[^`\n]{1,200}` | \[[^\]\n]{1,200}\] ) )?
         \s*-?\}\} )

@@ -57,6 +57,8 @@ KNOWN = Definitions(
         ("from {{ @elsewhere as e }}", "from (select 3) AS e", ["d13"]),
         ("from {{ @dashed-name.v2 as e }}", "from (select 2) AS e", ["d11"]),
         ("from {{ @noted as n }} where x", "from (select 1 from t -- a note\n) AS n where x", ["d9"]),
+        ('"a -- b", {{ @orders }}', '"a -- b", (select 1 from eu.orders)', ["d3"]),
+        ("`a -- b`, {{ @orders }}", "`a -- b`, (select 1 from eu.orders)", ["d3"]),
         ("from {{ @hashed as n }} where x", "from (select 1 from t # a note\n) AS n where x", ["d14"]),
         ("from {{ @liquid as n }}", "from (select {% if x %}1{% endif %} from '{{ y }}') AS n", ["d10"]),
         ("-- {{ @users as u }}\nselect 1", "-- {{ @users as u }}\nselect 1", []),
