@@ -33,7 +33,7 @@ _FIRST_BYTES = 4096
 
 #: A byte order mark, the declaration of XHTML, and comments such as "saved from" may stand before it.
 _WEB_PAGE = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|title|body)\b",
+    rb"(\xef\xbb\xbf)?\s*+(<\?xml[^>]*>\s*+)?(?><!--.*?-->\s*+)*+<(!doctype\s+html|html|head|title|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -88,7 +88,9 @@ class _Parting:
                 return ended + ("select case when" if self._is_condition else self._shown(text))
         self._cases += (low == "case") - (low == "end" and self._cases > 0)
         self._depth = max(0, self._depth + (low == "(") - (low == ")"))
-        self._head = self._head or low
+        # A view or a cursor may begin with common table expressions.
+        is_of_query = low == "with" and self._before in ("as", "for") and self._depth == 0
+        self._head = low if is_of_query else self._head or low
         if low == "values" and self._head == "insert":
             self._head = "body"
         self._before = low

@@ -55,6 +55,12 @@ def test_an_empty_body_is_none() -> None:
     assert read_json(answer("", status=204)) is None
 
 
+def test_comments_without_a_page_behind_them_are_looked_at_once() -> None:
+    # Tried in all ways of parting them, forty would take days.
+    assert not answer("<!-- build 7 -->" * 40 + "<p>").is_web_page
+    assert answer("<!-- build 7 -->" * 40 + "<html>").is_web_page
+
+
 @pytest.mark.parametrize("body", ["<!DOCTYPE html><p>Sign in", "  <html></html>", "<HTML>"])
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json"])
 def test_a_web_page_is_named_as_what_it_is_also_with_status_200(body: str, kind: str) -> None:

@@ -302,7 +302,7 @@ def test_only_whoever_is_next_is_woken() -> None:
         for _ in range(16):
             pool.submit(throttle.turn().__enter__)
     # Each waits until it is the first, and then for its turn; were all woken for each, there were 136.
-    assert 16 <= len(waits) <= 3 * 16
+    assert len(waits) <= 3 * 16
 
 
 def test_real_threads_share_one_limit() -> None:

@@ -136,6 +136,11 @@ def test_a_statement_of_sql_server_needs_no_semicolon() -> None:
     assert names(sql, "tsql") == {"dbo.a", "dbo.b", "dbo.d", "dbo.e"}
 
 
+def test_a_view_of_sql_server_may_begin_with_common_table_expressions() -> None:
+    sql = "create view v as with c as (select * from dbo.a) select * from c select * from dbo.b"
+    assert names(sql, "tsql") == {"dbo.a", "dbo.b"}
+
+
 def test_a_table_with_final_is_read() -> None:
     assert names("select * from db.Events final where x = 1", "clickhouse") == {"db.Events"}
 
