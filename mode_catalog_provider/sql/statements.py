@@ -17,12 +17,28 @@ _WORD = re.compile(
 
 #: Reserved words that begin a statement, but for the places in ``_WITHIN``.
 _STARTING = frozenset(
-    {"commit", "create", "declare", "delete", "drop", "exec", "execute", "if", "insert", "print", "raiserror"}
-    | {"return", "rollback", "select", "set", "truncate", "update", "use", "waitfor", "while"}
+    {"commit", "create", "declare", "delete", "deny", "drop", "exec", "execute", "grant", "if", "insert"}
+    | {"print", "raiserror", "return", "revoke", "rollback", "select", "set", "truncate", "update", "use"}
+    | {"waitfor", "while"}
 )
 
 #: Statements that read no table. The library does not know all of them, so they are left out.
-_SILENT = frozenset({"commit", "print", "raiserror", "return", "rollback", "use", "waitfor"})
+_SILENT = frozenset(
+    {
+        "commit",
+        "deny",
+        "exec",
+        "execute",
+        "grant",
+        "print",
+        "raiserror",
+        "return",
+        "revoke",
+        "rollback",
+        "use",
+    }
+    | {"waitfor"}
+)
 
 _VARIABLE = re.compile(r"\s*+@")
 
@@ -33,6 +49,9 @@ _WITHIN = {
     "update": {"set"},
     "alter": {"set", "drop"},
 }
+
+#: Behind the second word, the first one takes nothing of another statement in any more.
+_ENDING = {"insert": "values", "grant": "on", "deny": "on", "revoke": "on"}
 
 #: After these a query goes on.
 _GOING_ON = frozenset({"union", "all", "except", "intersect", "as", "for"})
@@ -91,13 +110,13 @@ class _Parting:
         # A view or a cursor may begin with common table expressions.
         is_of_query = low == "with" and self._before in ("as", "for") and self._depth == 0
         self._head = low if is_of_query else self._head or low
-        if low == "values" and self._head == "insert":
+        if low == _ENDING.get(self._head):
             self._head = "body"
         self._before = low
         return self._shown(text)
 
     def _goes_on(self, low: str) -> bool:
-        if self._head == "merge" or self._before in _GOING_ON:
+        if self._head in ("merge", "grant", "deny", "revoke") or self._before in _GOING_ON:
             return True
         if low == "if" and self._head in ("drop", "create", "alter"):
             return True

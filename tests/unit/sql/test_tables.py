@@ -141,6 +141,15 @@ def test_a_view_of_sql_server_may_begin_with_common_table_expressions() -> None:
     assert names(sql, "tsql") == {"dbo.a", "dbo.b"}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["grant select, insert on dbo.x to ana", "deny delete on dbo.x to ana", "exec ('select * from dbo.x')"],
+)
+def test_a_statement_of_sql_server_that_reads_nothing_is_passed_over(statement: str) -> None:
+    for end in (";", "\n"):
+        assert names(f"{statement}{end} select * from dbo.a", "tsql") == {"dbo.a"}
+
+
 def test_a_table_with_final_is_read() -> None:
     assert names("select * from db.Events final where x = 1", "clickhouse") == {"db.Events"}
 
