@@ -10,6 +10,7 @@ import pendulum
 from airflow.sdk import Param
 
 from mode_catalog_provider.dags.settings import Settings
+from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.tasks.compat import REMEMBERS_TRIES, conf
 
 
@@ -34,23 +35,33 @@ def dag_arguments(
     05:30 when summer time begins.
 
     :param own: those that this DAG has beside the common ones.
-    :param given: those that whoever builds it wants otherwise; ``default_args`` and ``tags`` are added to.
+    :param given: those that whoever builds it wants otherwise; ``default_args``, ``params`` and ``tags`` are
+        added to.
+    :raises ConfigurationError: one of them is an argument of the call that builds the DAG.
     """
     given = dict(given or {})
+    for name in ("dag_id", "schedule"):
+        if name in given:
+            raise ConfigurationError(
+                f"dag_options has {name!r}, which is an argument of the call itself: for a schedule the "
+                "option of that DAG (schedule, audit_schedule, permission_schedule, warehouse_asset)."
+            )
+    tags = given.pop("tags", None) or ()
     arguments = {
         "start_date": _in_the_past(settings),
         "catchup": False,
         "max_active_runs": 1,
         **own,
+        "params": {**own.get("params", {}), **(given.pop("params", None) or {})},
         "default_args": {
             "retries": settings.retries,
             "retry_delay": timedelta(minutes=1),
             "retry_exponential_backoff": True,
             # Nobody renews the lock between two tries, so that wait must stay below its ttl.
             "max_retry_delay": timedelta(minutes=10),
-            **given.pop("default_args", {}),
+            **(given.pop("default_args", None) or {}),
         },
-        "tags": sorted({*own["tags"], *given.pop("tags", ())}),
+        "tags": sorted({*own["tags"], *((tags,) if isinstance(tags, str) else tags)}),
     }
     return arguments | given
 

@@ -68,7 +68,7 @@ class ModeCacheRefreshOperator(BaseOperator):
     3.3 a repeated try joins what is still running and starts the rest again.
 
     With ``outlets=[when_true(mode_fresh())]`` an asset is emitted when all was waited for and nothing failed.
-    With nothing to refresh the task is skipped. What was chosen, and why, is pushed as XCom ``plan`` (200
+    With nothing selected the task is skipped. What was chosen, and why, is pushed as XCom ``plan`` (200
     entries at most, what is run first), the paths of the runs as XCom ``runs``, before the task waits.
 
     :param reports: tokens or names of reports: a list, or text with commas or line ends between them. A name

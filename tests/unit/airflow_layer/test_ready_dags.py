@@ -143,3 +143,18 @@ def test_the_audit_of_schedules_stands_beside_the_audit_when_it_is_asked_for(wan
     dag = audit_dag(audit_schedules=wanted)
     assert set(dag.task_ids) == tasks
     assert not any(task.upstream_task_ids for task in dag.tasks)
+
+
+@pytest.mark.parametrize("builder", BUILDERS.values())
+def test_params_and_tags_of_ones_own_stand_beside_those_of_the_dag(builder):
+    plain = builder()
+    dag = builder(dag_options={"params": {"mine": 1}, "tags": "finance", "default_args": None})
+    assert set(dag.params) == {*plain.params, "mine"}
+    assert dag.tags == {*plain.tags, "finance"}
+
+
+@pytest.mark.parametrize("builder", BUILDERS.values())
+@pytest.mark.parametrize("name", ["schedule", "dag_id"])
+def test_what_the_call_itself_takes_is_refused_among_the_options_of_the_dag(builder, name):
+    with pytest.raises(ConfigurationError, match=f"dag_options has '{name}'.*argument of the call"):
+        builder(dag_options={name: "@hourly"})
