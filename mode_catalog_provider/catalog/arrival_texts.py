@@ -25,8 +25,8 @@ _DO_ABOUT_LINEAGE = {
     "definitions": "Extract with definitions='expand', so that Catalog gets the SQL that Mode runs.",
     "unknown_connection": "Connect that warehouse to Catalog, or correct it there.",
     "unknown_tables": "Let Catalog ingest the schemas of these tables.",
-    "unparsed": "Look at the query in Mode: it may not run there either, or the library sqlglot does not know all "
-    "of its dialect.",
+    "unparsed": "Look at the query in Mode: it may not run there either, or the library sqlglot does not "
+    "know all of its dialect.",
     "dataset": "Lineage ends at the dataset; look at the dataset's own.",
     "unknown": "Ask Catalog's support, with this report's address.",
 }

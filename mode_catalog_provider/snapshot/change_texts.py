@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -155,12 +156,21 @@ def sql_difference(change: Change, lines: int) -> list[str]:
     # A query's SQL is what Mode sent, which may be nothing, or no text at all.
     before, after = ("" if sql is None else str(sql) for sql in (change.before, change.after))
     told = difference(before, after, lines=lines)
-    return told.splitlines() or ["only space, comments or the case of words"]
+    return told.splitlines() or [
+        "only space, comments, the case of words, or what says nothing (as, inner, ;)"
+    ]
 
 
 def _values(change: Change, shown: Callable[[object], str]) -> str:
     was, now = (shown(value) for value in values_of(change))
-    return f"{was or 'none'} -> {now or 'none'}" if was or now else ""
+    if not was and not now:
+        return ""
+    same = " (in other characters that look the same)" if _folded(was) == _folded(now) else ""
+    return f"{was or 'none'} -> {now or 'none'}{same}"
+
+
+def _folded(shown: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", shown).split())
 
 
 def values_of(change: Change) -> tuple[Any, Any]:

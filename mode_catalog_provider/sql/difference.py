@@ -128,6 +128,6 @@ def _folded(text: str) -> str:
 
 def _folded_words(text: str) -> Iterator[str]:
     for word in words(text, LONGEST):
-        if word.text.lower() in SILENT:
+        if word.text.lower() in SILENT or word.text == ";":
             continue
         yield word.text if word.kind == "literal" else word.text.lower()

@@ -75,7 +75,9 @@ def test_sql_that_is_no_text_fails_no_task(tmp_path, odd):
 def test_of_sql_that_differs_in_space_only_that_is_said(tmp_path):
     days = [day(tmp_path, at, [("query", "q1", {"raw_query": f"{SQL}{' ' * at}"})]) for at in range(2)]
     result, _ = compare(manifest=str(days[1].manifest_path))
-    assert [one["difference"] for one in result["first"]] == ["only space, comments or the case of words"]
+    assert [one["difference"] for one in result["first"]] == [
+        "only space, comments, the case of words, or what says nothing (as, inner, ;)"
+    ]
 
 
 def test_the_first_snapshot_has_nothing_to_be_compared_with(tmp_path):

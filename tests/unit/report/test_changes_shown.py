@@ -48,7 +48,11 @@ def test_where_no_option_differs_nothing_is_said_of_them(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("select 1", "select 1 -- one", "only space, comments or the case of words"),
+        (
+            "select 1",
+            "select 1 -- one",
+            "only space, comments, the case of words, or what says nothing (as, inner, ;)",
+        ),
         (None, "select a from t", "column + a"),
         ("select a from t", None, "table  - t"),
     ],

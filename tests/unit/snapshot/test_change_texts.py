@@ -70,7 +70,7 @@ def test_one_change_of_each_kind_is_told_word_for_word(tmp_path: Path) -> None:
         "report 'Costs' (r2) deleted",
         "report 'Profit' (r1) renamed: Sales -> Profit",
         "query 'Main' (q1) of report 'Profit' sql changed:",
-        "    only space, comments or the case of words",
+        "    only space, comments, the case of words, or what says nothing (as, inner, ;)",
         "query 'Side' (q2) sql changed:",
         "    column - 2",
         "    column + 3",
@@ -84,7 +84,8 @@ def test_one_change_of_each_kind_is_told_word_for_word(tmp_path: Path) -> None:
         "- **1 collection description changed**: Finance (none -> money)",
         "- **1 report deleted**: Costs",
         "- **1 report renamed**: Profit (Sales -> Profit)",
-        "- **2 queries sql changed**: Main of Profit (only space, comments or the case of words); "
+        "- **2 queries sql changed**: Main of Profit (only space, comments, the case of words, "
+        "or what says nothing \\(as, inner, ;\\)); "
         "Side (column - 2)",
         "- **1 connection connection changed**: wh (a -> b)",
         "- **1 member created**: m2",
@@ -298,3 +299,10 @@ def test_a_word_that_says_both_values_is_told_without_them(tmp_path: Path) -> No
     before = day(tmp_path, 0, [("report", "r1", REPORT)])
     log, mail = texts(before, day(tmp_path, 1, [("report", "r1", {**REPORT, "archived": True})]))
     assert (log[-1], mail[-1]) == ("report 'Sales' (r1) archived", "- **1 report archived**: Sales")
+
+
+def test_names_that_look_the_same_are_said_to_differ(tmp_path: Path) -> None:
+    before = day(tmp_path, 0, [("report", "r1", {**REPORT, "name": "Übersicht"})])
+    after = day(tmp_path, 1, [("report", "r1", {**REPORT, "name": "U\u0308bersicht "})])
+    log, _ = texts(before, after)
+    assert log[-1].endswith(" (in other characters that look the same)")

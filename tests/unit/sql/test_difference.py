@@ -119,6 +119,10 @@ def test_another_order_is_told_as_that():
     assert difference("select a, b from t", "select b, a from t") == "the same parts in another order"
 
 
+def test_a_semicolon_at_the_end_is_no_other_order():
+    assert difference("select a from t", "select a from t;\n") == ""
+
+
 def test_and_is_told_from_or():
     assert difference("select 1 where a and b", "select 1 where a or b") == "filter - b\nfilter + or b"
 
