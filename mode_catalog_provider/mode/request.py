@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from mode_catalog_provider.errors import (
     ForbiddenError,
@@ -90,8 +91,7 @@ class ModeRequests:
                 self._credentials.replace(credentials)
             elif answer.status in (301, 302, 307, 308) and "Location" in answer.headers:
                 url = self._address.follow(url, answer.headers["Location"])
-                # The location repeats the query.
-                params = None
+                params = _not_repeated(params, url)
             elif 200 <= answer.status < 300:
                 self._clocks.look(answer.headers.get("Date"))
                 return answer
@@ -181,6 +181,12 @@ class ModeRequests:
             limit, remaining = rate_headers(answer)
             self._throttle.learn(limit=limit, remaining=remaining)
         return answer
+
+
+def _not_repeated(params: Mapping[str, Any] | None, url: str) -> dict[str, Any]:
+    """Return the parameters that a redirect has forgotten: without them, each page would be the first."""
+    repeated = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    return {name: value for name, value in (params or {}).items() if name not in repeated}
 
 
 def json_object(answer: Answer, *, may_be_empty: bool = False) -> dict[str, Any]:

@@ -54,6 +54,21 @@ def test_every_report_is_found_once_whatever_the_listing_does(switches: dict[str
         assert sorted(reports) == sorted(one.token for one in world.reports if not one.is_dataset)
 
 
+@pytest.mark.parametrize("query", ["", "?locale=en", "?page={page}&filter=all"])
+def test_a_redirect_that_does_not_repeat_the_query_does_not_lead_to_the_first_page_again(
+    sandbox: Sandbox, connect: Connect, query: str
+) -> None:
+    for _ in range(70):
+        sandbox.mode.world.add_collection("Another")
+    for page in (1, 2, 3, 4):
+        location = f"/api/acme/collections{query.format(page=page)}"
+        for _ in range(2):
+            sandbox.mode.fault(f"spaces?*page={page}", status=302, headers={"Location": location}, times=None)
+    pages = connect().pages("spaces", "spaces", params={"filter": "all"})
+    found = [row["token"] for rows in pages for row in rows]
+    assert sorted(found) == sorted(one.token for one in sandbox.mode.world.collections)
+
+
 def test_reports_of_a_data_source_are_found_once_though_each_query_repeats_them(
     sandbox: Sandbox, connect: Connect
 ) -> None:
