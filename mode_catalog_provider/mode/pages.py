@@ -27,6 +27,7 @@ from typing import Any
 
 from mode_catalog_provider.errors import MalformedResponseError
 from mode_catalog_provider.http.response import whole_number
+from mode_catalog_provider.text import visible
 
 SHORTEST_FULL_PAGE = 30
 """No listing of Mode has been seen to cut off at fewer rows."""
@@ -80,6 +81,9 @@ class PageWalk:
         self._seen: set[Hashable] = set()
         self._passes = 0
         self._pages_before = 0
+        self._longest_before = 0
+        # Whether the pass before was over where no rows were left, as far as its last answer tells.
+        self._end_seen = True
         self._asked = False
         self._latest = 0
         #: Whether a row may be hidden that was there all the time: there was more than one short page, it was
@@ -173,6 +177,8 @@ class PageWalk:
         self._claims: set[int | None] = set()
         self._first_page: list[Hashable] = []
         self._last_page: list[Hashable] = []
+        self._longest = 0
+        self._odd_end = False
         self._shrank = False
         self._moved = False
         self._asked = False
@@ -202,13 +208,18 @@ class PageWalk:
         return new
 
     def _look_for_moves(self, page: list[Hashable], *, unseen: int) -> None:
+        # Pages that get longer or shorter meanwhile leave rows out, or show them again.
+        self._moved |= not self._backward and 0 < self._longest < len(page)
+        self._longest = max(self._longest, len(page))
+        self._odd_end = False
         if self._backward:
             self._moved |= unseen < len(page)
             self._first_page, self._last_page = page, self._last_page or page
             return
         if not unseen:
             # After the end, the last page or the first may be shown again; anything else slid back.
-            self._moved |= bool(page) and page not in (self._first_page, self._last_page)
+            self._odd_end = bool(page) and page not in (self._first_page, self._last_page)
+            self._moved |= self._odd_end
             return
         # Rows on a full page again, and a page that was short although it was not the last.
         self._moved |= unseen < len(page) or self._shrank
@@ -217,7 +228,8 @@ class PageWalk:
         self._last_page = page
 
     def _pass_is_over(self, rows: list[dict[str, Any]], counters: Mapping[str, Any]) -> bool:
-        if self._passes > 1 and not self._new_rows and self._number >= self._pages_before:
+        as_far = self._number >= self._pages_before and self._longest >= self._longest_before
+        if self._passes > 1 and not self._new_rows and as_far and self._end_seen:
             # Rows that the counters promise beyond these pages repeat others, but they must be there.
             return not self._missing() or self._barren > 0
         tolerated = self._repeats if rows else 0
@@ -251,14 +263,15 @@ class PageWalk:
             raise MalformedResponseError(
                 f"Mode's listing {self.path} kept changing: pass {MOST_PASSES} over it still shows new rows."
             )
-        self._pages_before = self._last_page_with_rows
+        self._pages_before, self._longest_before = self._last_page_with_rows, self._longest
+        self._end_seen = not self._odd_end
         self._begin_pass()
 
 
 def embedded_rows(
     body: Mapping[str, Any], key: str, *, what: str, required: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the rows of a listing; a missing key, or ``null``, is an empty page.
+    """Return the rows of a listing; a missing key, or ``null``, is an empty page, unless others hold rows.
 
     One odd row, ``null`` or a text, does not spoil a listing, nor is it "nothing there" where it is the only
     one: it is a row without a token. Several of which none is an object are no listing.
@@ -277,10 +290,19 @@ def embedded_rows(
     if wrong or (required and "_embedded" not in body and not _is_listing(body, required)):
         raise MalformedResponseError(f"Mode answered {what} with JSON that is not a listing.")
     if rows is None:
+        if isinstance(embedded, Mapping) and (other := _rows_elsewhere(embedded)) is not None:
+            raise MalformedResponseError(
+                f"Mode answered {what} with rows under '{visible(other)}' instead of '{key}'."
+            )
         return []
     if not isinstance(rows, list) or (len(rows) > 1 and not any(isinstance(row, dict) for row in rows)):
         raise MalformedResponseError(f"Mode answered {what} with '{key}' that are not rows.")
     return [row if isinstance(row, dict) else {"not_an_object": row} for row in rows]
+
+
+def _rows_elsewhere(embedded: Mapping[str, Any]) -> str | None:
+    rows = (name for name, value in embedded.items() if isinstance(value, list) and value)
+    return next(rows, None)
 
 
 def _is_listing(body: Mapping[str, Any], path: str) -> bool:

@@ -27,6 +27,8 @@ class Listing:
     counters: Callable[[Listing, int], dict[str, Any] | None] = lambda listing, page: None
     change: Callable[[list[str]], list[str]] | None = None
     change_at: int = 0
+    #: Rows of a page, by number of the request; what is not named has a page as Mode's.
+    sizes: Callable[[int], int] = lambda request: PAGE
     requests: int = 0
     asked: list[int] = field(default_factory=list)
 
@@ -35,8 +37,8 @@ class Listing:
         self.asked.append(params["page"])
         if self.change and self.requests == self.change_at:
             self.tokens = self.change(self.tokens)
-        page = params["page"]
-        shown = self.tokens if self.ignores_page else self.tokens[(page - 1) * PAGE : page * PAGE]
+        page, size = params["page"], self.sizes(self.requests)
+        shown = self.tokens if self.ignores_page else self.tokens[(page - 1) * size : page * size]
         body: dict[str, Any] = {"_links": {}, "_embedded": {"reports": [{"token": one} for one in shown]}}
         if not shown:
             if self.after_last == "absent":
@@ -285,6 +287,30 @@ def test_only_a_walk_of_more_than_a_short_page_may_hide_a_row(count: int, unprov
     assert walk.unproven is unproven
 
 
+@pytest.mark.parametrize("known", [None, tokens(75)], ids=["unknown", "known"])
+@pytest.mark.parametrize("changed_at", range(1, 6))
+@pytest.mark.parametrize(
+    ("before", "after", "in_the_end"),
+    [(100, 30, 30), (30, 50, 50), (50, 100, 100), (30, 10, 10), (60, 45, 45), (100, 30, 100), (30, 10, 30)],
+)
+def test_pages_that_get_longer_or_shorter_meanwhile_hide_no_row(
+    before: int, after: int, in_the_end: int, changed_at: int, known: list[str] | None
+) -> None:
+    def size(request: int) -> int:
+        return before if request < changed_at else after if request == changed_at else in_the_end
+
+    listing = Listing(tokens(130), sizes=size)
+    assert sorted(walk_all(listing, known=known)) == sorted(tokens(130))
+
+
+@pytest.mark.parametrize(("before", "after"), [(100, 30), (30, 10), (30, 50)])
+def test_without_confirming_pages_that_get_longer_or_shorter_are_evidence_enough(
+    before: int, after: int
+) -> None:
+    listing = Listing(tokens(130), sizes=lambda request: before if request == 1 else after)
+    assert sorted(walk_all(listing, confirm=False)) == sorted(tokens(130))
+
+
 def test_a_listing_that_ignores_page_ends() -> None:
     listing = Listing(tokens(100), ignores_page=True)
     assert len(walk_all(listing)) == 100
@@ -369,6 +395,7 @@ def test_rows_without_a_token_are_told_apart_by_what_they_hold() -> None:
         {"_embedded": {"spaces": ["a", "b"]}},
         {"_embedded": {"spaces": [1, None]}},
         {"_embedded": {"spaces": [None] * 30}},
+        {"_embedded": {"collections": [{"token": "a"}]}, "pagination": {"page": 1}},
     ],
 )
 def test_what_is_not_a_listing_is_not_read_as_nothing_there(body: dict[str, Any]) -> None:
