@@ -102,6 +102,7 @@ def push_folder(
     :param folder: where they lie; folders in it are not looked into.
     :param ingest: the upload endpoint, the source and the file type, which is not ``VIZ``.
     :param api: as for :func:`push_file`, as are the others.
+    :raises SnapshotNotFoundError: it is no folder.
     :raises SnapshotIncompleteError: there is no such file.
     :raises ConfigurationError: the file type is that of a single file, or they are Mode's.
     """
@@ -111,6 +112,10 @@ def push_folder(
             "dbt is uploaded as one file, its manifest: name it with -f (operator: file_path)."
         )
     found = entries(folder)
+    if not found and folder.is_file():
+        raise SnapshotNotFoundError(
+            f"{folder} is a file, and a folder is meant. Give one file as file_path (command line: -f)."
+        )
     names = sorted(name for name, path in found.items() if name.endswith(SUFFIXES) and path.is_file())
     if not names:
         raise SnapshotIncompleteError(f"{folder} holds no file that ends in {' or '.join(SUFFIXES)}.")

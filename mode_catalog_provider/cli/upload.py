@@ -132,19 +132,21 @@ def _upload_directory(arguments: argparse.Namespace) -> PushResult:
     with ExitStack() as stack:
         ingest = stack.enter_context(catalog_ingest(arguments))
         api = stack.enter_context(catalog_api(arguments))
+        own = folder if folder.is_dir() else folder.parent
+        fence: Callable[[], None] = _no_fence
         if arguments.file_type != "VIZ":
             if arguments.lock:
-                stack.enter_context(locked(arguments, folder, on_lost=ingest.cancel))
+                fence = stack.enter_context(locked(arguments, own, on_lost=ingest.cancel))
             return push_folder(
                 folder=folder,
                 ingest=ingest,
                 api=api,
                 source_check=arguments.source_check,
                 dry_run=arguments.dry_run,
+                fence=fence,
                 log=log,
             )
         snapshot = open_to_upload(folder)
-        own = folder if folder.is_dir() else folder.parent
         fence = stack.enter_context(locked(arguments, own, on_lost=ingest.cancel))
         return push_snapshot(
             snapshot=snapshot,

@@ -206,7 +206,12 @@ def open_to_upload(path: StoragePath) -> Snapshot:
     for name in found:
         if (parsed := parse_data_file(name)) and parsed[0] > snapshot.manifest.timestamp:
             sets.setdefault(parsed[0], set()).add(parsed[1])
-    newer = [second for second in sets if sets[second] == set(_ALL) and claim_name(second) not in found]
+    # One with a marker or a manifest is of this package: it is being written, or was finished just now.
+    newer = [
+        second
+        for second in sets
+        if sets[second] == set(_ALL) and not found.keys() & {claim_name(second), manifest_name(second)}
+    ]
     if newer:
         raise SnapshotError(
             f"{path} holds snapshot {snapshot.manifest.timestamp} and a newer set without a manifest, "

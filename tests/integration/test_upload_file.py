@@ -156,6 +156,11 @@ def test_a_folder_is_nothing_that_dbt_would_be_uploaded_from(catalog, staging):
     assert stored(catalog) == {}
 
 
+def test_a_file_in_the_place_of_a_folder_is_said_so(catalog, file):
+    with pytest.raises(SnapshotNotFoundError, match="a folder is meant"):
+        push_folder(folder=file, ingest=new_ingest(catalog, file_type="WAREHOUSE"))
+
+
 def test_an_empty_file_in_a_folder_is_refused_before_those_ahead_of_it_are_sent(catalog, staging):
     (staging / "a.csv").write_bytes(b"1")
     (staging / "b.csv").write_bytes(b"")

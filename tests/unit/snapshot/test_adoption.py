@@ -12,6 +12,7 @@ from mode_catalog_provider.errors import (
     SnapshotIncompleteError,
     SnapshotNotFoundError,
 )
+from mode_catalog_provider.snapshot import reader
 from mode_catalog_provider.snapshot.layout import (
     Layout,
     StoragePath,
@@ -20,7 +21,13 @@ from mode_catalog_provider.snapshot.layout import (
     entries,
     manifest_name,
 )
-from mode_catalog_provider.snapshot.reader import adopt_directory, open_or_adopt, open_to_upload, verify
+from mode_catalog_provider.snapshot.reader import (
+    Snapshot,
+    adopt_directory,
+    open_or_adopt,
+    open_to_upload,
+    verify,
+)
 from tests.unit.snapshot.sets import AT, HOST, WORKSPACE, lay, vendor_files, write_set
 
 
@@ -117,6 +124,20 @@ def test_a_newer_set_of_the_vendor_beside_a_snapshot_leaves_open_which_is_to_be_
     with pytest.raises(SnapshotError, match=rf"a newer set without a manifest, {AT + 60}, .*move the newer"):
         open_to_upload(root)
     assert open_to_upload(path).manifest.timestamp == AT
+
+
+def test_a_snapshot_that_is_finished_just_now_is_not_taken_for_a_set_of_the_vendor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(Layout.flat(tmp_path))
+    earlier = open_or_adopt(tmp_path)
+
+    def opened(path: StoragePath) -> Snapshot:
+        write_set(Layout.flat(path), AT + 60)
+        return earlier
+
+    monkeypatch.setattr(reader, "open_or_adopt", opened)
+    assert open_to_upload(tmp_path) is earlier
 
 
 def test_open_or_adopt_takes_the_manifest_where_there_is_one(tmp_path: Path) -> None:
