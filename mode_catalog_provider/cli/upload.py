@@ -34,7 +34,7 @@ VENDOR_FLAGS = (
 
 _LOOKML = "LookML is not Mode's: upload it with castor-upload"
 
-LEFT_BEHIND = "Nothing that could be taken for a complete set was left behind."
+LEFT_BEHIND = "Files that were sent stay in Catalog; of a set, the same command goes on from there."
 
 
 def add_arguments(command: CommandParser) -> None:

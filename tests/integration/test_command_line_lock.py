@@ -6,7 +6,9 @@ import argparse
 import json
 import resource
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -137,6 +139,26 @@ def test_the_lock_in_use_may_be_named_by_another_way_to_it(
     done = mode_catalog("upload", "-d", staged, "--lock", tmp_path / "linked" / ".lock")
     assert done.returncode == 0, done.stderr
     assert "which is in use here too" not in done.stderr
+
+
+def test_an_interrupted_upload_says_what_stays_and_is_gone_on_with(
+    mode_catalog: CommandLine, staged: Path
+) -> None:
+    hanging = mode_catalog.sandbox.catalog.fault("*-query.json", hang=120.0)
+    with subprocess.Popen(
+        mode_catalog.command("upload", "-d", staged),
+        env=mode_catalog.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not hanging.fired:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=240)
+    assert process.returncode == 130
+    assert "Interrupted. Files that were sent stay in Catalog" in errors
+    assert len(mode_catalog.json("upload", "-d", staged)["already_there"]) == 3
 
 
 def test_another_lock_than_the_one_in_use_is_told(
