@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotIncompleteError
+from mode_catalog_provider.text import visible
 
 CHUNK = 1024 * 1024
 
@@ -77,10 +78,14 @@ class FileBody:
             raise SnapshotIncompleteError(
                 f"{self._name} disappeared while it was being uploaded; Catalog did not get it whole."
             ) from error
-        except OSError as error:
+        except ModeCatalogError:
+            raise
+        # of an object store's library as well: some of its errors are those of the library that sends
+        except Exception as error:
+            why = visible(error, 300) or type(error).__name__
             raise ModeCatalogError(
-                f"{self._name} could not be read while it was being uploaded: {error}. Catalog did not get "
-                f"it whole; the upload may be tried again."
+                f"{self._name} could not be read while it was being uploaded: {why}. Catalog did not get it "
+                f"whole; the upload may be tried again."
             ) from error
         if left != 0 or digest.hexdigest() != self._sha256:
             raise SnapshotAlteredError(

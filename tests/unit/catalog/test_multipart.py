@@ -9,6 +9,7 @@ from email.policy import HTTP
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.exceptions import ReadTimeoutError
 
 from mode_catalog_provider.catalog.multipart import CHUNK, FileBody
 from mode_catalog_provider.errors import ModeCatalogError, SnapshotAlteredError, SnapshotIncompleteError
@@ -112,7 +113,7 @@ def test_a_file_that_changed_is_never_sent_whole(on_disk):
     assert b"--\r\n" not in b"".join(sent)
 
 
-def broken_disk(error: OSError):
+def broken_disk(error: Exception):
     class Broken(io.BytesIO):
         def read(self, size=-1):
             raise error
@@ -125,9 +126,18 @@ def test_a_file_that_disappears_is_not_taken_for_a_broken_connection():
         list(broken_disk(FileNotFoundError("gone")))
 
 
-def test_a_disk_that_cannot_be_read_is_not_taken_for_a_broken_connection_but_may_be_tried_again():
-    with pytest.raises(ModeCatalogError, match="could not be read") as caught:
-        list(broken_disk(TimeoutError("store is slow")))
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (TimeoutError("store is slow"), "store is slow"),
+        (ReadTimeoutError(None, "s3", "store is silent"), "store is silent"),
+        (ValueError(), "ValueError"),
+    ],
+    ids=["disk", "S3", "anything"],
+)
+def test_a_disk_that_cannot_be_read_is_not_taken_for_a_broken_connection_but_may_be_tried_again(error, why):
+    with pytest.raises(ModeCatalogError, match=f"could not be read .*{why}") as caught:
+        list(broken_disk(error))
     assert not caught.value.permanent
 
 
