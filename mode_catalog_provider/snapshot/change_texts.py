@@ -162,15 +162,16 @@ def sql_difference(change: Change, lines: int) -> list[str]:
 
 
 def _values(change: Change, shown: Callable[[object], str]) -> str:
-    was, now = (shown(value) for value in values_of(change))
+    before, after = values_of(change)
+    was, now = shown(before), shown(after)
     if not was and not now:
         return ""
-    same = " (in other characters that look the same)" if _folded(was) == _folded(now) else ""
+    same = " (in other characters that look the same)" if _folded(before) == _folded(after) else ""
     return f"{was or 'none'} -> {now or 'none'}{same}"
 
 
-def _folded(shown: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", shown).split())
+def _folded(value: object) -> str:
+    return " ".join(unicodedata.normalize("NFC", str(value)).split())
 
 
 def values_of(change: Change) -> tuple[Any, Any]:

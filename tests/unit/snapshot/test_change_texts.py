@@ -306,3 +306,13 @@ def test_names_that_look_the_same_are_said_to_differ(tmp_path: Path) -> None:
     after = day(tmp_path, 1, [("report", "r1", {**REPORT, "name": "U\u0308bersicht "})])
     log, _ = texts(before, after)
     assert log[-1].endswith(" (in other characters that look the same)")
+
+
+@pytest.mark.parametrize(("was", "now"), [("m²", "m2"), (f"{'long ' * 100}a", f"{'long ' * 100}b")])
+def test_texts_that_look_different_or_differ_where_they_are_not_shown_are_not_said_to_look_the_same(
+    tmp_path: Path, was: str, now: str
+) -> None:
+    before = day(tmp_path, 0, [("report", "r1", {**REPORT, "description": was})])
+    log, _ = texts(before, day(tmp_path, 1, [("report", "r1", {**REPORT, "description": now})]))
+    assert "description changed" in log[-1]
+    assert "look the same" not in log[-1]
