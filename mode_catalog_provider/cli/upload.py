@@ -48,7 +48,7 @@ def add_arguments(command: CommandParser) -> None:
         "--directory_path",
         "--directory-path",
         metavar="FOLDER",
-        help=with_variable("directory_path", "a folder with one complete set"),
+        help=with_variable("directory_path", "a folder with one complete set, or the manifest of a snapshot"),
     )
     path.add_argument(
         "-f",
