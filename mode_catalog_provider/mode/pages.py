@@ -82,7 +82,8 @@ class PageWalk:
         self._passes = 0
         self._pages_before = 0
         self._longest_before = 0
-        # Whether the pass before was over where no rows were left, as far as its last answer tells.
+        # Whether the pass before was over where no rows were left, as far as its last answers tell: after a
+        # full page, one that is empty may be a slip.
         self._end_seen = True
         self._asked = False
         self._latest = 0
@@ -264,7 +265,8 @@ class PageWalk:
                 f"Mode's listing {self.path} kept changing: pass {MOST_PASSES} over it still shows new rows."
             )
         self._pages_before, self._longest_before = self._last_page_with_rows, self._longest
-        self._end_seen = not self._odd_end
+        full = len(self._last_page) == self._longest
+        self._end_seen = not self._odd_end and not (ended_empty and full)
         self._begin_pass()
 
 

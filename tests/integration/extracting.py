@@ -78,10 +78,13 @@ def as_written(rows: Rows) -> dict[str, list[str]]:
 def walk_cost(rows: int, *, proven: bool = False) -> int:
     """Requests of one walk: the pages and one that proves the end; from 30 rows on, all pages once more.
 
+    Where the last page is full, the empty one behind it is asked for once more as well: it may be a slip.
+
     :param proven: counters, or what is known from elsewhere, tell that nothing is missing.
     """
     pages = ceil(rows / 30)
-    return pages + 1 + (pages if rows >= 30 and not proven else 0)
+    again = pages + (rows % 30 == 0)
+    return pages + 1 + (again if rows >= 30 and not proven else 0)
 
 
 def predicted_requests(sandbox: Sandbox, *, members: str = "full") -> int:

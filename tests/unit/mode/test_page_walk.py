@@ -311,6 +311,13 @@ def test_without_confirming_pages_that_get_longer_or_shorter_are_evidence_enough
     assert sorted(walk_all(listing, confirm=False)) == sorted(tokens(130))
 
 
+@pytest.mark.parametrize("count", [31, 59, 60, 61, 75, 90])
+@pytest.mark.parametrize("empty", range(2, 9))
+def test_one_page_that_comes_empty_once_hides_no_row(count: int, empty: int) -> None:
+    listing = Listing(tokens(count), sizes=lambda request: 0 if request == empty else PAGE)
+    assert sorted(walk_all(listing)) == sorted(tokens(count))
+
+
 def test_a_listing_that_ignores_page_ends() -> None:
     listing = Listing(tokens(100), ignores_page=True)
     assert len(walk_all(listing)) == 100
