@@ -28,7 +28,7 @@ _DEFAULT_TITLE = re.compile(
 #
 # "Rev 2024" is the revenue of a year, and "Actual v 2023" compares.
 _VERSION = re.compile(
-    r"(?i)(?:^|[\s_(\[.-])(?:v|ver|version|rev)(?![\s_.-]{1,2}(?:19|20)\d\d\b)[\s_.-]{0,2}\d+(?:\.\d+)*\b"
+    r"(?i)(?:^|[\s_(\[.-])(?:ver|version|(?:v|rev)(?![\s_.-]{1,2}(?:19|20)\d\d\b))[\s_.-]{0,2}\d+(?:\.\d+)*\b"
 )
 
 
