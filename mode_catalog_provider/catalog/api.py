@@ -297,6 +297,12 @@ class CatalogApi:
         return fields[field]
 
     def _forbidden(self, answer: Answer, field: str) -> ForbiddenError:
+        if answer.is_html:
+            return ForbiddenError(
+                f"{answer.asked} was refused with a web page (403): by a firewall or proxy that does not let "
+                f"it through, or by Catalog: the token of {place(self.connection)} may not read {field}.",
+                status=answer.status,
+            )
         return ForbiddenError(
             f"The Catalog token of {place(self.connection)} is valid, but may not read {field}."
             f"{self._said(answer)}",

@@ -231,6 +231,14 @@ class CatalogIngest:
                 f"file: extract again (a new snapshot has new names) and upload that.",
                 status=status,
             )
+        if status == 403 and answer.is_html:
+            return ForbiddenError(
+                f"The upload of {file.name} was refused with a web page (403). A firewall or proxy in front "
+                f"of {self._root} answers so, to which the SQL in the file may look like an attack: have it "
+                f"let these uploads through. If it is Catalog itself, the token of "
+                f"{place(self.connection)} is a Read Only one.",
+                status=status,
+            )
         if status == 403:
             return ForbiddenError(
                 f"The Catalog token of {place(self.connection)} may not upload {file.name} (403). A Read "

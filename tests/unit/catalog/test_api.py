@@ -224,10 +224,17 @@ def test_a_token_without_the_right_is_forbidden_and_skips_the_check(
     assert "may not read" in caplog.text
 
 
-@pytest.mark.parametrize("body", [b'{"message": "no"}', b"<html>no</html>", b""])
-def test_403_is_forbidden_whatever_its_body(catalog, new_api, body):
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"message": "no"}', "is valid, but may not read getSources"),
+        (b"<html>no</html>", r"web page \(403\): by a firewall or proxy"),
+        (b"", "is valid, but may not read getSources"),
+    ],
+)
+def test_403_is_forbidden_whatever_its_body(catalog, new_api, body, told):
     catalog.fault(GRAPHQL, status=403, body=body)
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(ForbiddenError, match=told):
         new_api().query(QUERY, field="getSources")
 
 

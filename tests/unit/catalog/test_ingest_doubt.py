@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mode_catalog_provider.errors import MalformedResponseError
+from mode_catalog_provider.errors import ForbiddenError, MalformedResponseError
 from tests.unit.catalog.serving import UPLOADS, outgoing
 
 
@@ -53,6 +53,14 @@ def test_an_error_below_a_success_is_no_stored_file(catalog, new_ingest, body, t
 def test_an_error_below_the_success_of_a_stored_file_followed_by_409_is_success(catalog, new_ingest):
     catalog.fault(UPLOADS, after=True, status=200, body=b'{"error": "slow"}')
     assert new_ingest().push(outgoing()) == "already_there"
+
+
+def test_a_firewall_that_takes_sql_for_an_attack_is_not_told_as_a_token_without_rights(catalog, new_ingest):
+    catalog.fault(UPLOADS, status=403, body=b"<html><title>Request blocked</title></html>")
+    file = outgoing()
+    with pytest.raises(ForbiddenError, match=r"web page \(403\)\. A firewall or proxy in front of"):
+        new_ingest().push(file)
+    assert not file.maybe_stored
 
 
 def test_success_before_the_file_was_sent_whole_is_no_stored_file(new_ingest):
