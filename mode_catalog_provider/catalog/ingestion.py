@@ -202,7 +202,12 @@ def moment_or_ingestion(
     try:
         moment = point_in_time(name, value)
     except ConfigurationError:
-        source = last_ingested(sources(), str(value).strip())
+        try:
+            source = last_ingested(sources(), str(value).strip())
+        except UnknownSourceError as error:
+            raise UnknownSourceError(
+                f"{name} is neither a time nor a warehouse source in Catalog: {error}"
+            ) from None
     else:
         return _passed(name, moment)
     if source.last_refreshed_at is None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mode_catalog_provider.errors import ConfigurationError
+from mode_catalog_provider.errors import ConfigurationError, UnknownSourceError
 from mode_catalog_provider.operators.cache_refresh import ModeCacheRefreshOperator
 
 
@@ -34,6 +34,8 @@ def operator(**arguments):
         {"check_interval": timedelta(0)},
         {"refresh": "None"},
         {"failure": ""},
+        {"failure": ["warn"]},
+        {"refresh": {}},
         {"dry_run": "perhaps"},
         {"annotate": "perhaps"},
         {"annotate": True, "wait_for_completion": False},
@@ -90,3 +92,10 @@ def test_a_date_without_hyphens_is_a_date_and_not_a_second_of_1970():
     plain = operator(reports=["a"], stale_since="20261120")._selection()
     assert plain == operator(reports=["a"], stale_since="2026-11-20")._selection()
     assert plain.stale_since.year == 2026
+
+
+@pytest.mark.usefixtures("connect")
+@pytest.mark.parametrize("written", ["2026-13-45", "yesterday", "Snowflak"])
+def test_what_is_neither_a_time_nor_a_source_is_told_as_both(written):
+    with pytest.raises(UnknownSourceError, match=rf"^stale_since is neither a time nor .*'{written}'"):
+        operator(reports="a", stale_since=written)._selection()
