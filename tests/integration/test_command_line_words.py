@@ -290,7 +290,7 @@ def test_a_reader_who_wants_only_the_head_of_the_result_is_no_error(
 def test_a_fault_of_the_program_is_told_in_a_sentence_and_in_json(tmp_path: Path) -> None:
     program = (
         "import sys; from mode_catalog_provider.cli import audit, main; "
-        "audit.open_or_adopt = lambda path: 1 / 0; "
+        "audit.newest_or_adopted = lambda path: 1 / 0; "
         f"sys.exit(main(['audit', '-d', {str(tmp_path)!r}, '--json']))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240)
