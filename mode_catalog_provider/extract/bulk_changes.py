@@ -303,17 +303,15 @@ class BulkChanges:
         :param seen: the tokens of all reports and datasets that it showed.
         :param counts: of those, the ones that are not wanted.
         """
-        self._count_missing(collection, seen)
+        here = {row["token"] for row, _ in self._earlier.reports_in(collection)} if self._earlier else set()
+        bulk = self._rows.tokens_in(collection)
+        gone = (here & bulk) - seen
+        if self.compares and self._marks.listing(collection) is not None:
+            self._verification.missing(gone=len(gone), appeared=len(seen - here - bulk))
         if self._complete and self.incremental:
             self._marks.note_listing(collection, counts)
-            self._marks.note(self._rows.tokens_in(collection))
-
-    def _count_missing(self, collection: str, seen: set[str]) -> None:
-        if not self.compares or self._earlier is None or self._marks.listing(collection) is None:
-            return
-        here = {row["token"] for row, _ in self._earlier.reports_in(collection)}
-        bulk = self._rows.tokens_in(collection)
-        self._verification.missing(gone=len((here & bulk) - seen), appeared=len(seen - here - bulk))
+            # Of what is gone, REST is asked once more: it may have been away for a night.
+            self._marks.note(bulk - gone)
 
     def read_singly(self, token: str) -> None:
         """Take note that REST showed one report."""

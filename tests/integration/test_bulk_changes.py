@@ -382,6 +382,26 @@ def test_a_collection_whose_listing_has_an_odd_row_is_read_again_and_tells_it_ea
         assert result.manifest.left_out_counts["report"] == 1
 
 
+def test_a_report_that_its_listing_did_not_show_for_a_night_is_read_the_next(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    night(sandbox, layout)
+    report = next(one for one in shared(sandbox) if not one.is_dataset)
+    # So that the collection is listed.
+    sandbox.mode.world.add_report(report.collection)
+
+    def hide(answer: Any) -> None:
+        rows = answer["_embedded"].get("reports", [])
+        rows[:] = [row for row in rows if row["token"] != report.token]
+
+    sandbox.mode.fault(f"spaces/{report.collection}/*", alter=hide, times=None)
+    away, _ = night(sandbox, layout)
+    assert f'"token": "{report.token}"'.encode() not in contents(away)["report"]
+    sandbox.mode.faults.clear()
+    result, _ = night(sandbox, layout)
+    assert contents(result) == truth(sandbox, tmp_path)
+
+
 @pytest.mark.parametrize("edits", [1, 20], ids=["read alone", "listed"])
 def test_a_report_that_was_away_for_a_night_is_read_the_next(
     sandbox: Sandbox, layout: Layout, tmp_path: Path, edits: int
