@@ -101,15 +101,19 @@ class ArrivalTexts:
             related=(dashboard,),
         )
 
-    def gone(self, dashboard: str, name: str, url: str) -> Item:
-        """Word a dashboard whose report is no longer there."""
+    def gone(self, dashboard: str, name: str, url: str, *, doubted: bool) -> Item:
+        """Word a dashboard whose report is no longer there.
+
+        :param doubted: whether Mode may have it still, and only the snapshot has not.
+        """
+        who = "the snapshot does not have" if doubted else "Mode no longer has"
         return Item(
             finding=Finding(
                 check="gone",
                 asset="dashboard",
                 token=dashboard,
                 name=name or dashboard,
-                what=f"Catalog still shows dashboard {_shown(name, dashboard)}, which Mode no longer has.",
+                what=f"Catalog still shows dashboard {_shown(name, dashboard)}, which {who}.",
                 advice="The next ingestion should remove it; when it does not, ask Catalog's support.",
             ),
             entry={"dashboard": dashboard, "name": name, "url": url},

@@ -197,7 +197,7 @@ class _Reconciliation:
         for id, name, url in rows:  # noqa: A001
             # What Mode refused to show is in Mode all the same.
             if not self._is_left_out(url):
-                yield self._texts.gone(id, name, url)
+                yield self._texts.gone(id, name, url, doubted="gone" in self._not_checked)
 
     def _listings_refused(self) -> str:
         """Return of what the reports could not be listed to the end, ``""`` where all were."""

@@ -97,6 +97,7 @@ def test_dashboards_that_mode_no_longer_has_are_named(catalog, tmp_path):
         }
     ]
     assert report.counts == {**NOTHING, "gone": 1}
+    assert "which Mode no longer has" in report.items["gone"][0].finding.what
 
 
 def test_a_report_that_mode_refused_to_show_is_not_gone(catalog, tmp_path):
@@ -145,6 +146,7 @@ def test_what_was_filtered_may_only_have_been_left_out_of_the_snapshot(catalog, 
     report = compared(catalog, arrived(catalog, later, dead_dashboards=True))
     assert report.counts["gone"] == 1
     assert "was filtered" in report.not_checked["gone"]
+    assert "which the snapshot does not have" in report.items["gone"][0].finding.what
 
 
 def test_names_and_folders_that_differ_are_told(catalog, tmp_path):
