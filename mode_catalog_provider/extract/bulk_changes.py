@@ -97,13 +97,24 @@ class BulkChanges:
 
     # -- the listings --------------------------------------------------------------------------------------
 
-    def start(self, ready: Callable[[], None], *, take: Callable[[list[Any]], None]) -> None:
+    def start(
+        self,
+        ready: Callable[[], None],
+        *,
+        take: Callable[[list[Any]], None],
+        spaces_there: Callable[[], None] = lambda: None,
+    ) -> None:
         """Queue the calls.
 
         :param ready: called when all that is needed is there, or when it is known not to come.
         :param take: gets the rows of each page of the listing of reports as well.
+        :param spaces_there: called when REST may list the collections; bulk must not be the newer listing.
         """
         self._ready = ready
+
+        def spaces_ended(complete: bool) -> Iterable[Row]:
+            spaces_there()
+            return self._ended(complete)
 
         def take_reports(rows: list[Any]) -> None:
             self._rows.add_reports(rows)
@@ -114,7 +125,9 @@ class BulkChanges:
         self._batch.read("reports", take=take_reports, ended=self._ended)
         if self.incremental:
             self._batch.read("report_stats", take=self._rows.add_stats, ended=self._stats_ended)
-            self._batch.read("spaces", take=self._take_spaces, ended=self._ended, everywhere=False)
+            self._batch.read("spaces", take=self._take_spaces, ended=spaces_ended, everywhere=False)
+        else:
+            spaces_there()
 
     def queries_ended(self, complete: bool) -> Iterable[Row]:
         """Take note that the bulk listing of queries is there, as far as it came."""
@@ -216,8 +229,7 @@ class BulkChanges:
 
     def plan(self, collection: str) -> Plan:
         """Return how to read a collection."""
-        earlier = self._earlier
-        kept = self._marks.listing(collection)
+        earlier, kept = self._earlier, self._marks.listing(collection)
         if earlier is None or self._fallen_back or kept is None:
             return Plan("list")
         tokens, changed, reports = self._rows.tokens_in(collection), [], 0
@@ -240,8 +252,7 @@ class BulkChanges:
         if not changed:
             return Plan("take")
         # A listing costs its pages and one of datasets.
-        pages = ceil(reports / 30) + 1
-        return Plan("list") if len(changed) > pages else Plan("single", tuple(changed))
+        return Plan("list") if len(changed) > ceil(reports / 30) + 1 else Plan("single", tuple(changed))
 
     def sample(self, collections: list[str]) -> set[str]:
         """Return which of the unchanged collections are read by REST, to be compared.
@@ -303,8 +314,8 @@ class BulkChanges:
         :param seen: the tokens of all reports and datasets that it showed.
         :param counts: of those, the ones that are not wanted.
         """
-        here = {row["token"] for row, _ in self._earlier.reports_in(collection)} if self._earlier else set()
-        bulk = self._rows.tokens_in(collection)
+        bulk, earlier = self._rows.tokens_in(collection), self._earlier
+        here = {row["token"] for row, _ in earlier.reports_in(collection)} if earlier else set()
         gone = (here & bulk) - seen
         if self.compares and self._marks.listing(collection) is not None:
             self._verification.missing(gone=len(gone), appeared=len(seen - here - bulk))

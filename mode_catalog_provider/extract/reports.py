@@ -112,10 +112,12 @@ class ReportReading:
 
     def start(self) -> None:
         """Queue the first call; all others follow from its answer."""
-        if self._changes is not None:
-            self._changes.start(self._bulk_is_there, take=self._check)
-        if self._changes is None or self._known.earlier_rows is None:
+        if self._changes is None:
             self._collections.ask()
+        elif self._known.earlier_rows is None:
+            self._changes.start(self._bulk_is_there, take=self._check, spaces_there=self._collections.ask)
+        else:
+            self._changes.start(self._bulk_is_there, take=self._check)
 
     def _bulk_is_there(self) -> None:
         self._ready = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -380,6 +381,24 @@ def test_a_collection_whose_listing_has_an_odd_row_is_read_again_and_tells_it_ea
         result, paths = night(sandbox, layout)
         assert f"/api/acme/{route}" in paths
         assert result.manifest.left_out_counts["report"] == 1
+
+
+def test_a_collection_made_while_the_first_night_listed_them_is_there_the_next(
+    sandbox: Sandbox, layout: Layout, tmp_path: Path
+) -> None:
+    listed = threading.Event()
+    world = sandbox.mode.world
+
+    def make() -> None:
+        # Not before REST has listed the collections, should it do so meanwhile.
+        listed.wait(1)
+        world.add_report(world.add_collection("Just made").token)
+
+    sandbox.mode.when("/batch/acme/spaces", do=make)
+    sandbox.mode.when("/api/acme/spaces", do=listed.set, nth=2)
+    night(sandbox, layout)
+    result, _ = night(sandbox, layout)
+    assert contents(result) == truth(sandbox, tmp_path)
 
 
 def test_a_report_that_its_listing_did_not_show_for_a_night_is_read_the_next(
