@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
@@ -51,6 +52,15 @@ def staging_path(location: str, conn_id: str | None = None) -> StoragePath:
     return path
 
 
+# A connection id has no colon; a port is followed by the path. A secret may hold slashes.
+_CREDENTIALS = re.compile(r"://[^/@]*:(?!\d+/)[^@]*@")
+
+
+def without_credentials(location: str) -> str:
+    """Return a location as it may be shown."""
+    return _CREDENTIALS.sub("://…@", location)
+
+
 #: Stores in which everything lies in a bucket or container.
 _IN_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "wasb", "wasbs")
 
@@ -58,7 +68,8 @@ _IN_BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "adl", "wasb", "wasbs"
 def refuse_no_place(location: str) -> None:
     """Look at a location without touching anything.
 
-    :raises ConfigurationError: it is no text, holds an invisible character, or is a URL without a bucket.
+    :raises ConfigurationError: it is no text, holds an invisible character or credentials, or is a URL
+        without a bucket.
     """
     if not isinstance(location, str):
         raise ConfigurationError(
@@ -69,6 +80,11 @@ def refuse_no_place(location: str) -> None:
         raise ConfigurationError(
             f"The location '{visible(location, 300)}' has a line break or an invisible character in it. Type "
             "it again."
+        )
+    if (hidden := without_credentials(location)) != location:
+        raise ConfigurationError(
+            f"The location '{visible(hidden, 300)}' has credentials in it, which would show in logs. Keep "
+            "them in an Airflow connection, and name that before the @: s3://my_conn@bucket/mode."
         )
     scheme, separator, rest = location.partition("://")
     bucket = rest.partition("/")[0].rpartition("@")[2]

@@ -13,7 +13,7 @@ from mode_catalog_provider.cli.airflow_connections import found_connection
 from mode_catalog_provider.cli.environment import UsageError
 from mode_catalog_provider.errors import ConfigurationError, ModeCatalogError, SnapshotNotFoundError
 from mode_catalog_provider.lock.store import open_store
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import refuse_no_place, staging_path
 from mode_catalog_provider.storage import StoragePath, store_error
 from mode_catalog_provider.text import visible
 
@@ -70,6 +70,7 @@ def place_of(location: str, conn_id: str | None = None) -> StoragePath:
     """
     if "://" not in location or location.lower().startswith("file://"):
         return folder_of(location, "--lock")
+    refuse_no_place(location)
     try:
         # Airflow logs to stdout, which is the result's; it finds its stream when it is imported: here.
         with redirect_stdout(sys.stderr):

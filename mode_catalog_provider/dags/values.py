@@ -14,7 +14,7 @@ from typing import Any
 
 from mode_catalog_provider.errors import ConfigurationError
 from mode_catalog_provider.get_provider_info import CONFIG_SECTION, UUID_PATTERN
-from mode_catalog_provider.staging import refuse_no_place, staging_path
+from mode_catalog_provider.staging import refuse_no_place, staging_path, without_credentials
 from mode_catalog_provider.tasks.rendered import split_words
 from mode_catalog_provider.text import NAME_LENGTH
 from mode_catalog_provider.truth import WORDS, truth
@@ -33,7 +33,7 @@ INGESTION = "ingestion"
 
 def refused(option: str, value: Any, wanted: str) -> ConfigurationError:
     """Return the error for a value that an option cannot have."""
-    shown = repr(value)
+    shown = without_credentials(repr(value))
     if len(shown) > NAME_LENGTH:
         shown = f"{shown[:NAME_LENGTH]}…"
     return ConfigurationError(f"[{CONFIG_SECTION}] {option} is {shown}; it must be {wanted}.")

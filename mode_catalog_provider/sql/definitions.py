@@ -37,7 +37,7 @@ _TOKEN = re.compile(
 
 
 # Of MySQL and BigQuery, too.
-_ENDS_IN_COMMENT = re.compile(r"(?:--|\#)[^\n]*\Z")
+_COMMENT = re.compile(r"--|#")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Expansion:
                 alias = f" AS {token['alias']}" if token["alias"] else ""
                 pieces += [
                     text[at : token.start()],
-                    f"({sql}\n)" if _ENDS_IN_COMMENT.search(sql) else f"({sql})",
+                    f"({sql}\n)" if _COMMENT.search(sql, sql.rfind("\n") + 1) else f"({sql})",
                     alias,
                 ]
                 at = token.end()

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from airflow.sdk import ObjectStoragePath
 
+from mode_catalog_provider.dags.values import location as read_location
 from mode_catalog_provider.errors import ConfigurationError
-from mode_catalog_provider.staging import staging_path
+from mode_catalog_provider.staging import staging_path, without_credentials
 from mode_catalog_provider.storage import location_of
 from tests.airflow_versions import needs_connections_anywhere
 
@@ -101,3 +102,21 @@ def test_a_url_without_a_bucket_is_refused(location):
 def test_a_location_with_an_invisible_character_is_refused(location):
     with pytest.raises(ConfigurationError, match="line break or an invisible character"):
         staging_path(location)
+
+
+@pytest.mark.parametrize(
+    "location", ["s3://AKIAKEY:hunter2@bucket/mode", "s3://AKIAKEY:hun/ter2@bucket", "gs://:hunter2@b/c"]
+)
+def test_credentials_in_a_url_are_refused_and_not_shown(location):
+    with pytest.raises(ConfigurationError, match="has credentials in it") as refused:
+        staging_path(location)
+    with pytest.raises(ConfigurationError, match="must be an absolute path") as of_option:
+        read_location("output_dir", location)
+    for text in (str(refused.value), str(of_option.value)):
+        assert "hunter2" not in text
+        assert "AKIAKEY" not in text
+
+
+@pytest.mark.parametrize("location", ["s3://conn@bucket/a:b@c", "hdfs://host:8020/a@b", "/srv/a:b@c"])
+def test_what_has_no_credentials_is_shown_whole(location):
+    assert without_credentials(location) == location
