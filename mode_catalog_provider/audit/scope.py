@@ -11,6 +11,7 @@ from mode_catalog_provider.snapshot.layout import entries, parse_push_record_nam
 from mode_catalog_provider.snapshot.reader import Snapshot
 from mode_catalog_provider.storage import read_record
 from mode_catalog_provider.text import first_of
+from mode_catalog_provider.web_address import installation_of
 
 #: Options of an extraction that narrow it, and how that is told.
 _NARROWING = {
@@ -26,7 +27,7 @@ _SCOPE = (*_NARROWING, "include_personal", "include_archived", "include_datasets
 def narrowing(snapshot: Snapshot) -> str:
     """Return in a few words why a snapshot may not be the whole workspace, ``""`` when it is.
 
-    It was asked for a part, or its upload was refused because so much was missing, and nobody accepted that.
+    It was asked for a part, or its upload was refused, for so much was missing, and nobody accepted that.
     """
     options = snapshot.manifest.options
     said = []
@@ -36,15 +37,19 @@ def narrowing(snapshot: Snapshot) -> str:
         if value and names:
             said.append(words.format(first_of(names)))
     if any(record.get("refused") and not record.get("accepted") for record in _push_records(snapshot)):
-        said.append("its upload was refused because too much was missing")
+        said.append("its upload was refused")
     return "; ".join(said)
 
 
 def same_scope(one: Snapshot, other: Snapshot) -> bool:
     """Whether two snapshots are of the same workspace and were asked for the same objects."""
     mine, theirs = one.manifest, other.manifest
-    return (mine.workspace, mine.host) == (theirs.workspace, theirs.host) and all(
-        mine.options.get(option) == theirs.options.get(option) for option in _SCOPE
+    same_workspace = mine.workspace == theirs.workspace
+    same_mode = installation_of(mine.host) == installation_of(theirs.host)
+    return (
+        same_workspace
+        and same_mode
+        and all(mine.options.get(option) == theirs.options.get(option) for option in _SCOPE)
     )
 
 

@@ -19,6 +19,7 @@ from mode_catalog_provider.errors import SnapshotError
 from mode_catalog_provider.snapshot.layout import Layout, manifest_name, push_record_name
 from mode_catalog_provider.snapshot.manifest import Manifest
 from mode_catalog_provider.snapshot.reader import open_snapshot
+from mode_catalog_provider.web_address import installation_of
 
 #: Options that change what a snapshot contains; the others change only how it is read.
 CONTENT_OPTIONS = (
@@ -99,7 +100,7 @@ def covering_snapshot(
             manifest = open_snapshot(directory / manifest_name(timestamp)).manifest
         except SnapshotError:
             continue  # only its push record was kept, or somebody changed it: that covers nobody
-        same = manifest.host == host and all(
+        same = installation_of(manifest.host) == installation_of(host) and all(
             manifest.options.get(name) == options.get(name) for name in CONTENT_OPTIONS
         )
         if same and any(_covers(entry, request, manifest, started_at) for entry in manifest.answers):

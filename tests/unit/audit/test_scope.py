@@ -9,6 +9,7 @@ import pytest
 from mode_catalog_provider.audit.earlier import newest_whole_snapshot
 from mode_catalog_provider.audit.options import AuditOptions
 from mode_catalog_provider.audit.record import keep_audit
+from mode_catalog_provider.audit.scope import same_scope
 from mode_catalog_provider.audit.telling import head_line
 from mode_catalog_provider.audit.workspace import audit_snapshot
 from mode_catalog_provider.snapshot.layout import Layout, push_record_name
@@ -33,6 +34,15 @@ def test_one_whose_upload_was_refused_is_not_taken(workspace, tmp_path):
     assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT
     record.write_text(json.dumps({"refused": "too few reports", "accepted": {"by": "ana"}}))
     assert newest_whole_snapshot(Layout.nested(tmp_path, "acme")).manifest.timestamp == AT + DAY
+
+
+@pytest.mark.parametrize(
+    ("host", "same"), [("https://modeanalytics.com", True), ("https://mode.example.com", False)]
+)
+def test_hosts_of_modes_own_cloud_are_one(workspace, host, same):
+    one = workspace.snapshot(AT)
+    workspace.host = host
+    assert same_scope(one, workspace.snapshot(AT + DAY)) is same
 
 
 def test_where_all_are_parts_the_newest_is_taken(workspace, tmp_path):

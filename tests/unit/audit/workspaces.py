@@ -30,6 +30,7 @@ class Workspace:
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self.left_out: list[dict[str, Any]] = []
         self.options: dict[str, Any] = {}
+        self.host = "https://app.mode.com"
         self.figures: dict[str, Any] = {}
         self.facts: dict[tuple[str, str], dict[str, Any]] = {}
         self.add("datasource", token="warehouse", id=7, name="Warehouse")
@@ -67,8 +68,7 @@ class Workspace:
 
     def snapshot(self, timestamp: int = AT) -> Snapshot:
         layout = Layout.nested(self._folder, "acme")
-        host = "https://app.mode.com"
-        with SnapshotWriter(layout=layout, workspace="acme", host=host, timestamp=timestamp) as writer:
+        with SnapshotWriter(layout=layout, workspace="acme", host=self.host, timestamp=timestamp) as writer:
             for asset, row in self._rows:
                 writer.add(asset, row)
             for (asset, token), facts in self.facts.items():

@@ -73,6 +73,12 @@ def test_a_run_that_was_waiting_is_covered(layout, push):
     assert covering(layout) == manifest
 
 
+def test_hosts_of_modes_own_cloud_are_one(layout, push):
+    manifest = push(RUN, host="https://modeanalytics.com")
+    assert manifest.host != HOST
+    assert covering(layout) == manifest
+
+
 def test_a_run_that_nobody_saw_waiting_is_not_covered(layout, push):
     push(replace(RUN, run_id="another"))
     assert covering(layout) is None
