@@ -27,7 +27,7 @@ _SCOPE = (*_NARROWING, "include_personal", "include_archived", "include_datasets
 def narrowing(snapshot: Snapshot) -> str:
     """Return in a few words why a snapshot may not be the whole workspace, ``""`` when it is.
 
-    It was asked for a part, or its upload was refused, for so much was missing, and nobody accepted that.
+    It was asked for a part, or its upload was refused, mostly for what it lacks, and nobody accepted that.
     """
     options = snapshot.manifest.options
     said = []

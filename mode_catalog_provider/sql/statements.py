@@ -24,20 +24,8 @@ _STARTING = frozenset(
 
 #: Statements that read no table. The library does not know all of them, so they are left out.
 _SILENT = frozenset(
-    {
-        "commit",
-        "deny",
-        "exec",
-        "execute",
-        "grant",
-        "print",
-        "raiserror",
-        "return",
-        "revoke",
-        "rollback",
-        "use",
-    }
-    | {"waitfor"}
+    {"commit", "deny", "exec", "execute", "grant", "print", "raiserror", "return", "revoke", "rollback"}
+    | {"use", "waitfor"}
 )
 
 _VARIABLE = re.compile(r"\s*+@")

@@ -133,3 +133,12 @@ def test_a_device_without_end_is_no_secret() -> None:
     arguments = argparse.Namespace(mode_secret=None, mode_secret_file="/dev/zero")
     with pytest.raises(ConfigurationError, match="holds no secret"):
         mode_secret(arguments)
+
+
+def test_credentials_in_the_url_of_a_lock_are_refused_before_airflow_can_log_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places, "found_connection", pytest.fail)
+    with pytest.raises(ConfigurationError, match="has credentials in it") as refused:
+        places.place_of("s3://AKIAKEY:hunter2@bucket/.lock")
+    assert "hunter2" not in str(refused.value)

@@ -93,22 +93,25 @@ def test_collections_are_looked_for_while_others_are_read_but_not_far_ahead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pipeline_module, "_COLLECTIONS_AHEAD", 3)
-    pool, order = pool_of(2), []
+    pool, begun = pool_of(2), []
 
-    def found(name: str) -> list[Any]:
-        order.append(name)
-        for number in range(4):
-            pool.add(answering(f"{name}.{number}", Lane.PAGES, then=lambda page: order.append(page) or []))
-        if name < "c3":
-            pool.add(answering(f"c{int(name[1:]) + 1}", Lane.COLLECTIONS, then=found))
+    def reading(name: str, lane: Lane, then: Callable[[Any], Any] = lambda _: []) -> None:
+        pool.add(Call(lane, lambda: begun.append(name), then))
+
+    def found(number: int) -> list[Any]:
+        for page in range(4):
+            reading(f"page {page} of {number}", Lane.PAGES)
+        if number < 3:
+            reading(f"collection {number + 1}", Lane.COLLECTIONS, lambda _: found(number + 1))
         return []
 
-    pool.add(answering("c1", Lane.COLLECTIONS, then=found))
+    reading("collection 1", Lane.COLLECTIONS, lambda _: found(1))
     assert tokens(pool) == []
-    # With four waiting the listing rests; begun only when none waits, it would be alone in the end.
-    read_before = {name: order.index(name) for name in ("c2", "c3")}
-    assert 0 < read_before["c2"] < 5
-    assert read_before["c2"] + 1 < read_before["c3"] < 10
+    # While more than two wait the listing rests.
+    assert begun.index("collection 2") > begun.index("page 1 of 1")
+    # Begun only when none waits, it would be alone in the end.
+    assert begun.index("collection 2") < begun.index("page 3 of 1")
+    assert begun.index("collection 3") < begun.index("page 3 of 2")
 
 
 def test_a_page_is_read_ahead_before_the_last_queries_are_under_way() -> None:
